@@ -1,0 +1,210 @@
+"""Buckets that are made if absent and never removed, and an application key that could not remove them either."""
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from checks.base import CheckFailedError, CheckProvider, CheckResource, DataProvider, Evidence, Inputs, brief
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from minio import Minio
+    from urllib3 import PoolManager
+
+MARKER = "langfuse-stack/marker"
+TIMEOUT_SECONDS = 5
+APP_POLICY = "langfuse-stack-app"
+APP_ACTIONS = (
+    "s3:GetObject",
+    "s3:PutObject",
+    "s3:DeleteObject",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+)
+APP_BUCKET_ACTIONS = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads")
+
+
+def client(endpoint: str, access_key: str, secret_key: str) -> "Minio":
+    """A client of the object store at `endpoint` (`host:port`, plain HTTP) with bounded time-outs."""
+    from minio import Minio
+
+    return Minio(
+        endpoint=endpoint,
+        access_key=access_key,
+        secret_key=secret_key,
+        secure=False,
+        http_client=_pool(),
+        region="us-east-1",
+    )
+
+
+def _pool() -> "PoolManager":
+    import urllib3
+
+    return urllib3.PoolManager(timeout=urllib3.Timeout(TIMEOUT_SECONDS), retries=urllib3.Retry(0))
+
+
+def _failure(probe: str, error: Exception) -> CheckFailedError:
+    code = getattr(error, "code", None)
+    if code in {"SignatureDoesNotMatch", "InvalidAccessKeyId"}:
+        return CheckFailedError(
+            probe,
+            str(code),
+            "the store holds another key than the stack: run `make up`, which starts it with the stack's own",
+        )
+    return CheckFailedError(probe, brief(error), "see the object store's log; its endpoint must answer S3 requests")
+
+
+class BucketProvider(DataProvider):
+    """See `Bucket`."""
+
+    label = "bucket"
+    keys = ("endpoint", "access_key", "secret_key", "name")
+
+    def probe(self, inputs: Inputs) -> Evidence:
+        from minio.commonconfig import ENABLED
+        from minio.versioningconfig import VersioningConfig
+
+        name = inputs["name"]
+        store = client(inputs["endpoint"], inputs["access_key"], inputs["secret_key"])
+        try:
+            created = not store.bucket_exists(name)
+            if created:
+                store.make_bucket(name)
+            store.set_bucket_versioning(name, VersioningConfig(ENABLED))
+        except Exception as error:
+            raise _failure(f"HEAD bucket {name} at {inputs['endpoint']}", error) from None
+        return {"bucket": name, "versioning": "Enabled"}
+
+
+class Bucket(CheckResource, module="checks", name="Bucket"):
+    """A versioned bucket. Holds data: made if absent, adopted if there, never removed.
+
+    Args:
+        inputs: `endpoint` (`host:port`), `access_key`, `secret_key` (secret; a key that may create buckets), `name`.
+    """
+
+    provider = BucketProvider
+
+
+class AppKeyProvider(CheckProvider):
+    """See `AppKey`."""
+
+    label = "object store key"
+    keys = ("endpoint", "root_user", "root_password", "access_key", "secret_key", "buckets")
+
+    def probe(self, inputs: Inputs) -> Evidence:
+        from minio import MinioAdmin
+        from minio.credentials.providers import StaticProvider
+
+        admin = MinioAdmin(
+            endpoint=inputs["endpoint"],
+            credentials=StaticProvider(inputs["root_user"], inputs["root_password"]),
+            secure=False,
+            http_client=_pool(),
+        )
+        try:
+            admin.policy_add(APP_POLICY, policy=app_policy(inputs["buckets"]))
+            admin.user_add(inputs["access_key"], inputs["secret_key"])
+            if APP_POLICY not in str(admin.user_info(inputs["access_key"])):
+                admin.policy_set(APP_POLICY, user=inputs["access_key"])
+        except Exception as error:
+            raise _failure(f"add user {inputs['access_key']} at {inputs['endpoint']}", error) from None
+        return {"access_key": inputs["access_key"], "policy": APP_POLICY}
+
+
+class AppKey(CheckResource, module="checks", name="AppKey"):
+    """The application's user: reads and writes objects in the given buckets, and can remove no bucket.
+
+    Args:
+        inputs: `endpoint`, `root_user`, `root_password` (secret), `access_key`, `secret_key` (secret), `buckets`.
+    """
+
+    provider = AppKeyProvider
+
+
+def app_policy(buckets: list[str]) -> dict[str, Any]:
+    """S3 policy of the application's user."""
+    statements: list[Mapping[str, Any]] = [
+        {
+            "Effect": "Allow",
+            "Action": list(APP_BUCKET_ACTIONS),
+            "Resource": [f"arn:aws:s3:::{name}" for name in buckets],
+        },
+        {
+            "Effect": "Allow",
+            "Action": list(APP_ACTIONS),
+            "Resource": [f"arn:aws:s3:::{name}/*" for name in buckets],
+        },
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+class ObjectStoreProvider(CheckProvider):
+    """See `ObjectStoreGate`."""
+
+    label = "gate minio"
+    keys = ("endpoint", "root_user", "access_key", "secret_key", "buckets", "watch")
+
+    def probe(self, inputs: Inputs) -> Evidence:
+        if inputs["access_key"] == inputs["root_user"]:
+            raise CheckFailedError(
+                "access key of the application",
+                "it is the root user",
+                "give Langfuse a key of its own",
+                final=True,
+            )
+        store = client(inputs["endpoint"], inputs["access_key"], inputs["secret_key"])
+        for name in inputs["buckets"]:
+            _marker_round_trip(store, name)
+            _may_not_remove(store, name)
+        return {"buckets": list(inputs["buckets"])}
+
+
+class ObjectStoreGate(CheckResource, module="checks", name="ObjectStore"):
+    """The application's key writes and reads back a marker in every bucket, and is refused when it tries to remove one.
+
+    Args:
+        inputs: `endpoint`, `root_user`, `access_key`, `secret_key` (secret), `buckets`, `watch`.
+    """
+
+    provider = ObjectStoreProvider
+
+
+def _marker_round_trip(store: "Minio", bucket: str) -> None:
+    body = b"written by the gate of this stack"
+    probe = f"PUT and GET {bucket}/{MARKER}"
+    try:
+        store.put_object(bucket, MARKER, io.BytesIO(body), len(body))
+        answer = store.get_object(bucket, MARKER)
+        try:
+            seen = answer.read()
+        finally:
+            answer.close()
+    except Exception as error:
+        raise _failure(probe, error) from None
+    if seen != body:
+        raise CheckFailedError(
+            probe, f"{len(seen)} other bytes", "the store does not return what was written", final=True
+        )
+
+
+def _may_not_remove(store: "Minio", bucket: str) -> None:
+    """Try to remove the bucket. It holds the marker, so even a key that may remove buckets removes nothing."""
+    from minio.error import S3Error
+
+    probe = f"DELETE bucket {bucket}"
+    try:
+        store.remove_bucket(bucket)
+    except S3Error as error:
+        if error.code == "AccessDenied":
+            return
+        raise CheckFailedError(
+            probe,
+            str(error.code),
+            f"take s3:DeleteBucket away from the key (policy {APP_POLICY})",
+            final=True,
+        ) from None
+    except Exception as error:
+        raise _failure(probe, error) from None
+    raise CheckFailedError(probe, "removed", "take s3:DeleteBucket away from the application's key", final=True)

@@ -1,0 +1,87 @@
+"""Proof that Redis keeps every queued job: authenticated, recent enough, and evicting nothing."""
+
+from typing import TYPE_CHECKING, Any
+
+from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, brief
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+TIMEOUT_SECONDS = 5
+
+
+def client(address: str, password: str | None) -> "Redis":
+    """A client of the server at `address` (`host:port`) with bounded time-outs."""
+    from redis import Redis
+
+    host, _, port = address.rpartition(":")
+    return Redis(
+        host=host,
+        port=int(port),
+        password=password,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        decode_responses=True,
+    )
+
+
+class RedisProvider(CheckProvider):
+    """See `RedisGate`."""
+
+    label = "gate redis"
+    keys = ("address", "password", "floor", "watch")
+
+    def probe(self, inputs: Inputs) -> Evidence:
+        from redis.exceptions import AuthenticationError, RedisError
+
+        address = inputs["address"]
+        try:
+            with client(address, inputs["password"]) as server:
+                info: dict[str, Any] = server.info()
+                policy = str(server.config_get("maxmemory-policy")["maxmemory-policy"])
+        except AuthenticationError:
+            raise CheckFailedError(
+                f"AUTH at {address}",
+                "WRONGPASS",
+                "the server runs with another password than the stack's `redis-password`: run `make up`",
+            ) from None
+        except RedisError as error:
+            raise CheckFailedError(f"INFO at {address}", brief(error), "see the Redis log") from None
+        _closed_to_strangers(address)
+        version = str(info["redis_version"])
+        floor = tuple(int(part) for part in inputs["floor"])
+        if tuple(int(part) for part in version.split(".")[:2]) < floor:
+            wanted = ".".join(str(part) for part in floor)
+            raise CheckFailedError("INFO server", version, f"set redis:image to {wanted} or newer", final=True)
+        if policy != "noeviction":
+            raise CheckFailedError(
+                "CONFIG GET maxmemory-policy",
+                policy,
+                "set maxmemory-policy noeviction, or give Langfuse its own Redis: any other policy drops queued traces",
+                final=True,
+            )
+        return {"version": version, "maxmemory_policy": policy, "aof": bool(info.get("aof_enabled"))}
+
+
+class RedisGate(CheckResource, module="checks", name="Redis"):
+    """Redis takes the password, refuses others, is recent enough and never evicts.
+
+    Args:
+        inputs: `address` (`host:port`), `password` (secret), `floor` (major, minor), `watch`.
+    """
+
+    provider = RedisProvider
+
+
+def _closed_to_strangers(address: str) -> None:
+    from redis.exceptions import AuthenticationError, RedisError
+
+    for what, password in (("without a password", None), ("with a wrong password", "not-the-password")):
+        try:
+            with client(address, password) as stranger:
+                stranger.ping()
+        except AuthenticationError:
+            continue
+        except RedisError as error:
+            raise CheckFailedError(f"PING {what}", brief(error), "Redis must answer NOAUTH or WRONGPASS") from None
+        raise CheckFailedError(f"PING {what}", "accepted", "set requirepass in redis.conf", final=True)

@@ -1,0 +1,90 @@
+"""What every component shares: its token, its children's options, and the one way to declare data."""
+
+from collections.abc import Sequence
+
+import pulumi
+
+from checks.base import CheckResource, Inputs
+from platforms.spec import Service
+
+PACKAGE = "langfuse-stack:index"
+DELETE_HOOK = "refuse-to-delete-data"
+
+
+class DataDeletionRefusedError(Exception):
+    """Somebody tried to delete or replace a resource that holds data."""
+
+
+def _refuse(args: pulumi.ResourceHookArgs) -> None:
+    raise DataDeletionRefusedError(
+        f"{args.name} ({args.type}) holds data and is never deleted or replaced by this program. "
+        "Put its declaration back under the same name and settings; docs/data-safety.md has the sanctioned ways."
+    )
+
+
+_delete_hook: pulumi.ResourceHook | None = None
+
+
+def register_delete_hook() -> pulumi.ResourceHook:
+    """The hook that refuses the deletion of data, in previews too; registered once a run.
+
+    `__main__.py` calls it first, so that it is known even to a program from which all data was removed.
+    """
+    global _delete_hook  # noqa: PLW0603 - the engine accepts one registration a name and run
+    if _delete_hook is None:
+        _delete_hook = pulumi.ResourceHook(DELETE_HOOK, _refuse, opts=pulumi.ResourceHookOptions(on_dry_run=True))
+    return _delete_hook
+
+
+def data_options(
+    parent: pulumi.Resource,
+    depends_on: Sequence[pulumi.Resource] = (),
+) -> pulumi.ResourceOptions:
+    """Options of every resource that holds data, or opens it: the only place that sets them.
+
+    Args:
+        parent: the component that owns the data.
+        depends_on: gates that must be proven first.
+    """
+    return pulumi.ResourceOptions(
+        parent=parent,
+        depends_on=list(depends_on),
+        protect=True,
+        retain_on_delete=True,
+        hooks=pulumi.ResourceHookBinding(before_delete=[register_delete_hook()]),
+    )
+
+
+class Component(pulumi.ComponentResource):
+    """A part of the stack. Its token is `langfuse-stack:index:<class name>`.
+
+    Args:
+        name: logical name; children are called `<name>-…` or `<name>`.
+        after: gates that must be proven before anything of this component starts.
+    """
+
+    def __init__(self, name: str, after: Sequence[pulumi.Resource] = ()) -> None:
+        super().__init__(f"{PACKAGE}:{type(self).__name__}", name)
+        self._after = tuple(after)
+
+    def prove(
+        self,
+        gate: type[CheckResource],
+        name: str,
+        service: Service,
+        inputs: Inputs,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> list[CheckResource]:
+        """The gate that proves a running service and re-runs when it is replaced; none while the stack is stopped."""
+        if service.resource is None:
+            return []
+        watched = {**inputs, "watch": service.identity}
+        return [gate(name, watched, self.child(after=[service.resource, *after]))]
+
+    def child(self, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+        """Options of a child that holds no data."""
+        return pulumi.ResourceOptions(parent=self, depends_on=[*self._after, *after])
+
+    def data(self, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+        """Options of a child that holds data."""
+        return data_options(self, [*self._after, *after])

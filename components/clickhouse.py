@@ -1,0 +1,145 @@
+"""ClickHouse: a volume, a server closed to strangers, and the gate that proves it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from checks.base import CheckResource
+from checks.clickhouse import ClickHouseGate
+from components.base import Component
+from components.releases import Image
+from components.templates import render
+from platforms.spec import (
+    Address,
+    File,
+    HealthSpec,
+    HttpProbe,
+    Mount,
+    Platform,
+    Port,
+    ServiceSpec,
+    VolumeSpec,
+)
+
+USER = "langfuse"
+HTTP_PORT = 8123
+NATIVE_PORT = 9000
+CONFIG = "/etc/clickhouse-server"
+REMOVED_LOGS: Sequence[str] = (
+    "aggregated_zookeeper_log",
+    "asynchronous_insert_log",
+    "asynchronous_metric_log",
+    "background_schedule_pool_log",
+    "backup_log",
+    "blob_storage_log",
+    "crash_log",
+    "delta_lake_metadata_log",
+    "error_log",
+    "iceberg_metadata_log",
+    "latency_log",
+    "metric_log",
+    "opentelemetry_span_log",
+    "part_log",
+    "processors_profile_log",
+    "query_metric_log",
+    "query_thread_log",
+    "query_views_log",
+    "s3queue_log",
+    "session_log",
+    "text_log",
+    "trace_log",
+    "zookeeper_log",
+)
+"""System logs that no part of the stack reads, and that fill a volume when left on."""
+
+
+@dataclass(frozen=True)
+class ClickHouseArgs:
+    """What makes one stack's ClickHouse differ from another's."""
+
+    image: Image
+    password: pulumi.Output[str]
+    database: str
+    volume: VolumeSpec
+    http_port: int
+    native_port: int
+    memory_ratio: float
+    """Share of the machine's memory the server may use, between 0 and 1."""
+    query_log_ttl_days: int
+    release: str
+    """Langfuse release, for messages."""
+    floor: tuple[int, int]
+    """Oldest version the release runs on."""
+
+
+class ClickHouse(Component):
+    """Langfuse's ClickHouse.
+
+    Args:
+        args: see `ClickHouseArgs`.
+        platform: where it runs.
+        after: gates that must be proven first.
+    """
+
+    http: Address
+    native: Address
+    user = USER
+    password: pulumi.Output[str]
+    database: str
+    gates: list[CheckResource]
+
+    def __init__(self, args: ClickHouseArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+        super().__init__("clickhouse", after)
+        volume = platform.volume("clickhouse-data", args.volume, self.data())
+        service = platform.service(
+            "clickhouse",
+            ServiceSpec(
+                name="clickhouse",
+                image=args.image.image,
+                ports=(
+                    Port("http", HTTP_PORT, args.http_port, "clickhouse:httpPort"),
+                    Port("native", NATIVE_PORT, args.native_port, "clickhouse:nativePort"),
+                ),
+                health=HealthSpec(HttpProbe(HTTP_PORT, "/ping")),
+                stop_grace=60,
+                env={
+                    "CLICKHOUSE_USER": USER,
+                    "CLICKHOUSE_DB": args.database,
+                    "CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT": "1",
+                },
+                secret_env={"CLICKHOUSE_PASSWORD": args.password},
+                mounts=(Mount(volume, "/var/lib/clickhouse"),),
+                files=(
+                    File(
+                        f"{CONFIG}/config.d/langfuse.xml",
+                        render(
+                            "clickhouse/server.xml.j2",
+                            memory_ratio=args.memory_ratio,
+                            query_log_ttl_days=args.query_log_ttl_days,
+                            removed_logs=REMOVED_LOGS,
+                        ),
+                    ),
+                    File(f"{CONFIG}/users.d/langfuse-profile.xml", render("clickhouse/profile.xml.j2")),
+                ),
+            ),
+            self.child(),
+        )
+        self.http, self.native = service.addresses["http"], service.addresses["native"]
+        self.password, self.database = args.password, args.database
+        self.gates = self.prove(
+            ClickHouseGate,
+            "clickhouse-gate",
+            service,
+            {
+                "http_address": self.http.operator,
+                "native_address": self.native.operator,
+                "user": USER,
+                "password": args.password,
+                "database": args.database,
+                "floor": list(args.floor),
+                "release": args.release,
+                "cluster": False,
+            },
+        )
+        self.register_outputs({"http": self.http.operator, "native": self.native.operator})

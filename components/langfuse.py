@@ -1,0 +1,190 @@
+"""Langfuse: web, which alone migrates, and the worker, which starts once web is proven."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from checks.base import CheckResource
+from checks.http import TraceGate, WebGate, WorkerGate
+from checks.supabase import ForeignSnapshot, ForeignUntouched
+from components import langfuse_env
+from components.base import Component
+from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
+from components.releases import Image, Release
+from platforms.spec import Address, HealthSpec, HttpProbe, Platform, Port, ServiceSpec
+
+WEB_PORT = 3000
+WORKER_PORT = 3030
+MIGRATION_SECONDS = 300
+"""Grace at web's start: a first start applies hundreds of migrations, and cutting one short leaves a dirty ledger."""
+WEB_STOP_GRACE = 120
+"""Web serves on for 110 s after it is asked to stop."""
+WORKER_STOP_GRACE = 20
+"""The worker is done within seconds and then never exits by itself."""
+
+
+@dataclass(frozen=True)
+class LangfuseArgs:
+    """What makes one stack's Langfuse differ from another's."""
+
+    release: Release
+    version: str
+    web_image: Image
+    worker_image: Image
+    web_port: int
+    worker_port: int
+    public_url: str
+    sign_up: bool
+    telemetry: bool
+    log_level: str
+    extra_env: Mapping[str, str]
+    """Further variables for both services, as the operator set them."""
+    bootstrap: Bootstrap
+    crypto: Crypto
+    stores: Stores
+    stand_in_on_old_clickhouse: bool
+
+
+class LangfuseWeb(Component):
+    """Web: migrations, UI and public API.
+
+    Args:
+        args: see `LangfuseArgs`.
+        platform: where it runs.
+        after: gates of the data tier.
+    """
+
+    address: Address
+    gates: list[CheckResource]
+
+    def __init__(self, args: LangfuseArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+        super().__init__("langfuse-web", after)
+        postgres, clickhouse = args.stores.postgres, args.stores.clickhouse
+        catalog = {"admin_url": postgres.operator_admin_url, "schema": postgres.schema}
+        before = (
+            [ForeignSnapshot("foreign-before", {**catalog, "watch": args.web_image.image}, self.child())]
+            if after
+            else []
+        )
+        web = langfuse_env.web_only(args.stores, args.crypto, args.bootstrap, sign_up=args.sign_up)
+        service = platform.service(
+            "langfuse-web",
+            _spec(
+                args,
+                platform,
+                name="langfuse-web",
+                image=args.web_image,
+                port=Port("http", WEB_PORT, args.web_port, "langfuse:webPort"),
+                health=HealthSpec(HttpProbe(WEB_PORT, "/api/public/health"), start_period=MIGRATION_SECONDS),
+                stop_grace=WEB_STOP_GRACE,
+                own=web,
+            ),
+            self.child(after=before),
+        )
+        self.address = service.addresses["http"]
+        gate = self.prove(
+            WebGate,
+            "langfuse-web-gate",
+            service,
+            {
+                "url": f"http://{self.address.operator}",
+                "version": args.version,
+                "public_key": args.bootstrap.public_key,
+                "secret_key": args.bootstrap.secret_key,
+                "ledgers": dict(args.web_image.ledgers or {}),
+                "direct_url": postgres.operator_url,
+                "schema": postgres.schema,
+                "http_address": clickhouse.http.operator,
+                "user": clickhouse.user,
+                "password": clickhouse.password,
+                "database": clickhouse.database,
+            },
+        )
+        untouched = [
+            ForeignUntouched("foreign-after", {**catalog, "before": snapshot.evidence}, self.child(after=gate))
+            for snapshot in before
+        ]
+        self.gates = [*gate, *untouched]
+        self.register_outputs({"url": f"http://{self.address.operator}"})
+
+
+class LangfuseWorker(Component):
+    """The worker: takes traces from the queue and writes them to ClickHouse.
+
+    Args:
+        args: see `LangfuseArgs`.
+        web: the web that migrated.
+        platform: where it runs.
+        after: web's gates.
+    """
+
+    gates: list[CheckResource]
+
+    def __init__(
+        self, args: LangfuseArgs, web: LangfuseWeb, platform: Platform, after: Sequence[pulumi.Resource]
+    ) -> None:
+        super().__init__("langfuse-worker", after)
+        service = platform.service(
+            "langfuse-worker",
+            _spec(
+                args,
+                platform,
+                name="langfuse-worker",
+                image=args.worker_image,
+                port=Port("http", WORKER_PORT, args.worker_port, "langfuse:workerPort"),
+                health=HealthSpec(HttpProbe(WORKER_PORT, "/api/health")),
+                stop_grace=WORKER_STOP_GRACE,
+                own=Environment({}, {}),
+            ),
+            self.child(),
+        )
+        address = service.addresses["http"]
+        gate = self.prove(WorkerGate, "langfuse-worker-gate", service, {"url": f"http://{address.operator}"})
+        trace = self.prove(TraceGate, "langfuse-trace-gate", service, trace_inputs(args, web), after=gate)
+        self.gates = [*gate, *trace]
+        self.register_outputs({"url": f"http://{address.operator}"})
+
+
+def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input[str]]:
+    """What a check needs to send traces to Langfuse and find them again."""
+    return {
+        "url": f"http://{web.address.operator}",
+        "public_key": args.bootstrap.public_key,
+        "secret_key": args.bootstrap.secret_key,
+        "find_path": args.release.find_path,
+    }
+
+
+def _spec(
+    args: LangfuseArgs,
+    platform: Platform,
+    *,
+    name: str,
+    image: Image,
+    port: Port,
+    health: HealthSpec,
+    stop_grace: int,
+    own: Environment,
+) -> ServiceSpec:
+    both = langfuse_env.shared(
+        args.release,
+        args.stores,
+        args.crypto,
+        public_url=args.public_url,
+        bind_address=platform.bind_address,
+        telemetry=args.telemetry,
+        log_level=args.log_level,
+    )
+    stand_in = {"LANGFUSE_STANDIN_OLD_CLICKHOUSE": "true"} if args.stand_in_on_old_clickhouse else {}
+    environment = langfuse_env.combined(both, own)
+    plain = {**environment.plain, "PORT": str(port.number), **stand_in, **args.extra_env}
+    return ServiceSpec(
+        name=name,
+        image=image.image,
+        ports=(port,),
+        health=health,
+        stop_grace=stop_grace,
+        env=plain,
+        secret_env=environment.secret,
+    )

@@ -1,0 +1,115 @@
+"""MinIO: a volume, versioned buckets, an application key that cannot remove them, and the gate that proves it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from checks.base import CheckResource
+from checks.bucket import AppKey, Bucket, ObjectStoreGate
+from components.base import Component
+from components.releases import Image
+from platforms.spec import Address, ExecProbe, HealthSpec, Mount, Platform, Port, ServiceSpec, VolumeSpec
+
+ROOT_USER = "langfuse-root"
+APP_USER = "langfuse-app"
+API_PORT = 9000
+CONSOLE_PORT = 9001
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Names of the buckets, one for each kind of object."""
+
+    events: str = "langfuse-events"
+    media: str = "langfuse-media"
+    exports: str = "langfuse-exports"
+
+    @property
+    def names(self) -> list[str]:
+        """All of them."""
+        return [self.events, self.media, self.exports]
+
+
+@dataclass(frozen=True)
+class MinioArgs:
+    """What makes one stack's MinIO differ from another's."""
+
+    image: Image
+    root_password: pulumi.Output[str]
+    app_secret_key: pulumi.Output[str]
+    volume: VolumeSpec
+    api_port: int
+    console_port: int
+
+
+class Minio(Component):
+    """The object store that holds raw events, media and exports.
+
+    Args:
+        args: see `MinioArgs`.
+        platform: where it runs.
+        after: gates that must be proven first.
+    """
+
+    api: Address
+    buckets = Buckets()
+    access_key = APP_USER
+    secret_key: pulumi.Output[str]
+    gates: list[CheckResource]
+
+    def __init__(self, args: MinioArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+        super().__init__("minio", after)
+        volume = platform.volume("minio-data", args.volume, self.data())
+        service = platform.service(
+            "minio",
+            ServiceSpec(
+                name="minio",
+                image=args.image.image,
+                command=(
+                    "server",
+                    "/data",
+                    "--address",
+                    f":{API_PORT}",
+                    "--console-address",
+                    f":{CONSOLE_PORT}",
+                ),
+                ports=(
+                    Port("api", API_PORT, args.api_port, "minio:apiPort"),
+                    Port("console", CONSOLE_PORT, args.console_port, "minio:consolePort"),
+                ),
+                health=HealthSpec(ExecProbe(("mc", "ready", "local"))),
+                stop_grace=30,
+                env={"MINIO_ROOT_USER": ROOT_USER},
+                secret_env={"MINIO_ROOT_PASSWORD": args.root_password},
+                mounts=(Mount(volume, "/data"),),
+            ),
+            self.child(),
+        )
+        self.api = service.addresses["api"]
+        self.secret_key = args.app_secret_key
+        running = [service.resource] if service.resource else []
+        root = {"endpoint": self.api.operator, "access_key": ROOT_USER, "secret_key": args.root_password}
+        buckets = [
+            Bucket(f"bucket-{name}", {**root, "name": name}, self.data(after=running)) for name in self.buckets.names
+        ]
+        app = {"access_key": APP_USER, "secret_key": args.app_secret_key, "buckets": self.buckets.names}
+        app_key = self.prove(
+            AppKey,
+            "minio-app-key",
+            service,
+            {
+                "endpoint": self.api.operator,
+                "root_user": ROOT_USER,
+                "root_password": args.root_password,
+                **app,
+            },
+        )
+        self.gates = self.prove(
+            ObjectStoreGate,
+            "minio-gate",
+            service,
+            {"endpoint": self.api.operator, "root_user": ROOT_USER, **app},
+            after=[*buckets, *app_key],
+        )
+        self.register_outputs({"api": self.api.operator})

@@ -1,0 +1,66 @@
+"""The order in which the stack is proven: the one place where phases are wired."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol, TypeVar
+
+import pulumi
+
+from checks.base import CheckResource
+
+PhaseOrder = Literal["parallel", "strict"]
+
+
+class Provable(Protocol):
+    """A component and the gates that prove it."""
+
+    gates: list[CheckResource]
+
+
+P = TypeVar("P", bound=Provable)
+
+ORDERS: Mapping[PhaseOrder, Mapping[str, Sequence[str]]] = {
+    "parallel": {
+        "clickhouse": (),
+        "minio": (),
+        "postgres": (),
+        "redis": (),
+        "langfuse-web": ("clickhouse", "minio", "postgres", "redis"),
+        "langfuse-worker": ("langfuse-web",),
+        "gateway": ("langfuse-web",),
+        "proof": ("langfuse-worker", "gateway"),
+    },
+    "strict": {
+        "clickhouse": (),
+        "minio": ("clickhouse",),
+        "postgres": ("minio",),
+        "redis": ("minio",),
+        "langfuse-web": ("postgres", "redis"),
+        "langfuse-worker": ("langfuse-web",),
+        "gateway": ("langfuse-worker",),
+        "proof": ("gateway",),
+    },
+}
+"""Phase to the phases that must be proven before it starts."""
+
+
+class Phases:
+    """Remembers the gates of each phase and hands them to the phases that wait for them.
+
+    Args:
+        order: `strict` proves one phase after the other; `parallel` starts together what does not need each other.
+    """
+
+    def __init__(self, order: PhaseOrder) -> None:
+        self._needs = ORDERS[order]
+        self._gates: dict[str, list[CheckResource]] = {}
+
+    def add(self, phase: str, build: Callable[[Sequence[pulumi.Resource]], P]) -> P:
+        """Build the component of `phase`, which starts once every phase it needs is proven."""
+        component = build([gate for needed in self._needs[phase] for gate in self._gates[needed]])
+        self._gates[phase] = component.gates
+        return component
+
+    @property
+    def results(self) -> dict[str, pulumi.Output[str]]:
+        """Gate to result, in the order of the phases."""
+        return {gate.gate_name: gate.result for gates in self._gates.values() for gate in gates}

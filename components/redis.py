@@ -1,0 +1,85 @@
+"""Redis: a volume, a server that never evicts and writes every job to disk, and the gate that proves it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from checks.base import CheckResource
+from checks.redis import RedisGate
+from components.base import Component
+from components.releases import Image
+from components.templates import render
+from platforms.spec import (
+    Address,
+    ExecProbe,
+    File,
+    HealthSpec,
+    Mount,
+    Platform,
+    Port,
+    ServiceSpec,
+    VolumeSpec,
+)
+
+REDIS_PORT = 6379
+CONFIG_FILE = "/etc/redis/langfuse.conf"
+
+
+@dataclass(frozen=True)
+class RedisArgs:
+    """What makes one stack's Redis differ from another's."""
+
+    image: Image
+    password: pulumi.Output[str]
+    volume: VolumeSpec
+    port: int
+    floor: tuple[int, int]
+    """Oldest version the Langfuse release runs on."""
+
+
+class Redis(Component):
+    """The ingestion queue's Redis.
+
+    Args:
+        args: see `RedisArgs`.
+        platform: where it runs.
+        after: gates that must be proven first.
+    """
+
+    address: Address
+    password: pulumi.Output[str]
+    gates: list[CheckResource]
+
+    def __init__(self, args: RedisArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+        super().__init__("redis", after)
+        volume = platform.volume("redis-data", args.volume, self.data())
+        service = platform.service(
+            "redis",
+            ServiceSpec(
+                name="redis",
+                image=args.image.image,
+                command=("redis-server", CONFIG_FILE),
+                ports=(Port("redis", REDIS_PORT, args.port, "redis:port"),),
+                health=HealthSpec(ExecProbe(("redis-cli", "ping"))),
+                stop_grace=30,
+                secret_env={"REDISCLI_AUTH": args.password},
+                mounts=(Mount(volume, "/data"),),
+                files=(
+                    File(
+                        CONFIG_FILE,
+                        args.password.apply(lambda password: render("redis/redis.conf.j2", password=password)),
+                    ),
+                ),
+            ),
+            self.child(),
+        )
+        self.address = service.addresses["redis"]
+        self.password = args.password
+        self.gates = self.prove(
+            RedisGate,
+            "redis-gate",
+            service,
+            {"address": self.address.operator, "password": args.password, "floor": list(args.floor)},
+        )
+        self.register_outputs({"address": self.address.operator})

@@ -1,0 +1,54 @@
+"""The stack's outputs: a contract with the application behind the gateway. Names are added, never changed."""
+
+from dataclasses import asdict
+
+import pulumi
+
+from components.clickhouse import ClickHouse
+from components.gateway import Gateway, GatewayArgs
+from components.langfuse import LangfuseArgs
+from components.minio import Minio
+from components.phases import Phases
+from components.releases import Image
+
+
+def export(
+    *,
+    langfuse: LangfuseArgs,
+    litellm: GatewayArgs,
+    clickhouse: ClickHouse,
+    minio: Minio,
+    gateway: Gateway,
+    images: dict[str, Image],
+    phases: Phases,
+) -> None:
+    """Export everything that `pulumi stack output` shows."""
+    keys = langfuse.bootstrap
+    gateway_url = f"http://{gateway.address.operator}"
+    pulumi.export("langfuse_url", langfuse.public_url)
+    pulumi.export("gateway_url", gateway_url)
+    pulumi.export("gateway_master_key", litellm.master_key)
+    pulumi.export("langfuse_public_key", keys.public_key)
+    pulumi.export("langfuse_secret_key", keys.secret_key)
+    pulumi.export("clickhouse_url", f"http://{clickhouse.http.operator}")
+    pulumi.export("minio_endpoint", f"http://{minio.api.operator}")
+    pulumi.export("release", langfuse.version)
+    pulumi.export("images", {service: _described(image) for service, image in images.items()})
+    pulumi.export("checks", phases.results)
+    pulumi.export(
+        "gateway_env",
+        pulumi.Output.secret(
+            {
+                "OPENAI_BASE_URL": f"{gateway_url}/v1",
+                "OPENAI_API_KEY": litellm.master_key,
+                "LANGFUSE_HOST": langfuse.public_url,
+                "LANGFUSE_BASE_URL": langfuse.public_url,
+                "LANGFUSE_PUBLIC_KEY": keys.public_key,
+                "LANGFUSE_SECRET_KEY": keys.secret_key,
+            }
+        ),
+    )
+
+
+def _described(image: Image) -> dict[str, object]:
+    return {name: value for name, value in asdict(image).items() if value is not None and name != "ledgers"}

@@ -1,0 +1,121 @@
+"""Docker on one machine: one private network, every port published on loopback only."""
+
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_docker as docker
+
+from platforms.spec import (
+    Address,
+    HealthSpec,
+    HttpProbe,
+    Service,
+    ServiceSpec,
+    UnsupportedError,
+    Volume,
+    VolumeSpec,
+    reject_overlap,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOOPBACK = "127.0.0.1"
+INSTANCE_LABEL = "langfuse-stack.instance"
+SERVICE_LABEL = "langfuse-stack.service"
+
+
+class DockerPlatform:
+    """Renders services as containers and volumes as Docker volumes.
+
+    Args:
+        instance: prefix of every container and the name of the network, so that two stacks can share a machine.
+        running: `False` leaves every volume and removes containers and network.
+    """
+
+    bind_address = "0.0.0.0"  # noqa: S104 - inside the private network; published on loopback only
+
+    def __init__(self, instance: str, *, running: bool) -> None:
+        self._instance = instance
+        self._network = (
+            docker.Network(
+                "network", name=instance, labels=[docker.NetworkLabelArgs(label=INSTANCE_LABEL, value=instance)]
+            )
+            if running
+            else None
+        )
+
+    def volume(self, logical_name: str, spec: VolumeSpec, opts: pulumi.ResourceOptions) -> Volume:
+        """A named local volume."""
+        volume = docker.Volume(
+            logical_name,
+            name=spec.name,
+            driver="local",
+            labels=[docker.VolumeLabelArgs(label=INSTANCE_LABEL, value=self._instance)],
+            opts=opts,
+        )
+        return Volume(volume.name)
+
+    def service(self, logical_name: str, spec: ServiceSpec, opts: pulumi.ResourceOptions) -> Service:
+        """A container; replaced (never updated in place) when its description changes."""
+        reject_overlap(spec)
+        if spec.replicas != 1:
+            raise UnsupportedError(f"service {spec.name}: {spec.replicas} replicas, the Docker platform runs exactly 1")
+        addresses = {
+            port.name: Address(f"{spec.name}:{port.number}", f"{LOOPBACK}:{port.published}") for port in spec.ports
+        }
+        if self._network is None:
+            return Service(spec.name, addresses, resource=None)
+        container = docker.Container(
+            logical_name,
+            docker.ContainerArgs(
+                name=f"{self._instance}-{spec.name}",
+                image=spec.image,
+                command=list(spec.command) or None,
+                envs=_env_list(spec),
+                networks_advanced=[
+                    docker.ContainerNetworksAdvancedArgs(name=self._network.name, aliases=[spec.name]),
+                ],
+                ports=[
+                    docker.ContainerPortArgs(internal=port.number, external=port.published, ip=LOOPBACK)
+                    for port in spec.ports
+                ],
+                volumes=[
+                    docker.ContainerVolumeArgs(volume_name=mount.volume.name, container_path=mount.path)
+                    for mount in spec.mounts
+                ],
+                uploads=[docker.ContainerUploadArgs(file=file.path, content=file.content) for file in spec.files],
+                healthcheck=_healthcheck(spec.health),
+                restart="unless-stopped",
+                stop_timeout=spec.stop_grace,
+                destroy_grace_seconds=spec.stop_grace,
+                log_opts={"max-size": "20m", "max-file": "3"},
+                labels=[
+                    docker.ContainerLabelArgs(label=INSTANCE_LABEL, value=self._instance),
+                    docker.ContainerLabelArgs(label=SERVICE_LABEL, value=spec.name),
+                ],
+            ),
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
+        )
+        return Service(spec.name, addresses, resource=container)
+
+
+def _env_list(spec: ServiceSpec) -> list[pulumi.Input[str]]:
+    values: Mapping[str, pulumi.Input[str]] = {**spec.env, **spec.secret_env}
+    return [pulumi.Output.concat(name, "=", values[name]) for name in sorted(values)]
+
+
+def _healthcheck(health: HealthSpec) -> docker.ContainerHealthcheckArgs:
+    probe = health.probe
+    argv: tuple[str, ...]
+    if isinstance(probe, HttpProbe):
+        argv = ("wget", "-q", "-O", "/dev/null", f"http://{LOOPBACK}:{probe.port}{probe.path}")
+    else:
+        argv = probe.argv
+    return docker.ContainerHealthcheckArgs(
+        tests=["CMD", *argv],
+        interval=f"{health.interval}s",
+        timeout=f"{health.timeout}s",
+        retries=health.retries,
+        start_period=f"{health.start_period // 60}m{health.start_period % 60}s",
+    )

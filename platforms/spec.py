@@ -1,0 +1,161 @@
+"""What a component asks of a platform: plain descriptions, no provider in sight."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pulumi
+
+
+@dataclass(frozen=True)
+class VolumeSpec:
+    """Storage that outlives every machine it is attached to."""
+
+    name: str
+    """Physical name, for example `langfuse_clickhouse_data`. It never changes."""
+    size_gb: int
+    """Size in GB. A platform without sized volumes ignores it; none ever shrinks one."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A declared volume."""
+
+    name: pulumi.Output[str]
+    """Physical name, known once the platform has the volume."""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A volume at a path inside a service."""
+
+    volume: Volume
+    path: str
+
+
+@dataclass(frozen=True)
+class Port:
+    """A TCP port a service listens on."""
+
+    name: str
+    number: int
+    """Port inside the service."""
+    published: int
+    """Port on the operator's loopback address; the setting `setting` moves it."""
+    setting: str
+    """Configuration key of `published`, for messages."""
+
+
+@dataclass(frozen=True)
+class HttpProbe:
+    """Healthy when `GET path` answers 2xx."""
+
+    port: int
+    path: str
+
+
+@dataclass(frozen=True)
+class ExecProbe:
+    """Healthy when `argv`, run inside the service, exits 0."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HealthSpec:
+    """How the platform itself watches a service. All times in seconds."""
+
+    probe: HttpProbe | ExecProbe
+    interval: int = 3
+    timeout: int = 5
+    retries: int = 20
+    start_period: int = 60
+    """Failures within this time after the start do not count: migrations must never be cut short."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A rendered file placed into a service before it starts."""
+
+    path: str
+    content: pulumi.Input[str]
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """One long-running service."""
+
+    name: str
+    """Name on the private network, for example `clickhouse`."""
+    image: str
+    """Content-addressed image: a local image id (`sha256:…`) or `name@sha256:…`."""
+    ports: tuple[Port, ...]
+    health: HealthSpec
+    stop_grace: int
+    """Seconds between the stop signal and the kill."""
+    command: tuple[str, ...] = ()
+    """Arguments for the image's entrypoint."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    secret_env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Environment whose values may never be shown; disjoint from `env`."""
+    mounts: tuple[Mount, ...] = ()
+    files: tuple[File, ...] = ()
+    replicas: int = 1
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where one port of a service is reached."""
+
+    internal: str
+    """`host:port` for the other services of the stack."""
+    operator: str
+    """`host:port` for the machine that runs Pulumi, the checks and the operator commands."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A declared service."""
+
+    name: str
+    addresses: Mapping[str, Address]
+    """Port name to address. Known at plan time: nothing that holds data may hang on a running service."""
+    resource: pulumi.CustomResource | None
+    """What runs it; `None` while the stack is stopped."""
+
+    @property
+    def identity(self) -> pulumi.Output[str] | None:
+        """Changes whenever the service is replaced; `None` while the stack is stopped."""
+        return self.resource.id if self.resource else None
+
+
+class Platform(Protocol):
+    """Where the stack runs."""
+
+    bind_address: str
+    """Address a service must listen on to be reached by the others."""
+
+    def volume(self, logical_name: str, spec: VolumeSpec, opts: pulumi.ResourceOptions) -> Volume:
+        """Declare a volume. `opts` come from `components.base.data_options`."""
+
+    def service(self, logical_name: str, spec: ServiceSpec, opts: pulumi.ResourceOptions) -> Service:
+        """Declare a service.
+
+        Raises:
+            UnsupportedError: the platform cannot do what the spec asks.
+        """
+
+
+class UnsupportedError(pulumi.RunError):
+    """A platform was asked for something it cannot do."""
+
+
+def reject_overlap(spec: ServiceSpec) -> None:
+    """Refuse a variable that is both plain and secret: one of the two would silently win.
+
+    Raises:
+        UnsupportedError: names every such variable.
+    """
+    both: Sequence[str] = sorted(set(spec.env) & set(spec.secret_env))
+    if both:
+        raise UnsupportedError(f"service {spec.name}: {', '.join(both)} set both as plain and as secret environment")
