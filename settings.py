@@ -276,7 +276,7 @@ def images(settings: Settings) -> dict[str, Image]:
     try:
         resolved = json.loads(Path(path).read_text(encoding="utf-8"))
         found = {service: Image(**entry) for service, entry in resolved.items()}
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise SettingsError(f"{IMAGES_FILE_VARIABLE}={path} cannot be read ({error}): {fix}") from error
     wanted = settings.image_references
     stale = [

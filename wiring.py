@@ -43,7 +43,7 @@ class Wiring:
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform
 
-            return DockerPlatform(stack.instance, running=stack.running)
+            return DockerPlatform(stack.instance, self._secrets.stack_id, running=stack.running)
         raise UnsupportedError(f"langfuse-stack:platform {stack.platform} is not available yet: use docker")
 
     def clickhouse(self) -> ClickHouseArgs:

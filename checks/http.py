@@ -23,7 +23,7 @@ class WebProvider(CheckProvider):
             raise CheckFailedError(
                 f"GET {url}/api/public/health",
                 f"version {version or 'absent'}",
-                f"expected {inputs['version']}: another Langfuse answers on this port, or the image holds another version",
+                f"expected {inputs['version']}: another Langfuse answers here, or the image holds another version",
                 final=True,
             )
         PublicApi(url, inputs["public_key"], inputs["secret_key"], "").keys_accepted()
@@ -185,5 +185,6 @@ def _ledgers(inputs: Inputs) -> dict[str, int]:
             "; ".join(wrong),
             "behind: see web's log for the migration that failed; ahead: the image is older than the data, "
             "set langfuse:version to the newer one",
+            final=True,
         )
     return live

@@ -13,6 +13,8 @@ TIMEOUT_SECONDS = 5
 def client(address: str, password: str | None) -> "Redis":
     """A client of the server at `address` (`host:port`) with bounded time-outs."""
     from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
     host, _, port = address.rpartition(":")
     return Redis(
@@ -22,6 +24,7 @@ def client(address: str, password: str | None) -> "Redis":
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         decode_responses=True,
+        retry=Retry(NoBackoff(), 0),
     )
 
 

@@ -77,12 +77,16 @@ def connection(url: str, what: str) -> "Iterator[Connection[Any]]":
 
 
 def _query(db: "Connection[Any]", query: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    """Rows of a query, or of the query in the file `checks/sql/<query>` when it ends in `.sql`."""
     import psycopg
 
+    text = (SQL / query).read_text(encoding="utf-8") if query.endswith(".sql") else query
     try:
-        return db.execute(query, parameters).fetchall()
+        return db.execute(text, parameters).fetchall()
+    except psycopg.OperationalError as error:
+        raise CheckFailedError(query, brief(error), "see the Postgres log") from None
     except psycopg.Error as error:
-        raise CheckFailedError(query.strip(), brief(error), "see the Postgres log") from None
+        raise CheckFailedError(query, brief(error), "see the Postgres log", final=True) from None
 
 
 class SchemaProvider(DataProvider):
@@ -221,7 +225,7 @@ def foreign_objects(admin_url: str, own_schema: str) -> dict[str, str]:
         CheckFailedError: the catalog cannot be read.
     """
     with connection(admin_url, "to read the catalog") as db:
-        rows = _query(db, (SQL / "schema_objects.sql").read_text(encoding="utf-8"), {"own": own_schema})
+        rows = _query(db, "schema_objects.sql", {"own": own_schema})
     return {f"{schema}.{name}": fingerprint for schema, name, fingerprint in rows}
 
 
@@ -283,7 +287,7 @@ def _confined(db: "Connection[Any]", schema: str) -> list[str]:
     import psycopg
     from psycopg import sql
 
-    tables = _query(db, (SQL / "schema_readable_tables.sql").read_text(encoding="utf-8"), {"own": schema})
+    tables = _query(db, "schema_readable_tables.sql", {"own": schema})
     for foreign, table in [*tables, ("public", None)]:
         attempts = [sql.SQL("CREATE TABLE {}.langfuse_must_not (id int)").format(sql.Identifier(foreign))]
         if table:

@@ -12,6 +12,8 @@ class StackSecrets(Component):
     All values are alphanumeric: they travel through URLs and through Langfuse's migration script unescaped.
     """
 
+    stack_id: pulumi.Output[str]
+    """Identity of the stack; not a secret. Tells its containers from those of another stack on the same machine."""
     clickhouse_password: pulumi.Output[str]
     """64 hexadecimal digits."""
     minio_root_password: pulumi.Output[str]
@@ -36,6 +38,7 @@ class StackSecrets(Component):
 
     def __init__(self) -> None:
         super().__init__("secrets")
+        self.stack_id = random.RandomId("stack-id", byte_length=8, opts=self.data()).hex
         self.clickhouse_password = self._hex("clickhouse-password")
         self.minio_root_password = self._hex("minio-root-password")
         self.minio_app_secret_key = self._hex("minio-app-secret-key")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_docker as docker
 
+from platforms.docker_labels import INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
 from platforms.spec import (
     Address,
     HealthSpec,
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOOPBACK = "127.0.0.1"
-INSTANCE_LABEL = "langfuse-stack.instance"
-SERVICE_LABEL = "langfuse-stack.service"
 
 
 class DockerPlatform:
@@ -30,16 +29,23 @@ class DockerPlatform:
 
     Args:
         instance: prefix of every container and the name of the network, so that two stacks can share a machine.
+        owner: identity of the stack, which tells its containers from those of another stack with the same instance.
         running: `False` leaves every volume and removes containers and network.
     """
 
     bind_address = "0.0.0.0"  # noqa: S104 - inside the private network; published on loopback only
 
-    def __init__(self, instance: str, *, running: bool) -> None:
+    def __init__(self, instance: str, owner: pulumi.Input[str], *, running: bool) -> None:
         self._instance = instance
+        self._owner = owner
         self._network = (
             docker.Network(
-                "network", name=instance, labels=[docker.NetworkLabelArgs(label=INSTANCE_LABEL, value=instance)]
+                "network",
+                name=instance,
+                labels=[
+                    docker.NetworkLabelArgs(label=INSTANCE_LABEL, value=instance),
+                    docker.NetworkLabelArgs(label=OWNER_LABEL, value=owner),
+                ],
             )
             if running
             else None
@@ -52,7 +58,8 @@ class DockerPlatform:
             name=spec.name,
             driver="local",
             labels=[docker.VolumeLabelArgs(label=INSTANCE_LABEL, value=self._instance)],
-            opts=opts,
+            # Immutable and irrelevant: a changed label must never ask for a new volume.
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["labels", "driverOpts"])),
         )
         return Volume(volume.name)
 
@@ -92,6 +99,7 @@ class DockerPlatform:
                 log_opts={"max-size": "20m", "max-file": "3"},
                 labels=[
                     docker.ContainerLabelArgs(label=INSTANCE_LABEL, value=self._instance),
+                    docker.ContainerLabelArgs(label=OWNER_LABEL, value=self._owner),
                     docker.ContainerLabelArgs(label=SERVICE_LABEL, value=spec.name),
                 ],
             ),

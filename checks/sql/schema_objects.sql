@@ -1,6 +1,6 @@
 -- Every object of every schema that is not ours and not the server's, with the identity that a drop,
 -- a re-creation, a truncation or a change of definition would alter.
-SELECT n.nspname AS schema, c.relkind || ' ' || c.relname AS object,
+SELECT n.nspname AS schema, c.relkind::text || ' ' || c.relname AS object,
        md5(concat_ws('|', c.oid, c.relfilenode, c.relacl::text, c.relrowsecurity,
            (SELECT string_agg(concat_ws(',', a.attnum, a.attname, a.atttypid::regtype, a.attnotnull, a.attisdropped,
                                         pg_get_expr(d.adbin, d.adrelid)), ';' ORDER BY a.attnum)

@@ -1,0 +1,46 @@
+# Everything runs in the environment that toolchain/venv.py makes in the user's cache folder.
+STACK ?= local
+RUN = python3 toolchain/venv.py
+
+.DEFAULT_GOAL := help
+.PHONY: up preview down status smoke env images shell test check bench help
+
+up: ## put the stack up, each phase proven before the next, and prove it end to end
+	@$(RUN) -m ops up --stack $(STACK)
+
+preview: ## show what `up` would do, with the policy pack enforced
+	@$(RUN) -m ops preview --stack $(STACK)
+
+status: ## services, images, health, addresses
+	@$(RUN) -m ops status --stack $(STACK)
+
+smoke: ## follow one call through the whole stack, hop by hop
+	@$(RUN) -m ops smoke --stack $(STACK)
+
+down: ## remove the containers, keep all data
+	@$(RUN) -m ops down --stack $(STACK)
+
+env: ## write .env for the application behind the gateway (0600)
+	@$(RUN) -m ops env --stack $(STACK)
+
+images: ## find, pull or build every image, and show where each came from
+	@$(RUN) -m ops images --stack $(STACK)
+
+shell: ## print the environment for plain pulumi: eval "$$(make -s shell)"
+	@$(RUN) -m toolchain shell
+
+check: ## lint, types, and the tests that need no engine and no Docker (under a minute)
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy .
+	@$(RUN) -m pytest -q -m "not engine and not docker and not e2e"
+
+test: check ## everything: also the real engine and the whole stack on Docker
+	@$(RUN) -m toolchain ensure
+	@$(RUN) -m pytest -m "engine or docker or e2e"
+
+bench: ## measure the budgets and print the README's table
+	@$(RUN) bench/run.py
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,105 @@
+"""Operator commands of the stack: `python -m ops <command>`, or `make <command>`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.session import OpsError
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+Stack = Annotated[str, typer.Option("--stack", "-s", envvar="STACK", help="Stack to work on.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config-file", envvar="CONFIG_FILE", help="Settings of the stack; default Pulumi.<stack>.yaml."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+
+
+@cli.command()
+def up(stack: Stack = "local", config_file: ConfigFile = None) -> None:
+    """Put the stack up, each phase proven before the next, and prove it end to end."""
+    from ops.lifecycle import up as run
+
+    run(stack, config_file)
+
+
+@cli.command()
+def preview(stack: Stack = "local", config_file: ConfigFile = None) -> None:
+    """Show what `up` would do, with the policy pack enforced. Changes nothing."""
+    from ops.lifecycle import preview as run
+
+    run(stack, config_file)
+
+
+@cli.command()
+def down(stack: Stack = "local", config_file: ConfigFile = None) -> None:
+    """Remove the containers. Every volume, bucket, schema and secret stays; `up` finds all data again."""
+    from ops.lifecycle import down as run
+
+    run(stack, config_file)
+
+
+@cli.command()
+def smoke(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    deadline: Annotated[float, typer.Option(help="Seconds each hop may take.")] = 30,
+) -> None:
+    """Call the gateway's smoke model and follow the trace hop by hop; exits 1 at the first broken one."""
+    from ops.report import smoke as run
+
+    run(stack, config_file, as_json=as_json, deadline_seconds=deadline)
+
+
+@cli.command()
+def status(stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Show each service's image, health, address and age; exits 1 unless all are healthy."""
+    from ops.report import status as run
+
+    run(stack, config_file, as_json=as_json)
+
+
+@cli.command()
+def images(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Look again for newer official images.")] = False,
+) -> None:
+    """Find, pull or build the image of every service, and show where each came from."""
+    from ops.report import images as run
+
+    run(stack, config_file, as_json=as_json, refresh=refresh)
+
+
+@cli.command()
+def env(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    file: Annotated[Path, typer.Option("--file", "-f", help="Where to write it (0600).")] = Path(".env"),
+) -> None:
+    """Write the .env of the application behind the gateway: its addresses and keys."""
+    from ops.env import write_env
+
+    write_env(stack, config_file, file)
+
+
+def main() -> None:
+    """Run the command line; failures that the operator can act on are messages, not tracebacks."""
+    from settings import SettingsError
+    from toolchain.report import ToolchainError
+
+    try:
+        cli()
+    except (OpsError, ToolchainError, SettingsError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the same command finishes what was begun")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What Docker says about this stack's containers, networks and ports. Reads, and removes what holds no data."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ops.session import OpsError, Session
+from platforms.docker_labels import INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a stack."""
+
+    id: str
+    name: str
+    service: str
+    owner: str
+    """Identity of the stack that made it."""
+    image: str
+    state: str
+    """Docker's word: `running`, `exited`, …"""
+    health: str
+    """Docker's word: `healthy`, `starting`, `unhealthy`; `-` when it is not watched."""
+    started_at: str
+    """UTC, ISO 8601."""
+    ports: tuple[int, ...]
+    """Published on loopback."""
+
+
+def containers(session: Session) -> list[Container]:
+    """Every container of the session's instance, stopped ones too.
+
+    Raises:
+        OpsError: Docker does not answer.
+    """
+    label = f"label={INSTANCE_LABEL}={session.settings.stack.instance}"
+    ids = _docker(session, "ps", "--all", "--quiet", "--no-trunc", "--filter", label).split()
+    return [_container(entry) for entry in json.loads(_docker(session, "inspect", *ids))] if ids else []
+
+
+def networks(session: Session) -> dict[str, str]:
+    """Id to owner of every network of the session's instance."""
+    label = f"label={INSTANCE_LABEL}={session.settings.stack.instance}"
+    ids = _docker(session, "network", "ls", "--quiet", "--no-trunc", "--filter", label).split()
+    if not ids:
+        return {}
+    entries = json.loads(_docker(session, "network", "inspect", *ids))
+    return {entry["Id"]: (entry["Labels"] or {}).get(OWNER_LABEL, "") for entry in entries}
+
+
+def remove_containers(session: Session, ids: Sequence[str]) -> None:
+    """Stop and remove containers; volumes stay."""
+    for container in ids:
+        _docker(session, "stop", "--time", "60", container)
+        _docker(session, "rm", "--force", container)
+
+
+def remove_networks(session: Session, ids: Sequence[str]) -> None:
+    """Remove networks that nothing is attached to any more."""
+    for network in ids:
+        _docker(session, "network", "rm", network)
+
+
+def _docker(session: Session, *arguments: str) -> str:
+    try:
+        return session.text(["docker", *arguments])
+    except (OSError, subprocess.SubprocessError) as error:
+        raise OpsError(f"docker {arguments[0]}: {error}") from None
+
+
+def _container(entry: dict[str, Any]) -> Container:
+    labels = entry["Config"]["Labels"] or {}
+    bindings = entry["HostConfig"]["PortBindings"] or {}
+    state = entry["State"]
+    return Container(
+        id=entry["Id"],
+        name=entry["Name"].lstrip("/"),
+        service=labels.get(SERVICE_LABEL, "?"),
+        owner=labels.get(OWNER_LABEL, ""),
+        image=entry["Image"],
+        state=state["Status"],
+        health=(state.get("Health") or {}).get("Status", "-"),
+        started_at=state["StartedAt"].partition(".")[0] + "Z",
+        ports=tuple(sorted({int(host["HostPort"]) for hosts in bindings.values() for host in hosts or []})),
+    )

@@ -1,0 +1,48 @@
+"""What must be true of this machine before anything is created."""
+
+import shutil
+import socket
+from pathlib import Path
+
+from ops import docker
+from ops.session import OpsError, Session
+
+LEAST_FREE_GB = 2
+
+
+def preflight(session: Session) -> None:
+    """Look for taken ports and a full disk.
+
+    Raises:
+        OpsError: lists everything that is in the way, with the setting that moves it.
+    """
+    problems = [*_taken_ports(session), *_full_disk(session)]
+    if problems:
+        raise OpsError("this machine is not ready:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+def _taken_ports(session: Session) -> list[str]:
+    ours = {port for container in docker.containers(session) for port in container.ports}
+    return [
+        f"port {port} is in use: stop what listens there, or `pulumi config set {setting} <free port>`"
+        for setting, port in session.settings.published_ports.items()
+        if port not in ours and not _free(port)
+    ]
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _full_disk(session: Session) -> list[str]:
+    root = session.text(["docker", "info", "--format", "{{.DockerRootDir}}"]).strip()
+    if not Path(root).exists():
+        return []
+    free = shutil.disk_usage(root).free / 1e9
+    return [f"{root} has {free:.1f} GB left: free at least {LEAST_FREE_GB} GB"] if free < LEAST_FREE_GB else []

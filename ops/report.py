@@ -1,0 +1,126 @@
+"""What the operator sees: tables at 80 columns, or JSON."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from ops import docker
+from ops.session import Session, open_session
+from ops.smoke import Access, BrokenHopError, Hop, access
+from ops.smoke import smoke as follow_trace
+
+if TYPE_CHECKING:
+    from toolchain.resolve import ResolvedImage
+
+STAND_IN_BANNER = (
+    "[bold yellow]Langfuse's images are not to be had here: a conformance stand-in runs instead.[/]\n"
+    "It proves the infrastructure around Langfuse; it is not Langfuse."
+)
+
+
+def resolve_images(session: Session, console: Console, *, refresh: bool = False) -> "dict[str, ResolvedImage]":
+    """Find the image of every service and show where each came from.
+
+    Raises:
+        ToolchainError: one can be neither pulled nor built.
+    """
+    from toolchain.report import Report
+    from toolchain.resolve import resolve
+
+    resolved = resolve(session.settings.image_references, Report(), refresh=refresh)
+    table = Table("service", "version", "source", box=None, pad_edge=False)
+    for service, image in resolved.items():
+        table.add_row(service, image.version, image.source)
+    console.print(table)
+    if any(image.stand_in for image in resolved.values()):
+        console.print(STAND_IN_BANNER)
+    return resolved
+
+
+def images(stack: str, config_file: Path | None, *, as_json: bool, refresh: bool) -> None:
+    """The `images` command."""
+    session = open_session(stack, config_file)
+    console = Console(stderr=as_json)
+    resolved = resolve_images(session, console, refresh=refresh)
+    if as_json:
+        print(json.dumps({service: asdict(image) for service, image in resolved.items()}, indent=2))
+
+
+def follow(to: Access, console: Console, *, deadline_seconds: float = 30) -> None:
+    """Follow one trace, printing each hop as it is proven; exits 1 at a broken one."""
+    console.print(f"{'hop':<22}{'after':>9}   seen")
+
+    def show(hop: Hop) -> None:
+        console.print(f"[green]✓[/] {hop.name:<20}{hop.milliseconds:>6.0f} ms   {hop.seen}", highlight=False)
+
+    try:
+        follow_trace(to, deadline_seconds=deadline_seconds, on_hop=show)
+    except BrokenHopError as broken:
+        console.print(f"[red]✗ {broken.hop}[/]", highlight=False)
+        console.print(f"  {broken.failure}", highlight=False, markup=False)
+        sys.exit(1)
+
+
+def smoke(stack: str, config_file: Path | None, *, as_json: bool, deadline_seconds: float) -> None:
+    """The `smoke` command."""
+    session = open_session(stack, config_file)
+    to = access(session)
+    if not as_json:
+        follow(to, Console(), deadline_seconds=deadline_seconds)
+        return
+    try:
+        hops = follow_trace(to, deadline_seconds=deadline_seconds)
+        print(json.dumps({"ok": True, "hops": [asdict(hop) for hop in hops]}))
+    except BrokenHopError as broken:
+        failure = broken.failure
+        print(
+            json.dumps(
+                {"ok": False, "broken": broken.hop, "probe": failure.probe, "seen": failure.seen, "fix": failure.fix}
+            )
+        )
+        sys.exit(1)
+
+
+def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
+    """The `status` command; exits 1 unless every service is up and healthy."""
+    session = open_session(stack, config_file)
+    found = sorted(docker.containers(session), key=lambda container: container.service)
+    healthy = bool(found) and all(entry.state == "running" and entry.health == "healthy" for entry in found)
+    if as_json:
+        print(json.dumps({"healthy": healthy, "services": [asdict(entry) for entry in found]}, indent=2))
+    elif found:
+        Console().print(services_table(session, found))
+    else:
+        Console().print(f"Nothing of stack {stack} runs: `make up`.")
+    if not healthy:
+        sys.exit(1)
+
+
+def services_table(session: Session, found: list[docker.Container]) -> Table:
+    """Service, image, health, address and start of every container."""
+    from settings import images as resolved_images
+
+    by_id = {image.image: image for image in resolved_images(session.settings).values()}
+    table = Table("service", "image", "health", "address", "since (UTC)", box=None, pad_edge=False)
+    for entry in found:
+        image = by_id.get(entry.image)
+        named = f"{image.version}{' stand-in' if image.stand_in else ''}" if image else entry.image[7:19]
+        health = entry.health if entry.state == "running" else entry.state
+        addresses = " ".join(f"127.0.0.1:{port}" if index == 0 else f":{port}" for index, port in enumerate(entry.ports))
+        table.add_row(entry.service, named, health, addresses, entry.started_at[5:16].replace("T", " "))
+    return table
+
+
+def summary(session: Session, console: Console) -> None:
+    """What `up` ends with: services, addresses, and where the keys are."""
+    console.print(services_table(session, sorted(docker.containers(session), key=lambda entry: entry.service)))
+    outputs = session.json(session.argv("stack", "output", "--json"))
+    console.print(f"Langfuse  {outputs['langfuse_url']}   owner {session.settings.langfuse.owner.email}")
+    console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")
+    console.print("Keys      `make env` writes the application's .env; `make shell` for `pulumi stack output`")

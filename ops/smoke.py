@@ -1,0 +1,132 @@
+"""Follows one call through the whole stack, hop by hop."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from checks import bucket, redis
+from checks.base import CheckFailedError, until_healthy
+from checks.clickhouse import Login
+from checks.trace import (
+    SMOKE_MODEL,
+    Gateway,
+    PublicApi,
+    clickhouse_rows,
+    drained_queue,
+    new_user_id,
+    stored_object,
+)
+from ops.session import Session
+from ops.state import State, read_state
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One proven step of the way."""
+
+    name: str
+    seen: str
+    milliseconds: float
+    """Since the gateway answered; for the gateway itself, how long its answer took."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Everything the smoke test talks to."""
+
+    gateway: Gateway
+    api: PublicApi
+    login: Login
+    traces_table: str
+    store_address: str
+    store_access_key: str
+    store_secret_key: str
+    bucket: str
+    project_id: str
+    redis_address: str
+    redis_password: str
+
+
+class BrokenHopError(Exception):
+    """The trace did not get past `hop`."""
+
+    def __init__(self, hop: str, failure: CheckFailedError) -> None:
+        super().__init__(f"broken at: {hop}\n  {failure}")
+        self.hop, self.failure = hop, failure
+
+
+def access(session: Session, state: State | None = None) -> Access:
+    """Addresses and keys of a stack that is up.
+
+    Raises:
+        OpsError: it is not.
+    """
+    known = state or read_state(session, show_secrets=True)
+    def proof_input(name: str) -> Any:
+        return known.output("end-to-end-proof", name)
+
+    return Access(
+        gateway=Gateway(proof_input("gateway_url"), proof_input("master_key")),
+        api=PublicApi(
+            proof_input("url"), proof_input("public_key"), proof_input("secret_key"), proof_input("find_path")
+        ),
+        login=Login(
+            known.output("clickhouse-gate", "http_address"),
+            known.output("clickhouse-gate", "user"),
+            known.output("clickhouse-gate", "password"),
+            known.output("clickhouse-gate", "database"),
+        ),
+        traces_table=session.settings.release.traces_table,
+        store_address=known.output("minio-gate", "endpoint"),
+        store_access_key=known.output("minio-gate", "access_key"),
+        store_secret_key=known.output("minio-gate", "secret_key"),
+        bucket=known.output("minio-gate", "buckets")[0],
+        project_id=session.settings.langfuse.project.id,
+        redis_address=known.output("redis-gate", "address"),
+        redis_password=known.output("redis-gate", "password"),
+    )
+
+
+def smoke(to: Access, *, deadline_seconds: float = 30, on_hop: Callable[[Hop], None] = lambda _: None) -> list[Hop]:
+    """Call the gateway's smoke model and follow the trace.
+
+    Args:
+        to: see `Access`.
+        deadline_seconds: how long each hop may take.
+        on_hop: called as soon as a hop is proven.
+
+    Raises:
+        BrokenHopError: names the first hop that is not proven in time.
+    """
+    user_id = new_user_id()
+    since = datetime.now(UTC)
+    hops: list[Hop] = []
+    started = time.monotonic()
+
+    def hop(name: str, probe: Callable[[], object], describe: Callable[[Any], str]) -> None:
+        try:
+            seen = until_healthy(probe, deadline_seconds=deadline_seconds)
+        except CheckFailedError as failure:
+            raise BrokenHopError(name, failure) from None
+        hops.append(Hop(name, describe(seen), (time.monotonic() - started) * 1000))
+        on_hop(hops[-1])
+
+    hop("gateway answer", lambda: to.gateway.call_smoke(user_id), lambda seen: f"model {SMOKE_MODEL} said {seen!r}")
+    started = time.monotonic()
+    store = bucket.client(to.store_address, to.store_access_key, to.store_secret_key)
+    hop(
+        "object in the bucket",
+        lambda: stored_object(store, to.bucket, to.project_id, user_id, since),
+        lambda key: f"{to.bucket}/…/{key.rpartition('/')[2]}",
+    )
+    with redis.client(to.redis_address, to.redis_password) as queue:
+        hop("queue drained", lambda: drained_queue(queue), lambda left: f"{left} jobs left")
+    hop(
+        "rows in ClickHouse",
+        lambda: clickhouse_rows(to.login, to.traces_table, user_id),
+        lambda rows: f"{rows} in {to.login.database}.{to.traces_table}",
+    )
+    hop("read back by the API", lambda: to.api.find_trace(user_id), lambda trace: f"trace {trace}")
+    return hops

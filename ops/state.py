@@ -1,0 +1,69 @@
+"""The stack's state, read for what the outputs do not carry: who owns what, and the operator's own keys."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ops.session import OpsError, Session
+
+CONTAINER = "docker:index/container:Container"
+NETWORK = "docker:index/network:Network"
+
+
+@dataclass(frozen=True)
+class State:
+    """An exported deployment."""
+
+    export: Mapping[str, Any]
+
+    @property
+    def resources(self) -> list[Mapping[str, Any]]:
+        """Every resource in the state."""
+        return list((self.export.get("deployment") or {}).get("resources") or [])
+
+    @property
+    def pending(self) -> list[Mapping[str, Any]]:
+        """Operations that an interrupted run left unfinished."""
+        return list((self.export.get("deployment") or {}).get("pending_operations") or [])
+
+    def ids(self, resource_type: str) -> set[str]:
+        """Provider ids of all resources of a type."""
+        return {entry["id"] for entry in self._of_type(resource_type) if entry.get("id")}
+
+    def resource(self, logical_name: str) -> Mapping[str, Any]:
+        """One resource by its logical name.
+
+        Raises:
+            OpsError: the state has none; the stack is not up.
+        """
+        for entry in self.resources:
+            if entry["urn"].rpartition("::")[2] == logical_name and "outputs" in entry:
+                return entry
+        raise OpsError(f"the stack has no {logical_name} yet: run `make up`")
+
+    def output(self, logical_name: str, name: str) -> Any:
+        """One output of a resource, decrypted if the export was."""
+        value = self.resource(logical_name)["outputs"][name]
+        return _plain(value)
+
+    def _of_type(self, resource_type: str) -> Iterator[Mapping[str, Any]]:
+        return (entry for entry in self.resources if entry["type"] == resource_type)
+
+
+def read_state(session: Session, *, show_secrets: bool = False) -> State:
+    """Export the stack's state.
+
+    Args:
+        session: the stack.
+        show_secrets: decrypt secret values; they stay in memory.
+    """
+    argv = session.argv("stack", "export")
+    return State(session.json([*argv, "--show-secrets"] if show_secrets else argv))
+
+
+def _plain(value: Any) -> Any:
+    import json
+
+    if isinstance(value, Mapping) and "plaintext" in value:
+        return json.loads(value["plaintext"])
+    return value

@@ -1,0 +1,23 @@
+"""`data-protected`: every resource that holds data is protected."""
+
+from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
+
+from policy.data_types import DATA_TYPES
+
+
+def data_protected(args: ResourceValidationArgs, report: ReportViolation) -> None:
+    """Report a data resource without `protect`."""
+    what = DATA_TYPES.get(args.resource_type)
+    if what and not args.opts.protect:
+        report(
+            f"{args.name} is {what} and not protected, so the engine would delete or replace it. "
+            "Declare it with components.base.data_options."
+        )
+
+
+RULE = ResourceValidationPolicy(
+    name="data-protected",
+    description="A resource that holds data, or opens it, must be protected.",
+    enforcement_level=EnforcementLevel.MANDATORY,
+    validate=data_protected,
+)

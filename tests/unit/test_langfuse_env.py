@@ -1,0 +1,74 @@
+"""Langfuse's environment contract, for both releases."""
+
+import json
+from pathlib import Path
+
+import pytest
+from recorder import ROOT, Recording, record
+
+NAMES = json.loads((ROOT / "components/files/langfuse-env-names.json").read_text())
+READ_BEFORE_THE_SERVER = {"CLICKHOUSE_MIGRATION_URL", "DIRECT_URL"}
+"""Read by web's entrypoint and migration tools."""
+
+
+@pytest.fixture(params=["3", "4"])
+def release(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def stack(release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
+    return record({"langfuse:release": release}, tmp_path, monkeypatch)
+
+
+def test_every_emitted_name_is_read_by_the_release(stack: Recording, release: str) -> None:
+    """A name that nothing reads is a setting that silently does nothing."""
+    known = set().union(*NAMES[release].values())
+    emitted = {*stack.env("langfuse-web"), *stack.env("langfuse-worker")}
+    assert emitted - READ_BEFORE_THE_SERVER <= known
+
+
+def test_what_both_services_get_is_equal(stack: Recording) -> None:
+    web, worker = stack.env("langfuse-web"), stack.env("langfuse-worker")
+    shared = (web.keys() & worker.keys()) - {"PORT"}
+    assert {name: web[name] for name in shared} == {name: worker[name] for name in shared}
+    assert {"SALT", "ENCRYPTION_KEY", "CLICKHOUSE_CLUSTER_ENABLED", "DATABASE_URL", "NEXTAUTH_URL"} <= shared
+
+
+def test_only_web_can_migrate(stack: Recording) -> None:
+    migrating = {"DIRECT_URL", "CLICKHOUSE_MIGRATION_URL"}
+    assert migrating <= stack.env("langfuse-web").keys()
+    assert not migrating & stack.env("langfuse-worker").keys()
+
+
+def test_a_single_clickhouse_says_literally_that_it_is_no_cluster(stack: Recording) -> None:
+    assert stack.env("langfuse-web")["CLICKHOUSE_CLUSTER_ENABLED"] == "false"
+
+
+def test_both_database_urls_name_the_dedicated_schema(stack: Recording) -> None:
+    web = stack.env("langfuse-web")
+    assert web["DATABASE_URL"].endswith("?schema=langfuse")
+    assert web["DIRECT_URL"].endswith("?schema=langfuse")
+
+
+def test_sign_up_is_closed_unless_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = record({}, tmp_path, monkeypatch)
+    opened = record({"langfuse:signUp": "true"}, tmp_path, monkeypatch)
+    assert closed.env("langfuse-web")["AUTH_DISABLE_SIGNUP"] == "true"
+    assert opened.env("langfuse-web")["AUTH_DISABLE_SIGNUP"] == "false"
+
+
+def test_write_modes_of_release_4_are_consistent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    web = record({"langfuse:release": "4"}, tmp_path, monkeypatch).env("langfuse-web")
+    assert web["LANGFUSE_MIGRATION_V4_WRITE_MODE"] == "events_only"
+    assert web["LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR"] == "direct"
+
+
+def test_the_gateway_can_never_fall_back_to_a_cloud_host(stack: Recording) -> None:
+    gateway = stack.env("gateway")
+    assert gateway["LANGFUSE_HOST"] == gateway["LANGFUSE_OTEL_HOST"] == "http://langfuse-web:3000"
+
+
+def test_the_gateway_never_sees_langfuses_database(stack: Recording) -> None:
+    """LiteLLM migrates whatever DATABASE_URL names."""
+    assert not {"DATABASE_URL", "DIRECT_URL"} & stack.env("gateway").keys()

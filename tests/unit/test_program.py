@@ -1,0 +1,129 @@
+"""What the program promises about the resources it registers."""
+
+import json
+from pathlib import Path
+
+import pulumi
+import pytest
+from recorder import PINNED, ROOT, Recording, record
+
+from policy.data_types import DATA_TYPES
+
+EXPECTED = Path(__file__).parent / "registered.json"
+OUTPUTS = {
+    "langfuse_url",
+    "gateway_url",
+    "gateway_master_key",
+    "langfuse_public_key",
+    "langfuse_secret_key",
+    "clickhouse_url",
+    "minio_endpoint",
+    "release",
+    "images",
+    "checks",
+    "gateway_env",
+}
+CONTAINER = "docker:index/container:Container"
+GATES_OF_THE_DATA_TIER = {"clickhouse-gate", "minio-gate", "postgres-gate", "redis-gate"}
+
+
+@pytest.fixture
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
+    return record({}, tmp_path, monkeypatch)
+
+
+def test_tokens_logical_names_and_parents_never_change(local: Recording) -> None:
+    """Each of them is part of a URN: to the engine, a change is a delete and a create."""
+    registered = sorted([entry.type, entry.name, entry.parent] for entry in local.resources)
+    assert registered == json.loads(EXPECTED.read_text())
+
+
+def test_outputs_are_the_contract(local: Recording) -> None:
+    assert set(local.outputs) == OUTPUTS
+
+
+def test_every_data_resource_is_protected_retained_and_guarded_by_the_delete_hook(local: Recording) -> None:
+    data = [entry for entry in local.resources if entry.type in DATA_TYPES]
+    assert {entry.type for entry in data} == set(DATA_TYPES)
+    for entry in data:
+        assert (entry.protect, entry.retain_on_delete, entry.delete_before_replace) == (True, True, False), entry.name
+        assert entry.delete_hooks == ("refuse-to-delete-data",), entry.name
+
+
+def test_only_base_sets_the_options_that_guard_data() -> None:
+    """One way to declare data: everything else calls `components.base.data_options`."""
+    options = ("protect=", "retain_on_delete=", "ResourceHookBinding(")
+    sources = [path for folder in ("components", "platforms", "checks") for path in (ROOT / folder).rglob("*.py")]
+    setters = {path.name for path in [*sources, ROOT / "__main__.py"] for option in options if option in path.read_text()}
+    assert setters == {"base.py"}
+
+
+def test_stopping_removes_containers_and_gates_and_keeps_all_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = record({}, tmp_path, monkeypatch)
+    stopped = record({"langfuse-stack:running": "false"}, tmp_path, monkeypatch)
+    kept = {(entry.type, entry.name) for entry in stopped.resources}
+    assert not stopped.of_type(CONTAINER)
+    assert {(e.type, e.name) for e in running.resources if e.type in DATA_TYPES} <= kept
+    before = {entry.name: entry.inputs for entry in running.resources if entry.type in DATA_TYPES}
+    assert {entry.name: entry.inputs for entry in stopped.resources if entry.type in DATA_TYPES} == before
+
+
+def test_every_port_is_published_on_loopback_only(local: Recording) -> None:
+    published = [port for entry in local.of_type(CONTAINER) for port in entry.inputs["ports"]]
+    assert len(published) == 9
+    assert {port["ip"] for port in published} == {"127.0.0.1"}
+
+
+def test_containers_run_images_named_by_their_content(local: Recording) -> None:
+    assert {entry.inputs["image"] for entry in local.of_type(CONTAINER)} == {PINNED}
+
+
+def test_web_starts_after_the_whole_data_tier_is_proven(local: Recording) -> None:
+    assert set(local.one("langfuse-web").depends_on) >= GATES_OF_THE_DATA_TIER
+
+
+def test_the_worker_starts_after_web_is_proven(local: Recording) -> None:
+    assert set(local.one("langfuse-worker").depends_on) >= {"langfuse-web-gate", "foreign-after"}
+
+
+@pytest.mark.parametrize(
+    ("later", "earlier"),
+    [
+        ("minio", "clickhouse-gate"),
+        ("postgres", "minio-gate"),
+        ("redis", "minio-gate"),
+        ("langfuse-web", "postgres-gate"),
+        ("langfuse-worker", "langfuse-web-gate"),
+        ("gateway", "langfuse-trace-gate"),
+        ("end-to-end-proof", "gateway-gate"),
+    ],
+)
+def test_strict_phases_start_one_after_the_other(
+    later: str, earlier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = record({"langfuse-stack:phases": "strict"}, tmp_path, monkeypatch)
+    [entry] = [e for e in strict.resources if e.name == later and not e.type.startswith("langfuse-stack:")]
+    assert earlier in entry.depends_on
+
+
+def test_a_stand_in_below_the_floor_is_refused_for_a_real_langfuse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"langfuse:release": "4", "langfuse:standInOnOldClickhouse": "true"}
+    with pytest.raises(pulumi.RunError, match="for the stand-in alone"):
+        record(config, tmp_path, monkeypatch, stand_in=False)
+
+
+def test_prod_settings_load() -> None:
+    from ops.session import read_config
+    from settings import load
+
+    settings = load(read_config(ROOT / "Pulumi.prod.yaml"))
+    assert (settings.stack.platform, settings.stack.phases) == ("fly", "strict")
+
+
+def test_platforms_that_are_not_available_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(pulumi.RunError, match="fly is not available yet"):
+        record({"langfuse-stack:platform": "fly"}, tmp_path, monkeypatch)
