@@ -5,10 +5,15 @@ changed; otherwise it is unchanged and costs nothing. A failing check fails `pul
 on it is not started.
 """
 
+import importlib
+import queue
+import re
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote, quote_plus, unquote
 
 import pulumi
 from pulumi import dynamic
@@ -17,8 +22,13 @@ Inputs = Mapping[str, Any]
 Evidence = dict[str, Any]
 T = TypeVar("T")
 
+_importing = threading.Lock()
+
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
+GRACE_SECONDS = 15.0
+"""What a probe under way at the deadline is given: longer than a driver waits, and drivers know what they wait for."""
+URL_PASSWORD = re.compile(r"://[^:/]*:(?P<password>.*)@", re.DOTALL)
 
 
 class CheckFailedError(Exception):
@@ -37,7 +47,7 @@ class CheckFailedError(Exception):
 
 
 def until_healthy(probe: Callable[[], T], *, deadline_seconds: float) -> T:
-    """Call `probe` until it succeeds.
+    """Call `probe` until it succeeds. Always comes back, even when the probe itself does not.
 
     Raises:
         CheckFailedError: the last failure, once the deadline has passed or at once when it is final.
@@ -46,12 +56,37 @@ def until_healthy(probe: Callable[[], T], *, deadline_seconds: float) -> T:
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
-            return probe()
+            return _bounded(probe, give_up + GRACE_SECONDS - time.monotonic())
         except CheckFailedError as failure:
             if failure.final or time.monotonic() + pause > give_up:
                 raise
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+
+def _bounded(probe: Callable[[], T], seconds: float) -> T:
+    """What `probe` returns or raises, or the finding that it did neither within `seconds`."""
+    outcomes: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            outcomes.put((probe(), None))
+        except BaseException as error:
+            outcomes.put((None, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        result, error = outcomes.get(timeout=seconds)
+    except queue.Empty:
+        raise CheckFailedError(
+            "the check itself",
+            f"no end after {seconds:.0f} s: something takes connections and does not answer",
+            "see whether the server is paused, or out of memory or disk, and its log",
+            final=True,
+        ) from None
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
 
 
 def now() -> str:
@@ -60,9 +95,28 @@ def now() -> str:
 
 
 def brief(error: BaseException) -> str:
-    """The first line of an error, without the driver's stack."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    """The first line of an error, without the driver's stack; what the system said, if that is the cause."""
+    told = next((cause for cause in reversed(list(_causes(error))) if isinstance(cause, OSError)), error)
+    lines = str(told).strip().splitlines()
+    return f"{type(told).__name__}: {lines[0][:300]}" if lines else type(told).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what led to it."""
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def without_secrets(text: str, secrets: Sequence[str]) -> str:
+    """`text` with every secret replaced by `…`; of a URL, its password is the secret."""
+    for secret in secrets:
+        url = URL_PASSWORD.search(secret)
+        value = (url["password"] if url else secret).strip()
+        for form in {value, unquote(value), quote(value, safe=""), quote_plus(value)} - {""}:
+            text = text.replace(form, "…")
+    return text
 
 
 class CheckProvider(dynamic.ResourceProvider):
@@ -73,6 +127,11 @@ class CheckProvider(dynamic.ResourceProvider):
     """Inputs whose change makes the check run again."""
     label: ClassVar[str]
     """Name of the gate in messages."""
+    secrets: ClassVar[Sequence[str]] = ()
+    """Inputs whose values are kept out of every message, whatever a driver or server puts into its errors."""
+    libraries: ClassVar[Sequence[str]] = ()
+    """Modules the probe needs. Loaded here, one at a time: checks run in threads, and Python lets two threads that
+    import a package with inner cycles see it half made."""
 
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
         """Prove it, trying again until the deadline.
@@ -98,13 +157,16 @@ class CheckProvider(dynamic.ResourceProvider):
         """
         deadline = float(inputs["deadline_seconds"])
         started = time.monotonic()
+        with _importing:
+            for name in self.libraries:
+                importlib.import_module(name)
         try:
             evidence = self.prove(inputs, deadline)
-        except CheckFailedError as failure:
+        except Exception as failure:
+            seen = str(failure) if isinstance(failure, CheckFailedError) else brief(failure)
             waited = time.monotonic() - started
-            raise GateClosedError(
-                f"{self.label}: not proven after {waited:.0f} s of {deadline:.0f} s: {failure}"
-            ) from None
+            message = f"{self.label}: not proven after {waited:.0f} s (deadline {deadline:.0f} s): {seen}"
+            raise GateClosedError(without_secrets(message, [str(inputs[name]) for name in self.secrets])) from None
         return {**inputs, "result": "ok", "evidence": evidence, "checked_at": now()}
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:

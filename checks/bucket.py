@@ -1,6 +1,7 @@
 """Buckets that are made if absent and never removed, and an application key that could not remove them either."""
 
 import io
+import json
 from typing import TYPE_CHECKING, Any
 
 from checks.base import CheckFailedError, CheckProvider, CheckResource, DataProvider, Evidence, Inputs, brief
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 MARKER = "langfuse-stack/marker"
 TIMEOUT_SECONDS = 5
+KEY_REFUSALS = ("SignatureDoesNotMatch", "InvalidAccessKeyId")
 APP_POLICY = "langfuse-stack-app"
 APP_ACTIONS = (
     "s3:GetObject",
@@ -45,20 +47,29 @@ def _pool() -> "PoolManager":
 
 
 def _failure(probe: str, error: Exception) -> CheckFailedError:
-    code = getattr(error, "code", None)
-    if code in {"SignatureDoesNotMatch", "InvalidAccessKeyId"}:
+    refusal = next((code for code in KEY_REFUSALS if code in str(error)), None)
+    if refusal:
         return CheckFailedError(
             probe,
-            str(code),
+            refusal,
             "the store holds another key than the stack: run `make up`, which starts it with the stack's own",
+            final=True,
         )
-    return CheckFailedError(probe, brief(error), "see the object store's log; its endpoint must answer S3 requests")
+    code = getattr(error, "code", None)
+    if code == "AccessDenied":
+        return CheckFailedError(
+            probe, code, f"the key's policy does not allow it: run `make up`, which sets the policy {APP_POLICY}"
+        )
+    seen = f"{code}: {getattr(error, 'message', None)}" if code else brief(error)
+    return CheckFailedError(probe, seen, "see the object store's log; its endpoint must answer S3 requests")
 
 
 class BucketProvider(DataProvider):
     """See `Bucket`."""
 
     label = "bucket"
+    libraries = ("minio",)
+    secrets = ("secret_key",)
     keys = ("endpoint", "access_key", "secret_key", "name")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -68,13 +79,26 @@ class BucketProvider(DataProvider):
         name = inputs["name"]
         store = client(inputs["endpoint"], inputs["access_key"], inputs["secret_key"])
         try:
-            created = not store.bucket_exists(name)
-            if created:
+            # Asked with GET: the answer to a HEAD request cannot say why a key was refused.
+            if not _exists(store, name):
                 store.make_bucket(name)
-            store.set_bucket_versioning(name, VersioningConfig(ENABLED))
+            if store.get_bucket_versioning(name).status != ENABLED:
+                store.set_bucket_versioning(name, VersioningConfig(ENABLED))
         except Exception as error:
-            raise _failure(f"HEAD bucket {name} at {inputs['endpoint']}", error) from None
+            raise _failure(f"bucket {name} at {inputs['endpoint']}", error) from None
         return {"bucket": name, "versioning": "Enabled"}
+
+
+def _exists(store: "Minio", bucket: str) -> bool:
+    from minio.error import S3Error
+
+    try:
+        store.get_bucket_versioning(bucket)
+    except S3Error as error:
+        if error.code == "NoSuchBucket":
+            return False
+        raise
+    return True
 
 
 class Bucket(CheckResource, module="checks", name="Bucket"):
@@ -91,6 +115,8 @@ class AppKeyProvider(CheckProvider):
     """See `AppKey`."""
 
     label = "object store key"
+    libraries = ("minio",)
+    secrets = ("root_password", "secret_key")
     keys = ("endpoint", "root_user", "root_password", "access_key", "secret_key", "buckets")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -106,7 +132,7 @@ class AppKeyProvider(CheckProvider):
         try:
             admin.policy_add(APP_POLICY, policy=app_policy(inputs["buckets"]))
             admin.user_add(inputs["access_key"], inputs["secret_key"])
-            if APP_POLICY not in str(admin.user_info(inputs["access_key"])):
+            if json.loads(admin.user_info(inputs["access_key"])).get("policyName") != APP_POLICY:
                 admin.policy_set(APP_POLICY, user=inputs["access_key"])
         except Exception as error:
             raise _failure(f"add user {inputs['access_key']} at {inputs['endpoint']}", error) from None
@@ -144,6 +170,8 @@ class ObjectStoreProvider(CheckProvider):
     """See `ObjectStoreGate`."""
 
     label = "gate minio"
+    libraries = ("minio",)
+    secrets = ("secret_key",)
     keys = ("endpoint", "root_user", "access_key", "secret_key", "buckets", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, brief
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 SQL = Path(__file__).parent / "sql"
 TIMEOUT_SECONDS = 5
-GRANT = re.compile(r"^GRANT (?P<privileges>.+) ON (?P<target>\S+) TO ")
+GRANT = re.compile(r"^(?P<verb>GRANT|REVOKE) (?P<privileges>.+) ON (?P<target>\S+) (?:TO|FROM) ")
+ACCESS_DENIED = 497
 
 KEPT_LOGS = frozenset({"query_log"})
 """System log tables that may exist; all others are switched off by the server's configuration."""
@@ -54,8 +55,7 @@ class Login:
         """
         import clickhouse_connect
 
-        # The driver logs every refused connection; here each one becomes a finding instead.
-        logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+        _silence("clickhouse_connect")
         host, _, port = self.http_address.rpartition(":")
         return clickhouse_connect.get_client(
             host=host,
@@ -82,12 +82,18 @@ class Login:
                     "Code 516: authentication failed",
                     "the server runs with another password than the stack's `clickhouse-password`: "
                     "run `make up`, which starts it with the stack's own; never recreate the volume",
+                    final=True,
                 ) from None
             raise CheckFailedError(
                 f"GET http://{self.http_address}/?query=SELECT 1",
                 brief(error),
                 "see `docker logs` of the ClickHouse container for why it does not serve yet",
             ) from None
+
+
+def _silence(library: str) -> None:
+    """Keep a driver from logging refused connections, tracebacks and all: here each one becomes a finding."""
+    logging.getLogger(library).setLevel(logging.CRITICAL + 1)
 
 
 def is_refusal(error: Exception) -> bool:
@@ -102,18 +108,25 @@ class ClickHouseProvider(CheckProvider):
     """See `ClickHouseGate`."""
 
     label = "gate clickhouse"
+    libraries = ("clickhouse_connect", "clickhouse_driver")
+    secrets = ("password",)
     keys = ("http_address", "native_address", "user", "password", "database", "floor", "cluster", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
         login = Login(inputs["http_address"], inputs["user"], inputs["password"], inputs["database"])
-        client = login.connect()
+        try:
+            client = login.connect()
+        except CheckFailedError as failure:
+            if failure.final:  # somebody else's password, or none at all: the second is the worse finding
+                _refuses_strangers(login)
+            raise
         try:
             version = str(client.server_version)
             _floor(version, tuple(int(part) for part in inputs["floor"]), inputs["release"])
             _refuses_strangers(login)
             _native_login(inputs["native_address"], login)
             evidence: Evidence = {"version": version}
-            for proof in (_open_users, _utc, _grants, _log_tables):
+            for proof in (_grants, _open_users, _utc, _log_tables):
                 proof(client, login)
             evidence["ledger"] = ledger(client, login)
             if inputs["cluster"]:
@@ -172,6 +185,7 @@ def _refuses_strangers(login: Login) -> None:
 def _native_login(address: str, login: Login) -> None:
     from clickhouse_driver import Client as NativeClient
 
+    _silence("clickhouse_driver")
     host, _, port = address.rpartition(":")
     probe = f"native login as {login.user} at {address}"
     try:
@@ -198,7 +212,9 @@ def _rows(client: "Client", query: str, **parameters: Any) -> list[Sequence[Any]
     try:
         return list(client.query(text, parameters=parameters).result_rows)
     except Exception as error:
-        raise CheckFailedError(query, brief(error), "see ClickHouse's log") from None
+        denied = getattr(error, "code", None) == ACCESS_DENIED
+        fix = "GRANT the user what the message names" if denied else "see ClickHouse's log"
+        raise CheckFailedError(query, brief(error), fix, final=denied) from None
 
 
 def _open_users(client: "Client", _login: Login) -> None:
@@ -229,8 +245,12 @@ def _grants(client: "Client", login: Login) -> None:
         str(privilege): None if parent is None else str(parent)
         for privilege, parent in _rows(client, "clickhouse_privileges.sql")
     }
-    granted = granted_privileges([str(row[0]) for row in _rows(client, "SHOW GRANTS")], login.database)
-    missing = [need for need in NEEDED_GRANTS if not _covered(need, granted, parents)]
+    statements = [str(row[0]) for row in _rows(client, "SHOW GRANTS")]
+    granted = privileges("GRANT", statements, login.database)
+    revoked = privileges("REVOKE", statements, login.database)
+    missing = [
+        need for need in NEEDED_GRANTS if not _covered(need, granted, parents) or _covered(need, revoked, parents)
+    ]
     if missing:
         raise CheckFailedError(
             f"SHOW GRANTS for {login.user}",
@@ -240,21 +260,21 @@ def _grants(client: "Client", login: Login) -> None:
         )
 
 
-def granted_privileges(statements: Sequence[str], database: str) -> set[str]:
-    """Privileges on all tables of `database` that the statements of SHOW GRANTS give."""
-    granted: set[str] = set()
+def privileges(verb: Literal["GRANT", "REVOKE"], statements: Sequence[str], database: str) -> set[str]:
+    """Privileges on all tables of `database` that the statements of SHOW GRANTS give, or take out of a wider grant."""
+    found: set[str] = set()
     for statement in statements:
         match = GRANT.match(statement)
-        if match and match["target"].replace("`", "") in {"*.*", f"{database}.*"}:
-            granted |= {privilege.strip() for privilege in match["privileges"].split(",")}
-    return granted
+        if match and match["verb"] == verb and match["target"].replace("`", "") in {"*.*", f"{database}.*"}:
+            found |= {privilege.strip() for privilege in match["privileges"].split(",")}
+    return found
 
 
-def _covered(need: str, granted: set[str], parents: Mapping[str, str | None]) -> bool:
-    """Whether `need` or a group it belongs to was granted."""
+def _covered(need: str, given: set[str], parents: Mapping[str, str | None]) -> bool:
+    """Whether `need` or a group it belongs to is among those given."""
     privilege: str | None = need
     while privilege is not None:
-        if privilege in granted:
+        if privilege in given:
             return True
         privilege = parents.get(privilege)
     return False

@@ -12,6 +12,7 @@ class WebProvider(CheckProvider):
     """See `WebGate`."""
 
     label = "gate langfuse-web"
+    libraries = ("httpx", "clickhouse_connect", "psycopg")
     keys = ("url", "version", "ledgers", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -45,6 +46,7 @@ class WorkerProvider(CheckProvider):
     """See `WorkerGate`."""
 
     label = "gate langfuse-worker"
+    libraries = ("httpx",)
     keys = ("url", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -75,6 +77,7 @@ class TraceProvider(CheckProvider):
     """See `TraceGate`."""
 
     label = "gate langfuse-trace"
+    libraries = ("httpx",)
     keys = ("url", "public_key", "secret_key", "find_path", "watch")
 
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
@@ -97,6 +100,7 @@ class GatewayProvider(CheckProvider):
     """See `GatewayGate`."""
 
     label = "gate gateway"
+    libraries = ("httpx",)
     keys = ("url", "master_key", "models", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -129,6 +133,7 @@ class ProofProvider(CheckProvider):
     """See `EndToEndProof`."""
 
     label = "end-to-end proof"
+    libraries = ("httpx",)
     keys = ("gateway_url", "master_key", "url", "public_key", "secret_key", "find_path", "watch")
 
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:

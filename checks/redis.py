@@ -32,6 +32,8 @@ class RedisProvider(CheckProvider):
     """See `RedisGate`."""
 
     label = "gate redis"
+    libraries = ("redis",)
+    secrets = ("password",)
     keys = ("address", "password", "floor", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -47,9 +49,12 @@ class RedisProvider(CheckProvider):
                 f"AUTH at {address}",
                 "WRONGPASS",
                 "the server runs with another password than the stack's `redis-password`: run `make up`",
+                final=True,
             ) from None
         except RedisError as error:
-            raise CheckFailedError(f"INFO at {address}", brief(error), "see the Redis log") from None
+            open_to_all = str(error).startswith("DENIED")
+            fix = "set requirepass in redis.conf: the server has no password" if open_to_all else "see the Redis log"
+            raise CheckFailedError(f"INFO at {address}", brief(error), fix, final=open_to_all) from None
         _closed_to_strangers(address)
         version = str(info["redis_version"])
         floor = tuple(int(part) for part in inputs["floor"])

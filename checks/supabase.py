@@ -93,6 +93,7 @@ class SchemaProvider(DataProvider):
     """See `LangfuseSchema`."""
 
     label = "langfuse schema"
+    libraries = ("psycopg",)
     keys = ("admin_url", "schema", "role", "role_password")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -128,6 +129,7 @@ class SupabaseProvider(CheckProvider):
     """See `SupabaseGate`."""
 
     label = "gate postgres"
+    libraries = ("psycopg",)
     keys = ("direct_url", "pooled_url", "schema", "floor", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -170,6 +172,7 @@ class SnapshotProvider(CheckProvider):
     """See `ForeignSnapshot`."""
 
     label = "foreign schemas before the migrations"
+    libraries = ("psycopg",)
     keys = ("admin_url", "schema", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -192,6 +195,7 @@ class UntouchedProvider(CheckProvider):
     """See `ForeignUntouched`."""
 
     label = "foreign schemas after the migrations"
+    libraries = ("psycopg",)
     keys = ("admin_url", "schema", "before")
 
     def probe(self, inputs: Inputs) -> Evidence:

@@ -90,12 +90,13 @@ def env(
 
 def main() -> None:
     """Run the command line; failures that the operator can act on are messages, not tracebacks."""
+    from ops.stackfile import StackFileError
     from settings import SettingsError
     from toolchain.report import ToolchainError
 
     try:
         cli()
-    except (OpsError, ToolchainError, SettingsError) as error:
+    except (OpsError, StackFileError, ToolchainError, SettingsError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted; the same command finishes what was begun")

@@ -1,13 +1,11 @@
 """The application's `.env`: exactly what runs behind the gateway needs."""
 
-import os
 from pathlib import Path
 
 from rich.console import Console
 
 from ops.session import OpsError, open_session
-
-PRIVATE = 0o600
+from ops.stackfile import write_private
 
 
 def write_env(stack: str, config_file: Path | None, file: Path) -> None:
@@ -21,13 +19,8 @@ def write_env(stack: str, config_file: Path | None, file: Path) -> None:
     values = outputs.get("gateway_env")
     if not values:
         raise OpsError(f"stack {stack} has no outputs yet: run `make up`")
-    part = file.with_name(f".{file.name}.part")
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            os.fchmod(stream.fileno(), PRIVATE)
-            stream.writelines(f"{name}={value}\n" for name, value in sorted(values.items()))
-        part.replace(file)
+        write_private(file, "".join(f"{name}={value}\n" for name, value in sorted(values.items())))
     except OSError as error:
         raise OpsError(f"{file} cannot be written: {error.strerror}") from None
     Console().print(f"{file}: {', '.join(sorted(values))}", highlight=False)

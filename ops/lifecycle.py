@@ -10,9 +10,9 @@ from ops.preflight import preflight
 from ops.recover import exclusive, recover
 from ops.session import ROOT, OpsError, Session, open_session
 from ops.smoke import access
-from toolchain.paths import state_dir
 
-POLICY_PACK = str(ROOT / "policy")
+ENFORCED = ("--suppress-outputs", "--policy-pack", str(ROOT / "policy"))
+UP = ("up", "--yes", *ENFORCED)
 
 
 def up(stack: str, config_file: Path | None) -> None:
@@ -25,10 +25,10 @@ def up(stack: str, config_file: Path | None) -> None:
     session = open_session(stack, config_file)
     report.resolve_images(session, console)
     with exclusive(session):
-        _ensure_stack(session)
+        session.create()
         recover(session, console)
         preflight(session)
-        _engine(session, session.with_config("up", "--yes", "--suppress-outputs", "--policy-pack", POLICY_PACK))
+        _engine(session, session.with_config(*UP))
     report.follow(access(session), console)
     report.summary(session, console)
 
@@ -42,8 +42,8 @@ def preview(stack: str, config_file: Path | None) -> None:
     console = Console()
     session = open_session(stack, config_file)
     report.resolve_images(session, console)
-    _ensure_stack(session)
-    _engine(session, session.with_config("preview", "--suppress-outputs", "--policy-pack", POLICY_PACK))
+    session.create()
+    _engine(session, session.with_config("preview", *ENFORCED))
 
 
 def down(stack: str, config_file: Path | None) -> None:
@@ -58,28 +58,8 @@ def down(stack: str, config_file: Path | None) -> None:
         if not session.exists():
             raise OpsError(f"there is no stack {stack}: nothing is up")
         recover(session, console)
-        stopped = _stopped_settings(session)
-        _engine(
-            session, session.with_config("up", "--yes", "--suppress-outputs", "--policy-pack", POLICY_PACK, file=stopped)
-        )
+        _engine(session, session.with_config(*UP, running=False))
     console.print("Containers are gone; every volume, bucket, schema and secret is kept. `make up` starts again.")
-
-
-def _ensure_stack(session: Session) -> None:
-    if not session.exists():
-        session.text(["pulumi", "stack", "init", session.stack, "--non-interactive"])
-
-
-def _stopped_settings(session: Session) -> Path:
-    """The stack's settings with `running: false`, beside the committed ones rather than in them."""
-    import yaml
-
-    document = yaml.safe_load(session.config_file.read_text(encoding="utf-8")) or {}
-    document["config"] = {**(document.get("config") or {}), "langfuse-stack:running": False}
-    path = state_dir() / f"Pulumi.{session.stack}.stopped.yaml"
-    path.touch(mode=0o600)
-    path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return path
 
 
 def _engine(session: Session, argv: list[str]) -> None:

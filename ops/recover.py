@@ -1,5 +1,7 @@
-"""Finishes what an interrupted run left behind, so that the next one can start: a lock, unfinished operations,
-containers and networks that the state never heard of. None of these holds data; volumes are not looked at.
+"""Clears away what an interrupted run left behind, so that the next one can start.
+
+That is a lock, unfinished operations, and containers and networks that the state never heard of. None of these holds
+data; volumes are not looked at.
 """
 
 import contextlib
@@ -93,7 +95,9 @@ def _remove_orphans(session: Session, state: State, console: Console) -> None:
     found = docker.containers(session)
     known = state.ids(CONTAINER)
     orphans = [container for container in found if container.id not in known]
-    networks = {network: owner for network, owner in docker.networks(session).items() if network not in state.ids(NETWORK)}
+    networks = {
+        network: owner for network, owner in docker.networks(session).items() if network not in state.ids(NETWORK)
+    }
     if not orphans and not networks:
         return
     owner = _owner(state)
@@ -101,7 +105,7 @@ def _remove_orphans(session: Session, state: State, console: Console) -> None:
     if strangers or any(label != owner for label in networks.values()):
         instance = session.settings.stack.instance
         raise OpsError(
-            f"another stack uses the instance name {instance} on this machine ({', '.join(strangers) or 'its network'}): "
+            f"another stack uses the instance name {instance} here ({', '.join(strangers) or 'its network'}): "
             f"give this one its own (`pulumi config set instance <name>`), or bring the other one down"
         )
     docker.remove_containers(session, [container.id for container in orphans])

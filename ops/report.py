@@ -63,7 +63,8 @@ def follow(to: Access, console: Console, *, deadline_seconds: float = 30) -> Non
         follow_trace(to, deadline_seconds=deadline_seconds, on_hop=show)
     except BrokenHopError as broken:
         console.print(f"[red]✗ {broken.hop}[/]", highlight=False)
-        console.print(f"  {broken.failure}", highlight=False, markup=False)
+        for finding in (broken.failure, *(cause for cause in broken.causes if str(cause) != str(broken.failure))):
+            console.print(f"  {finding}", highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -78,12 +79,11 @@ def smoke(stack: str, config_file: Path | None, *, as_json: bool, deadline_secon
         hops = follow_trace(to, deadline_seconds=deadline_seconds)
         print(json.dumps({"ok": True, "hops": [asdict(hop) for hop in hops]}))
     except BrokenHopError as broken:
-        failure = broken.failure
-        print(
-            json.dumps(
-                {"ok": False, "broken": broken.hop, "probe": failure.probe, "seen": failure.seen, "fix": failure.fix}
-            )
-        )
+        findings = [
+            {"probe": finding.probe, "seen": finding.seen, "fix": finding.fix}
+            for finding in (broken.failure, *broken.causes)
+        ]
+        print(json.dumps({"ok": False, "broken": broken.hop, "findings": findings}))
         sys.exit(1)
 
 
@@ -107,12 +107,15 @@ def services_table(session: Session, found: list[docker.Container]) -> Table:
     from settings import images as resolved_images
 
     by_id = {image.image: image for image in resolved_images(session.settings).values()}
-    table = Table("service", "image", "health", "address", "since (UTC)", box=None, pad_edge=False)
+    table = Table("service", box=None, pad_edge=False)
+    table.add_column("image", no_wrap=True, max_width=20)
+    for column in ("health", "address", "since (UTC)"):
+        table.add_column(column, no_wrap=True)
     for entry in found:
         image = by_id.get(entry.image)
         named = f"{image.version}{' stand-in' if image.stand_in else ''}" if image else entry.image[7:19]
         health = entry.health if entry.state == "running" else entry.state
-        addresses = " ".join(f"127.0.0.1:{port}" if index == 0 else f":{port}" for index, port in enumerate(entry.ports))
+        addresses = "127.0.0.1:" + ",".join(str(port) for port in entry.ports)
         table.add_row(entry.service, named, health, addresses, entry.started_at[5:16].replace("T", " "))
     return table
 
@@ -123,4 +126,4 @@ def summary(session: Session, console: Console) -> None:
     outputs = session.json(session.argv("stack", "output", "--json"))
     console.print(f"Langfuse  {outputs['langfuse_url']}   owner {session.settings.langfuse.owner.email}")
     console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")
-    console.print("Keys      `make env` writes the application's .env; `make shell` for `pulumi stack output`")
+    console.print("Keys      `make env` writes the application's .env")

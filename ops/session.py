@@ -2,18 +2,22 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ops.stackfile import read_config, remember_salt, working_copy
 from settings import Settings, load
 
 ROOT = Path(__file__).resolve().parent.parent
-PASSPHRASE_HINT = (
+WRONG_PASSPHRASE = (
     "the passphrase does not open this stack: put the one it was made with into the file that "
     "PULUMI_CONFIG_PASSPHRASE_FILE names (0600), or set PULUMI_CONFIG_PASSPHRASE"
 )
@@ -39,17 +43,24 @@ class Session:
 
         Raises:
             SettingsError: a setting is unknown or malformed.
-            OpsError: the settings file is missing or is not YAML.
+            StackFileError: the settings file is missing or is not one.
         """
         return load(read_config(self.config_file))
 
     def argv(self, *arguments: str) -> list[str]:
         """The command line of one engine call on this stack."""
-        return ["pulumi", *arguments, "--stack", self.stack, "--non-interactive"]
+        interactive = [] if sys.stdout.isatty() else ["--non-interactive"]
+        return ["pulumi", *arguments, "--stack", self.stack, *interactive]
 
-    def with_config(self, *arguments: str, file: Path | None = None) -> list[str]:
-        """The command line of an engine call that reads the stack's settings."""
-        return [*self.argv(*arguments), "--config-file", str(file or self.config_file)]
+    def with_config(self, *arguments: str, **overrides: Any) -> list[str]:
+        """The command line of an engine call that reads the stack's settings.
+
+        Args:
+            arguments: of the engine.
+            overrides: settings `langfuse-stack:<name>` for this run only.
+        """
+        changed = {f"langfuse-stack:{name}": value for name, value in overrides.items()}
+        return [*self.argv(*arguments), "--config-file", str(working_copy(self.stack, self.config_file, changed))]
 
     def run(self, argv: Sequence[str]) -> int:
         """Run a command in the program's folder with its output shown; returns the exit code.
@@ -88,6 +99,19 @@ class Session:
         except ValueError:
             raise OpsError(f"{' '.join(argv[:3])} did not print JSON") from None
 
+    def create(self) -> None:
+        """Make the stack in the backend, unless it is there.
+
+        Raises:
+            OpsError: the backend refuses.
+        """
+        if self.exists():
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(ROOT / "Pulumi.yaml", folder)
+            self.text(["pulumi", "--cwd", folder, "stack", "init", self.stack, "--non-interactive"])
+            remember_salt(self.stack, Path(folder) / f"Pulumi.{self.stack}.yaml")
+
     def exists(self) -> bool:
         """Whether the backend knows the stack."""
         stacks = self.json(["pulumi", "stack", "ls", "--json", "--non-interactive"])
@@ -100,36 +124,8 @@ class Session:
 def explain(message: str) -> str:
     """The engine's message, with the fix where it does not name one itself."""
     if "incorrect passphrase" in message:
-        return f"{PASSPHRASE_HINT}\n{message}"
+        return f"{WRONG_PASSPHRASE}\n{message}"
     return message
-
-
-def read_config(path: Path) -> dict[str, str]:
-    """Plain settings of a stack file as strings, as the engine hands them to the program.
-
-    Raises:
-        OpsError: the file is missing or is not a settings file.
-    """
-    import yaml
-
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        entries = dict(document.get("config") or {})
-    except FileNotFoundError:
-        raise OpsError(f"{path} does not exist: create it, or name another with --config-file") from None
-    except (yaml.YAMLError, AttributeError, ValueError, TypeError) as error:
-        raise OpsError(f"{path} is not a Pulumi settings file: {error}") from None
-    return {key: _as_text(value) for key, value in entries.items() if not _is_secret(value)}
-
-
-def _is_secret(value: object) -> bool:
-    return isinstance(value, dict) and set(value) == {"secure"}
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
 def open_session(stack: str, config_file: Path | None) -> Session:

@@ -50,11 +50,17 @@ class Access:
 
 
 class BrokenHopError(Exception):
-    """The trace did not get past `hop`."""
+    """The trace did not get past `hop`.
 
-    def __init__(self, hop: str, failure: CheckFailedError) -> None:
+    Args:
+        hop: name of the first hop that was not proven.
+        failure: what was seen there.
+        causes: services that do not answer as they must, which is why the trace got stuck.
+    """
+
+    def __init__(self, hop: str, failure: CheckFailedError, causes: list[CheckFailedError]) -> None:
         super().__init__(f"broken at: {hop}\n  {failure}")
-        self.hop, self.failure = hop, failure
+        self.hop, self.failure, self.causes = hop, failure, causes
 
 
 def access(session: Session, state: State | None = None) -> Access:
@@ -64,6 +70,7 @@ def access(session: Session, state: State | None = None) -> Access:
         OpsError: it is not.
     """
     known = state or read_state(session, show_secrets=True)
+
     def proof_input(name: str) -> Any:
         return known.output("end-to-end-proof", name)
 
@@ -109,7 +116,7 @@ def smoke(to: Access, *, deadline_seconds: float = 30, on_hop: Callable[[Hop], N
         try:
             seen = until_healthy(probe, deadline_seconds=deadline_seconds)
         except CheckFailedError as failure:
-            raise BrokenHopError(name, failure) from None
+            raise BrokenHopError(name, failure, causes(to)) from None
         hops.append(Hop(name, describe(seen), (time.monotonic() - started) * 1000))
         on_hop(hops[-1])
 
@@ -119,7 +126,7 @@ def smoke(to: Access, *, deadline_seconds: float = 30, on_hop: Callable[[Hop], N
     hop(
         "object in the bucket",
         lambda: stored_object(store, to.bucket, to.project_id, user_id, since),
-        lambda key: f"{to.bucket}/…/{key.rpartition('/')[2]}",
+        lambda key: f"{to.bucket}/…/{key[-17:]}",
     )
     with redis.client(to.redis_address, to.redis_password) as queue:
         hop("queue drained", lambda: drained_queue(queue), lambda left: f"{left} jobs left")
@@ -130,3 +137,19 @@ def smoke(to: Access, *, deadline_seconds: float = 30, on_hop: Callable[[Hop], N
     )
     hop("read back by the API", lambda: to.api.find_trace(user_id), lambda trace: f"trace {trace}")
     return hops
+
+
+def causes(to: Access) -> list[CheckFailedError]:
+    """Services that do not answer the stack's own keys at this moment."""
+    probes: list[Callable[[], object]] = [
+        to.gateway.ready,
+        to.api.keys_accepted,
+        lambda: to.login.connect().close(),
+    ]
+    found: list[CheckFailedError] = []
+    for probe in probes:
+        try:
+            probe()
+        except CheckFailedError as failure:
+            found.append(failure)
+    return found

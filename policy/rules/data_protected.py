@@ -11,7 +11,8 @@ def data_protected(args: ResourceValidationArgs, report: ReportViolation) -> Non
     if what and not args.opts.protect:
         report(
             f"{args.name} is {what} and not protected, so the engine would delete or replace it. "
-            "Declare it with components.base.data_options."
+            "Declare it with components.base.data_options.",
+            args.urn,
         )
 
 

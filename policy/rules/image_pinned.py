@@ -16,7 +16,8 @@ def image_pinned(args: ResourceValidationArgs, report: ReportViolation) -> None:
     if not isinstance(image, str) or not PINNED.match(image):
         report(
             f"{args.name} runs {image!r}, whose content can change under the same name. "
-            "Use an image id (sha256:…) or name@sha256:…; `make images` finds it."
+            "Use an image id (sha256:…) or name@sha256:…; `make images` finds it.",
+            args.urn,
         )
 
 

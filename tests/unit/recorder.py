@@ -52,7 +52,7 @@ class _Recorder(mocks.MockMonitor):
         super().__init__(_Echo())
         self.registered: list[Registration] = []
 
-    def RegisterResource(self, request: Any) -> Any:
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - a gRPC method
         self.registered.append(
             Registration(
                 type=request.type,

@@ -54,7 +54,9 @@ def test_only_base_sets_the_options_that_guard_data() -> None:
     """One way to declare data: everything else calls `components.base.data_options`."""
     options = ("protect=", "retain_on_delete=", "ResourceHookBinding(")
     sources = [path for folder in ("components", "platforms", "checks") for path in (ROOT / folder).rglob("*.py")]
-    setters = {path.name for path in [*sources, ROOT / "__main__.py"] for option in options if option in path.read_text()}
+    setters = {
+        path.name for path in [*sources, ROOT / "__main__.py"] for option in options if option in path.read_text()
+    }
     assert setters == {"base.py"}
 
 
@@ -117,7 +119,7 @@ def test_a_stand_in_below_the_floor_is_refused_for_a_real_langfuse(
 
 
 def test_prod_settings_load() -> None:
-    from ops.session import read_config
+    from ops.stackfile import read_config
     from settings import load
 
     settings = load(read_config(ROOT / "Pulumi.prod.yaml"))

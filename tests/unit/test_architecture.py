@@ -1,0 +1,74 @@
+"""The direction of imports: what may know what."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from recorder import ROOT
+
+OURS = {"__main__", "settings", "wiring", "outputs", "components", "platforms", "checks", "policy", "ops", "toolchain"}
+ALLOWED = {
+    "components": {"components", "platforms.spec", "checks"},
+    "platforms": {"platforms"},
+    "checks": {"checks"},
+    "policy": {"policy"},
+    "toolchain": {"toolchain"},
+    "settings": {"components.releases"},
+    "outputs": {"components"},
+    "wiring": {"settings", "components", "platforms"},
+    "ops": OURS - {"__main__"},
+}
+ONLY_IMPORTERS = {"pulumi_docker": {"platforms/docker.py"}, "pulumi_command": set[str]()}
+
+
+def imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def sources(part: str) -> list[Path]:
+    return [ROOT / f"{part}.py"] if (ROOT / f"{part}.py").exists() else sorted((ROOT / part).rglob("*.py"))
+
+
+def within(name: str, allowed: set[str]) -> bool:
+    return any(name == entry or name.startswith(f"{entry}.") or entry.startswith(f"{name}.") for entry in allowed)
+
+
+@pytest.mark.parametrize("part", sorted(ALLOWED))
+def test_imports_point_inward(part: str) -> None:
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources(part)
+        if "langfuse_standin" not in path.parts
+        for name in imports(path)
+        if name.split(".")[0] in OURS and not within(name, ALLOWED[part])
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("library", sorted(ONLY_IMPORTERS))
+def test_each_provider_has_one_importer(library: str) -> None:
+    importers = {
+        str(path.relative_to(ROOT))
+        for part in ALLOWED
+        for path in sources(part)
+        if any(name.split(".")[0] == library for name in imports(path))
+    }
+    assert importers == ONLY_IMPORTERS[library]
+
+
+def test_no_stack_is_named_below_the_entry() -> None:
+    """What differs per stack is a setting, never a branch on a stack's name."""
+    named = {
+        str(path.relative_to(ROOT))
+        for part in ("components", "platforms", "checks", "policy")
+        for path in sources(part)
+        if 'stack == "' in path.read_text() or "get_stack" in path.read_text()
+    }
+    assert not named

@@ -1,0 +1,386 @@
+"""Image resolution against an engine double; pip, sockets, files and killed processes are real."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import os
+import socket
+import stat
+import time
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolchain.images import builder, catalog, client, obtain, recipe, registry, wheels
+from toolchain.paths import cache_dir
+from toolchain.report import Report, ToolchainError
+from toolchain.resolve import resolution_file, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from toolchain.images.recipe import Job
+
+REDIS = {"redis": "127.0.0.1:1/redis:7.2.11"}
+WEB = {"langfuse-web": "127.0.0.1:1/langfuse/langfuse:3.225.4"}
+
+
+@dataclass
+class Engine:
+    """What the Docker engine would know and do."""
+
+    images: dict[str, client.LocalImage] = field(default_factory=dict)
+    registry: set[str] = field(default_factory=set)
+    builds: list[str] = field(default_factory=list)
+    pulls: list[str] = field(default_factory=list)
+    inspections: int = 0
+
+    def add(self, name: str) -> client.LocalImage:
+        digests = (f"{name.rpartition(':')[0]}@sha256:{'d' * 64}",) if name in self.registry else ()
+        identity = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
+        image = client.LocalImage(identity, (name,), digests, "amd64")
+        self.images[name] = self.images[identity] = image
+        return image
+
+    def inspect(self, names: Sequence[str]) -> list[client.LocalImage]:
+        self.inspections += 1
+        return [self.images[name] for name in names if name in self.images]
+
+    def build(self, _context: Path, tag: str, _arguments: Mapping[str, str], _target: str) -> None:
+        self.builds.append(tag)
+        self.add(tag)
+
+    def pull(self, reference: str, *_: object) -> None:
+        self.pulls.append(reference)
+        if reference not in self.registry:
+            raise client.DockerCommandError("127.0.0.1:1 cannot be reached")
+        self.add(reference)
+
+    def run(self, *argv: str, seconds: float = 0) -> str:
+        assert seconds >= 0
+        assert argv[0] == "run"
+        return "Redis server v=7.0.15 sha=00000000:0"
+
+
+class Instant(recipe.Kind):
+    """Builds at once."""
+
+    def prepare(self, job: Job, context: Path) -> None:
+        (context / "artefact").write_text(job.tag)
+
+    def finish(self, job: Job, context: Path) -> None:
+        client.build(context, job.tag, {}, "")
+
+
+class Hanging(Instant):
+    """Never gets ready when HANG names a file, which it makes to say that it is half-way."""
+
+    def prepare(self, job: Job, context: Path) -> None:
+        (context / "artefact").write_text("half")
+        if "HANG" in os.environ:
+            Path(os.environ["HANG"]).touch()
+            time.sleep(300)
+        super().prepare(job, context)
+
+
+def recipe_named(service: str, version: str = "7.0", kind: recipe.Kind | None = None) -> recipe.Recipe:
+    return recipe.Recipe(service, "redis", version, kind or Instant(), "Debian packages")
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    double = Engine()
+    monkeypatch.setenv("LANGFUSE_STACK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(client, "inspect", double.inspect)
+    monkeypatch.setattr(client, "build", double.build)
+    monkeypatch.setattr(client, "run", double.run)
+    monkeypatch.setattr(client, "tree", lambda *_: iter(()))
+    monkeypatch.setattr(client, "facts", lambda: facts(root=str(tmp_path)))
+    monkeypatch.setattr(registry.Registries, "pull", lambda _, *request: double.pull(*request))
+    monkeypatch.setattr(obtain, "current_host", lambda: "unix:///var/run/docker.sock")
+    monkeypatch.setattr(catalog, "_RECIPES", {"redis": recipe_named("redis")})
+    return double
+
+
+def facts(root: str = "/", hub: str = "https://127.0.0.1:1/v1/", proxy: str = "") -> client.EngineFacts:
+    return client.EngineFacts("amd64", root, hub, (), proxy)
+
+
+def test_an_image_on_the_machine_is_taken_without_asking_a_registry(engine: Engine) -> None:
+    image = engine.add(REDIS["redis"])
+    resolved = resolve(REDIS, Report())["redis"]
+    assert (resolved.image, resolved.source, resolved.digest) == (image.id, "on this machine", None)
+    assert engine.pulls == engine.builds == []
+
+
+def test_an_absent_image_is_pulled_and_known_by_its_digest(engine: Engine) -> None:
+    engine.registry.add(REDIS["redis"])
+    resolved = resolve(REDIS, Report())["redis"]
+    assert (resolved.source, resolved.digest) == ("pulled", "sha256:" + "d" * 64)
+    assert engine.builds == []
+
+
+def test_an_image_that_cannot_be_pulled_is_built_and_its_real_version_is_told(engine: Engine) -> None:
+    resolved = resolve(REDIS, Report())["redis"]
+    assert resolved.source == "built from packages: Debian packages"
+    assert resolved.version == "7.0.15"
+    assert resolved.image == engine.images[engine.builds[0]].id
+
+
+def test_the_answer_is_kept_although_the_registry_answers_later(engine: Engine) -> None:
+    first = resolve(REDIS, Report())
+    engine.registry.add(REDIS["redis"])
+    engine.inspections = 0
+    assert resolve(REDIS, Report()) == first
+    assert engine.inspections == 1  # one question to the engine for all services
+    assert resolve(REDIS, Report(), refresh=True)["redis"].source == "pulled"
+
+
+def test_another_reference_is_resolved_anew(engine: Engine) -> None:
+    resolve(REDIS, Report())
+    other = {"redis": "127.0.0.1:1/redis:7.4"}
+    image = engine.add(other["redis"])
+    assert resolve(other, Report())["redis"].image == image.id
+
+
+def test_an_image_that_was_removed_is_got_again(engine: Engine) -> None:
+    resolve(REDIS, Report())
+    engine.images.clear()
+    resolve(REDIS, Report())
+    assert len(engine.builds) == 2
+
+
+def test_a_changed_recipe_is_built_and_an_unchanged_one_is_found(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = resolve(REDIS, Report())["redis"]
+    monkeypatch.setattr(catalog, "_RECIPES", {"redis": recipe_named("redis", version="7.1")})
+    second = resolve(REDIS, Report())["redis"]
+    monkeypatch.setattr(catalog, "_RECIPES", {"redis": recipe_named("redis")})
+    third = resolve(REDIS, Report())["redis"]
+    assert first.image == third.image != second.image
+    assert len(engine.builds) == 2
+
+
+def test_the_resolution_file_holds_every_field_and_only_its_owner_reads_it(engine: Engine) -> None:
+    engine.add(REDIS["redis"])
+    resolve(REDIS, Report())
+    content = json.loads(resolution_file().read_text())
+    fields = {"reference", "image", "digest", "source", "version", "stand_in", "ledgers"}
+    assert set(content["redis"]) == fields
+    assert stat.S_IMODE(resolution_file().stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"redis": {}}', '{"redis": 3}'])
+def test_a_damaged_resolution_file_is_replaced(engine: Engine, content: str) -> None:
+    image = engine.add(REDIS["redis"])
+    resolution_file().write_text(content)
+    assert resolve(REDIS, Report())["redis"].image == image.id
+    assert json.loads(resolution_file().read_text())["redis"]["image"] == image.id
+
+
+def test_an_image_that_can_neither_be_pulled_nor_built_names_service_setting_and_both_reasons(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "_RECIPES", {})
+    engine.add("127.0.0.1:1/minio:1")
+    with pytest.raises(ToolchainError) as refused:
+        resolve(REDIS | {"minio": "127.0.0.1:1/minio:1"}, Report())
+    message = str(refused.value)
+    for part in (REDIS["redis"], "cannot be reached", "cannot be built", "pulumi config set redis:image"):
+        assert part in message
+    assert "minio" not in message
+    assert not resolution_file().exists()
+
+
+def test_the_stand_in_is_called_one_and_takes_its_release_from_the_reference(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "PythonPackages", Instant)
+    monkeypatch.setattr(catalog, "DEBIAN", None)
+    resolved = resolve(WEB, Report())["langfuse-web"]
+    assert resolved.stand_in
+    assert resolved.source == "stand-in, not Langfuse"
+    assert resolved.version == "3.225.4"
+    assert engine.builds[0].startswith("langfuse-stack/langfuse-web:3.225.4-")
+
+
+def test_there_is_no_stand_in_for_a_release_it_does_not_double() -> None:
+    with pytest.raises(ToolchainError, match=r"doubles the releases 3 and 4, and 2\.95\.0 is no such release"):
+        catalog.recipe_for("langfuse-web", "langfuse/langfuse:2.95.0")
+
+
+@pytest.mark.parametrize(
+    ("reference", "host"),
+    [
+        ("redis:7", None),
+        ("library/redis:7", None),
+        ("registry.example.com/redis@sha256:0", "registry.example.com"),
+        ("localhost/redis", "localhost"),
+        ("127.0.0.1:5000/redis:7", "127.0.0.1:5000"),
+    ],
+)
+def test_the_registry_of_a_reference_is_known(reference: str, host: str | None) -> None:
+    assert registry.host_of(reference) == host
+
+
+@contextlib.contextmanager
+def silent_port() -> Iterator[int]:
+    """A port that neither takes nor refuses a connection: its queue is full."""
+    with contextlib.ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            filler = sockets.enter_context(socket.socket())
+            filler.setblocking(False)  # noqa: FBT003
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def test_a_registry_that_refuses_or_never_answers_is_given_up_within_the_probe_time_out_and_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "PROBE_SECONDS", 0.5)
+    probed: list[str] = []
+    unreachable = registry._unreachable
+
+    def probe(address: str) -> str | None:
+        probed.append(address)
+        return unreachable(address)
+
+    monkeypatch.setattr(registry, "_unreachable", probe)
+    monkeypatch.setattr(registry.Registries, "_pull", lambda *_: pytest.fail("docker pull was tried"))
+    with silent_port() as port:
+        hosts = [f"127.0.0.1:{port}", "127.0.0.1:1"]
+        registries = registry.Registries(facts(), engine_is_here=True)
+        for host in hosts * 2:
+            with pytest.raises(client.DockerCommandError, match=rf"{host} cannot be reached"):
+                registries.pull(f"{host}/redis:7", "redis", Report())
+    assert probed == hosts
+
+
+def test_behind_a_proxy_the_proxy_is_probed_and_for_a_distant_engine_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    probed: list[str] = []
+    monkeypatch.setattr(registry, "_unreachable", probed.append)
+    monkeypatch.setattr(registry.Registries, "_pull", lambda *_: None)
+    behind_proxy = facts(proxy="http://proxy.example.com:3128")
+    registry.Registries(behind_proxy, engine_is_here=True).pull("redis:7", "redis", Report())
+    registry.Registries(facts(), engine_is_here=False).pull("redis:7", "redis", Report())
+    assert probed == ["proxy.example.com:3128"]
+
+
+def test_a_docker_pull_without_a_first_word_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\nexec sleep 300\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(registry, "FIRST_WORD_SECONDS", 0.2)
+    registries = registry.Registries(facts(), engine_is_here=False)
+    with pytest.raises(client.DockerCommandError, match="did not answer docker pull"):
+        registries.pull("127.0.0.1:1/redis:7", "redis", Report())
+
+
+def a_wheel(folder: Path) -> str:
+    """Makes a wheel in `folder`; returns its hash."""
+    wheel = folder / "example_archive-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as package:
+        info = "example_archive-1.0.dist-info"
+        package.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: example-archive\nVersion: 1.0\n")
+        package.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        package.writestr(f"{info}/RECORD", "")
+    return hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("corrupted", [False, True])
+def test_a_wheel_with_another_hash_than_the_locked_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corrupted: bool
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    digest = a_wheel(tmp_path)
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(f"example-archive==1.0 --hash=sha256:{'0' * 64 if corrupted else digest}\n")
+    target = tmp_path / "got"
+    target.mkdir()
+    if corrupted:
+        with pytest.raises(ToolchainError, match="pip download failed"):
+            wheels.download(lock, target)
+        assert list(target.iterdir()) == []
+    else:
+        wheels.download(lock, target)
+        assert [path.name for path in target.iterdir()] == ["example_archive-1.0-py3-none-any.whl"]
+
+
+def test_a_build_that_is_killed_leaves_nothing_that_looks_finished_and_the_next_one_completes(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = recipe_named("redis", kind=Hanging())
+    half_way = tmp_path / "half-way"
+    monkeypatch.setenv("HANG", str(half_way))
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=builder.ensure_built, args=(wanted, facts(), Report()))
+    process.start()
+    while not half_way.exists():
+        assert process.is_alive()
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    artefacts = cache_dir() / "images" / "redis"
+    assert [path.name for path in artefacts.iterdir() if not path.name.startswith(".")] == []
+    assert engine.builds == []
+
+    monkeypatch.delenv("HANG")
+    builder.ensure_built(wanted, facts(), Report())
+    [finished] = artefacts.iterdir()
+    assert (finished / "artefact").read_text() == wanted.tag("amd64")
+    assert engine.builds == [wanted.tag("amd64")]
+
+
+def test_a_nearly_full_disk_is_named_before_anything_is_built(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builder, "NEEDED_BYTES", 1 << 60)
+    with pytest.raises(ToolchainError, match=r"GB free, images need .* GB: make room .*LANGFUSE_STACK_CACHE"):
+        resolve(REDIS, Report())
+    assert engine.builds == []
+
+
+def test_files_of_a_recipe_are_readable_in_the_image_whatever_the_umask_of_the_checkout_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = tmp_path / "images"
+    (checkout / "redis").mkdir(parents=True)
+    for name, mode in (("Dockerfile", 0o600), ("docker-entrypoint.sh", 0o700)):
+        (checkout / "redis" / name).write_text(name)
+        (checkout / "redis" / name).chmod(mode)
+    monkeypatch.setattr(recipe, "FOLDER", checkout)
+    recipe_named("redis").copy_files(tmp_path / "context")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "context").iterdir()}
+    assert modes == {"Dockerfile": 0o644, "docker-entrypoint.sh": 0o755}
+
+
+def test_every_recipe_names_only_files_that_exist_and_no_address() -> None:
+    recipes = [catalog.DEBIAN, *catalog._RECIPES.values()]
+    assert {one.service for one in recipes} == {"debian", "clickhouse", "minio", "redis", "postgres", "litellm"}
+    for one in recipes:
+        files = list(recipe.recipe_files(recipe.FOLDER / one.folder))
+        assert files
+        for path in files:
+            if path.suffix in {".lock", ".in", ".txt"}:
+                assert "://" not in path.read_text()
+
+
+def test_locked_hashes_are_complete() -> None:
+    for lock in recipe.FOLDER.glob("*/requirements.lock"):
+        requirements = [line for line in lock.read_text().replace("\\\n", " ").splitlines() if "==" in line]
+        assert requirements
+        for line in requirements:
+            digest = line.rpartition("sha256:")[2].split()[0]
+            assert len(base64.b16decode(digest.upper())) == 32
