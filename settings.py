@@ -261,13 +261,17 @@ def from_engine() -> Settings:
     return load({**runtime_config.get_config_env(), **runtime_config.CONFIG.get()})
 
 
-def images(settings: Settings) -> dict[str, Image]:
+def images(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, Image]:
     """The images that image resolution found for these settings.
+
+    Args:
+        settings: which references are wanted.
+        environment: where the resolution file is named.
 
     Raises:
         SettingsError: nothing was resolved yet, or not for the references that are set now.
     """
-    path = os.environ.get(IMAGES_FILE_VARIABLE)
+    path = environment.get(IMAGES_FILE_VARIABLE)
     fix = "run `make images`, and use the environment that `make shell` prints"
     if not path:
         raise SettingsError(

@@ -4,7 +4,6 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -106,7 +105,7 @@ def services_table(session: Session, found: list[docker.Container]) -> Table:
     """Service, image, health, address and start of every container."""
     from settings import images as resolved_images
 
-    by_id = {image.image: image for image in resolved_images(session.settings).values()}
+    by_id = {image.image: image for image in resolved_images(session.settings, session.environment).values()}
     table = Table("service", box=None, pad_edge=False)
     table.add_column("image", no_wrap=True, max_width=20)
     for column in ("health", "address", "since (UTC)"):

@@ -17,7 +17,7 @@ from ops.stackfile import read_config, remember_salt, working_copy
 from settings import Settings, load
 
 ROOT = Path(__file__).resolve().parent.parent
-WRONG_PASSPHRASE = (
+NOT_OPENED = (
     "the passphrase does not open this stack: put the one it was made with into the file that "
     "PULUMI_CONFIG_PASSPHRASE_FILE names (0600), or set PULUMI_CONFIG_PASSPHRASE"
 )
@@ -124,7 +124,7 @@ class Session:
 def explain(message: str) -> str:
     """The engine's message, with the fix where it does not name one itself."""
     if "incorrect passphrase" in message:
-        return f"{WRONG_PASSPHRASE}\n{message}"
+        return f"{NOT_OPENED}\n{message}"
     return message
 
 

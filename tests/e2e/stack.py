@@ -1,0 +1,165 @@
+"""A whole stack of its own for tests: own state, own ports, own instance name, removed afterwards."""
+
+import json
+import os
+import random
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from platforms.docker_labels import INSTANCE_LABEL
+from settings import load
+
+ROOT = Path(__file__).resolve().parents[2]
+UP_SECONDS = 1800
+"""The first run on a machine builds every image."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished command."""
+
+    code: int
+    output: str
+    """Standard output and error together."""
+
+    @property
+    def json(self) -> Any:
+        """The JSON document that ends the output."""
+        return json.loads(self.output[self.output.index("{") :])
+
+
+@dataclass(frozen=True)
+class TestStack:
+    """One stack, driven by the commands that an operator uses."""
+
+    __test__ = False
+    folder: Path
+    instance: str
+    config: dict[str, Any]
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "settings.yaml"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the commands run in: the caller's environment, with a state folder and settings of its own."""
+        return {
+            **os.environ,
+            "LANGFUSE_STACK_STATE": str(self.folder / "state"),
+            "CONFIG_FILE": str(self.config_file),
+            "STACK": "test",
+        }
+
+    def configure(self, **changes: Any) -> None:
+        """Write the settings file; keys are given with `__` for the colon."""
+        self.config.update({key.replace("__", ":"): value for key, value in changes.items()})
+        self.config_file.write_text(yaml.safe_dump({"config": self.config}))
+
+    def ops(self, *arguments: str, seconds: float = UP_SECONDS) -> Run:
+        """Run `python -m ops …` to its end."""
+        with self.started(*arguments) as process:
+            output, _ = process.communicate(timeout=seconds)
+            return Run(process.returncode, output)
+
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Run `python -m ops …` in a process group of its own, which is killed if it is still there at the end."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "ops", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def shell(self, *argv: str) -> Run:
+        """Run a plain command in the environment that `make shell` prints."""
+        exports = subprocess.run(
+            [sys.executable, "-m", "toolchain", "shell"],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        result = subprocess.run(
+            ["bash", "-euc", 'eval "$1"; shift; exec "$@"', "shell", exports, *argv],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Run(result.returncode, result.stdout)
+
+    def docker(self, *arguments: str) -> str:
+        return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+    def container(self, service: str) -> str:
+        return f"{self.instance}-{service}"
+
+    def names(self, kind: str) -> list[str]:
+        """Names of this stack's containers, volumes or networks."""
+        everything = {"container": ["ps", "--all"], "volume": ["volume", "ls"], "network": ["network", "ls"]}[kind]
+        field = "{{.Names}}" if kind == "container" else "{{.Name}}"
+        return sorted(self.docker(*everything, "--filter", self.label, "--format", field).split())
+
+    @property
+    def label(self) -> str:
+        return f"label={INSTANCE_LABEL}={self.instance}"
+
+    def outputs(self) -> dict[str, Any]:
+        """Decrypted outputs of the stack."""
+        run = self.shell("pulumi", "stack", "output", "--json", "--show-secrets", "--stack", "test")
+        assert run.code == 0, run.output
+        return dict(json.loads(run.output))
+
+    def remove(self) -> None:
+        """Remove what this stack made on the machine, and nothing else."""
+        for container in self.names("container"):
+            self.docker("rm", "--force", container)
+        for network in self.names("network"):
+            self.docker("network", "rm", network)
+        for volume in self.names("volume"):
+            self.docker("volume", "rm", volume)
+        shutil.rmtree(self.folder / "state", ignore_errors=True)
+
+
+def new_stack(folder: Path, settings: Mapping[str, Any] | None = None) -> TestStack:
+    """A stack that is not up yet."""
+    instance = f"lfs-test-{secrets.token_hex(3)}"
+    ports = dict(zip(load({}).published_ports, free_ports(9), strict=True))
+    stack = TestStack(folder, instance, {"langfuse-stack:instance": instance, **ports, **(settings or {})})
+    stack.configure()
+    return stack
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports below the range from which the system lends ports to others."""
+    found: list[int] = []
+    candidates = random.SystemRandom().sample(range(20000, 30000), 200)
+    for port in candidates:
+        with socket.socket() as probe:
+            if len(found) < count and probe.connect_ex(("127.0.0.1", port)) != 0:
+                found.append(port)
+    return found
