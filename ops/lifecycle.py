@@ -65,4 +65,5 @@ def down(stack: str, config_file: Path | None) -> None:
 def _engine(session: Session, argv: list[str]) -> None:
     code = session.run(argv)
     if code != 0:
+        session.check_passphrase()
         sys.exit(code)

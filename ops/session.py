@@ -112,6 +112,19 @@ class Session:
             self.text(["pulumi", "--cwd", folder, "stack", "init", self.stack, "--non-interactive"])
             remember_salt(self.stack, Path(folder) / f"Pulumi.{self.stack}.yaml")
 
+    def check_passphrase(self) -> None:
+        """Find out whether the passphrase opens the stack, after a run that failed without saying so.
+
+        Raises:
+            OpsError: it does not; names the variable that says where it comes from.
+        """
+        argv = self.with_config("config", "set", "--secret", "langfuse-stack:probe")
+        try:
+            self.text(argv, stdin="probe")
+        except OpsError as error:
+            if NOT_OPENED in str(error):
+                raise
+
     def exists(self) -> bool:
         """Whether the backend knows the stack."""
         stacks = self.json(["pulumi", "stack", "ls", "--json", "--non-interactive"])
