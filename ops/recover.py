@@ -8,7 +8,10 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
+import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -52,6 +55,7 @@ def recover(session: Session, console: Console) -> None:
         OpsError: containers of the same instance belong to another stack.
     """
     _release_stale_lock(session, console)
+    _end_orphaned_providers(session)
     state = read_state(session)
     if state.pending:
         _forget_pending(session, state, console)
@@ -66,20 +70,28 @@ def _release_stale_lock(session: Session, console: Console) -> None:
     locks = Path(unquote(backend.path)) / ".pulumi" / "locks" / "organization"
     for path in locks.glob(f"*/{session.stack}/*.json"):
         lock = json.loads(path.read_text(encoding="utf-8"))
-        if lock.get("hostname") == socket.gethostname() and not _alive(int(lock["pid"])):
+        if lock.get("hostname") == socket.gethostname() and not _engine_runs(int(lock["pid"])):
             session.text(session.argv("cancel", "--yes"))
             console.print("[yellow]recovered[/] the lock of a run that was killed")
             return
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _engine_runs(pid: int) -> bool:
+    """Whether `pid` is a living engine; a dead one may linger as a zombie, or its number be somebody else's by now."""
+    ps = subprocess.run(["ps", "-o", "stat=,comm=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    state, _, command = ps.stdout.strip().partition(" ")
+    return "pulumi" in command and not state.startswith("Z")
+
+
+def _end_orphaned_providers(session: Session) -> None:
+    """End the check providers of killed engines; unlike other plugins they do not notice that their engine is gone."""
+    provider = shutil.which("pulumi-resource-pulumi-python", path=session.environment["PATH"])
+    if provider is None:
+        return
+    found = subprocess.run(["pgrep", "-P", "1", "-f", provider], capture_output=True, text=True, check=False)
+    for pid in found.stdout.split():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(int(pid), signal.SIGTERM)
 
 
 def _forget_pending(session: Session, state: State, console: Console) -> None:

@@ -84,7 +84,9 @@ class Session:
             argv, cwd=ROOT, env=self._variables(), input=stdin, capture_output=True, text=True, check=False
         )
         if result.returncode != 0:
-            raise OpsError(explain(result.stderr.strip() or f"{' '.join(argv[:3])} failed"))
+            raise OpsError(
+                explain(f"{' '.join(argv[:3])}: {result.stderr.strip().removeprefix('error: ') or 'failed'}")
+            )
         return result.stdout
 
     def json(self, argv: Sequence[str]) -> Any:

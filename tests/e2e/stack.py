@@ -5,7 +5,6 @@ import os
 import random
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -88,8 +87,8 @@ class TestStack:
             try:
                 yield process
             finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
+                # Plugins have process groups of their own, all in this session.
+                subprocess.run(["pkill", "-KILL", "--session", str(process.pid)], check=False)
 
     def shell(self, *argv: str) -> Run:
         """Run a plain command in the environment that `make shell` prints."""

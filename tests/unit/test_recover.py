@@ -1,0 +1,121 @@
+"""Recovery after a killed run, on states as the engine exports them."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ops import docker, recover
+from ops.docker import Container
+from ops.session import OpsError, Session
+from ops.state import State
+
+OWNER = "0123456789abcdef"
+
+
+class FakeSession(Session):
+    """Remembers engine calls instead of making them."""
+
+    calls: list[tuple[list[str], str | None]]
+
+    def text(self, argv: Any, *, stdin: str | None = None) -> str:
+        self.__dict__.setdefault("calls", []).append((list(argv), stdin))
+        return ""
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSession:
+    monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path / "state"))
+    config = tmp_path / "Pulumi.local.yaml"
+    config.write_text("config: {}\n")
+    backend = (tmp_path / "backend").as_uri() + "?metadata=skip"
+    return FakeSession("local", {"PULUMI_BACKEND_URL": backend, "PATH": "/nowhere"}, config)
+
+
+def state(*, pending: list[str] = [], containers: list[str] = []) -> State:  # noqa: B006 - never changed
+    resources = [{"urn": "a::stack-id", "type": "random", "id": "x", "outputs": {"hex": OWNER}}]
+    resources += [{"urn": f"a::{name}", "type": "docker:index/container:Container", "id": name} for name in containers]
+    deployment: dict[str, Any] = {"resources": resources}
+    if pending:
+        deployment["pending_operations"] = [{"resource": {"urn": f"a::{name}"}} for name in pending]
+    return State({"version": 3, "deployment": deployment})
+
+
+def container(name: str, owner: str = OWNER) -> Container:
+    return Container(name, name, "service", owner, "sha256:1", "running", "healthy", "", ())
+
+
+def lock(session: FakeSession, pid: int) -> None:
+    folder = Path(session.environment["PULUMI_BACKEND_URL"][7:].partition("?")[0])
+    path = folder / ".pulumi/locks/organization/langfuse-stack/local/lock.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"pid": pid, "hostname": socket.gethostname()}))
+
+
+def calls(session: FakeSession) -> list[str]:
+    return [argv[1] if argv[1] == "cancel" else " ".join(argv[1:3]) for argv, _ in session.__dict__.get("calls", [])]
+
+
+def test_the_lock_of_a_dead_run_is_released(session: FakeSession) -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as dead:
+        dead.wait()
+    lock(session, dead.pid)
+    recover._release_stale_lock(session, Console(quiet=True))
+    assert calls(session) == ["cancel"]
+
+
+def test_a_lock_whose_number_is_somebody_elses_process_by_now_is_released(session: FakeSession) -> None:
+    lock(session, os.getpid())
+    recover._release_stale_lock(session, Console(quiet=True))
+    assert calls(session) == ["cancel"]
+
+
+def test_the_lock_of_a_living_engine_is_left_alone(session: FakeSession, tmp_path: Path) -> None:
+    engine = tmp_path / "pulumi"
+    engine.symlink_to("/bin/sleep")
+    with subprocess.Popen([engine, "30"]) as living:
+        try:
+            lock(session, living.pid)
+            recover._release_stale_lock(session, Console(quiet=True))
+        finally:
+            living.kill()
+    assert calls(session) == []
+
+
+def test_unfinished_operations_are_forgotten_and_nothing_else(session: FakeSession) -> None:
+    unfinished = state(pending=["clickhouse"], containers=["web"])
+    recover._forget_pending(session, unfinished, Console(quiet=True))
+    [(_, written)] = session.__dict__["calls"]
+    assert json.loads(written)["deployment"] == {"resources": unfinished.resources}
+
+
+def test_containers_the_state_never_heard_of_are_removed(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "containers", lambda _session: [container("known"), container("orphan")])
+    monkeypatch.setattr(docker, "networks", lambda _session: {"net": OWNER})
+    recover._remove_orphans(session, state(containers=["known"]), Console(quiet=True))
+    removed = [argv[-1] for argv, _ in session.__dict__["calls"] if "rm" in argv]
+    assert removed == ["orphan", "net"]
+    assert not any("volume" in argv for argv, _ in session.__dict__["calls"])
+
+
+def test_another_stacks_containers_are_never_touched(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "containers", lambda _session: [container("theirs", owner="somebody else")])
+    monkeypatch.setattr(docker, "networks", lambda _session: {})
+    with pytest.raises(OpsError, match="another stack uses the instance name langfuse"):
+        recover._remove_orphans(session, state(), Console(quiet=True))
+    assert calls(session) == []
+
+
+def test_only_one_run_changes_the_stack_at_a_time(session: FakeSession) -> None:
+    with (
+        recover.exclusive(session),
+        pytest.raises(OpsError, match=f"another run .process {os.getpid()}."),
+        recover.exclusive(session),
+    ):
+        pytest.fail("two runs at once")

@@ -1,0 +1,46 @@
+"""The smoke test's verdict when a hop is broken, without services."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from checks.base import CheckFailedError
+from ops import smoke
+from ops.smoke import BrokenHopError
+
+
+class _Answers:
+    """Stands for the gateway and the public API."""
+
+    def __init__(self, failing: set[str]) -> None:
+        self._failing = failing
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*_args: object) -> str:
+            if name in self._failing:
+                raise CheckFailedError(name, "broken", "mend it", final=True)
+            return "fine"
+
+        return call
+
+
+def access(*failing: str) -> Any:
+    answers = _Answers(set(failing))
+    login = SimpleNamespace(
+        connect=answers.connect if "connect" in failing else lambda: SimpleNamespace(close=lambda: None)
+    )
+    return SimpleNamespace(gateway=answers, api=answers, login=login)
+
+
+def test_a_gateway_that_does_not_answer_is_the_first_broken_hop() -> None:
+    with pytest.raises(BrokenHopError) as caught:
+        smoke.smoke(access("call_smoke"), deadline_seconds=1)
+    assert caught.value.hop == "gateway answer"
+    assert caught.value.causes == []
+
+
+def test_services_that_refuse_the_stacks_keys_are_named_as_causes() -> None:
+    with pytest.raises(BrokenHopError) as caught:
+        smoke.smoke(access("call_smoke", "connect", "keys_accepted"), deadline_seconds=1)
+    assert [cause.probe for cause in caught.value.causes] == ["keys_accepted", "connect"]
