@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,8 +48,7 @@ class Session:
 
     def argv(self, *arguments: str) -> list[str]:
         """The command line of one engine call on this stack."""
-        interactive = [] if sys.stdout.isatty() else ["--non-interactive"]
-        return ["pulumi", *arguments, "--stack", self.stack, *interactive]
+        return ["pulumi", *arguments, "--stack", self.stack, "--non-interactive"]
 
     def with_config(self, *arguments: str, **overrides: Any) -> list[str]:
         """The command line of an engine call that reads the stack's settings.
@@ -65,9 +63,11 @@ class Session:
     def run(self, argv: Sequence[str]) -> int:
         """Run a command in the program's folder with its output shown; returns the exit code.
 
-        An interrupt reaches the engine, which finishes the step at hand before it stops.
+        An interrupt reaches the engine once, which then finishes the step at hand; a second one ends it at once. In a
+        process group of its own it does not also get the terminal's.
         """
-        with subprocess.Popen(argv, cwd=ROOT, env=self._variables()) as process:
+        variables = self._variables()
+        with subprocess.Popen(argv, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, process_group=0) as process:
             while True:
                 try:
                     return process.wait()
