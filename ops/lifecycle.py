@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from checks.base import CheckFailedError
 from ops import report
 from ops.preflight import preflight
 from ops.recover import exclusive, recover
@@ -30,7 +31,10 @@ def up(stack: str, config_file: Path | None) -> None:
         preflight(session)
         _engine(session, session.with_config(*UP))
     report.follow(access(session), console)
-    report.summary(session, console)
+    try:
+        report.summary(session, console)
+    except CheckFailedError as failure:
+        raise OpsError(str(failure)) from None
 
 
 def preview(stack: str, config_file: Path | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from checks.base import CheckFailedError, until_healthy
 from ops import docker
 from ops.session import Session, open_session
 from ops.smoke import Access, BrokenHopError, Hop, access
@@ -16,6 +17,9 @@ from ops.smoke import smoke as follow_trace
 
 if TYPE_CHECKING:
     from toolchain.resolve import ResolvedImage
+
+SETTLE_SECONDS = 60
+"""Docker looks at each container every few seconds, so it may call a proven service `starting` for a while."""
 
 STAND_IN_BANNER = (
     "[bold yellow]Langfuse's images are not to be had here: a conformance stand-in runs instead.[/]\n"
@@ -86,6 +90,16 @@ def smoke(stack: str, config_file: Path | None, *, as_json: bool, deadline_secon
         sys.exit(1)
 
 
+def _healthy(session: Session) -> list[docker.Container]:
+    found = sorted(docker.containers(session), key=lambda container: container.service)
+    others = [f"{entry.service} {entry.health}" for entry in found if entry.health != "healthy"]
+    if others:
+        raise CheckFailedError(
+            "docker inspect", ", ".join(others), f"see `docker logs {session.settings.stack.instance}-<service>`"
+        )
+    return found
+
+
 def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     """The `status` command; exits 1 unless every service is up and healthy."""
     session = open_session(stack, config_file)
@@ -120,8 +134,12 @@ def services_table(session: Session, found: list[docker.Container]) -> Table:
 
 
 def summary(session: Session, console: Console) -> None:
-    """What `up` ends with: services, addresses, and where the keys are."""
-    console.print(services_table(session, sorted(docker.containers(session), key=lambda entry: entry.service)))
+    """What `up` ends with: services, addresses, and where the keys are.
+
+    Raises:
+        CheckFailedError: Docker does not call every service healthy in time.
+    """
+    console.print(services_table(session, until_healthy(lambda: _healthy(session), deadline_seconds=SETTLE_SECONDS)))
     outputs = session.json(session.argv("stack", "output", "--json"))
     console.print(f"Langfuse  {outputs['langfuse_url']}   owner {session.settings.langfuse.owner.email}")
     console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")

@@ -66,7 +66,7 @@ class HealthSpec:
     """How the platform itself watches a service. All times in seconds."""
 
     probe: HttpProbe | ExecProbe
-    interval: int = 3
+    interval: int = 5
     timeout: int = 5
     retries: int = 20
     start_period: int = 60
