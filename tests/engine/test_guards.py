@@ -1,0 +1,83 @@
+"""What the real engine does with data that somebody tries to lose, and with gates that do not open."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.engine.toolchain_project import Project
+
+pytestmark = pytest.mark.engine
+ROOT = str(Path(__file__).resolve().parents[2])
+
+
+def project(program: str, folder: Path) -> Project:
+    made = Project(program, folder)
+    made.environment["PYTHONPATH"] = ROOT
+    return made
+
+
+def resources(made: Project) -> dict[str, str]:
+    """Logical name to id of everything in the state."""
+    state = json.loads(made.run("stack", "export", check=True).stdout)
+    return {entry["urn"].rpartition("::")[2]: entry.get("id", "") for entry in state["deployment"]["resources"]}
+
+
+@pytest.mark.parametrize("edit", ["remove", "remove-component", "rename", "unprotect-and-rename", "replace"])
+def test_data_survives_every_edit_that_would_lose_it(edit: str, tmp_path: Path) -> None:
+    guarded = project("guarded", tmp_path)
+    guarded.run("up", "--yes", "--skip-preview", check=True)
+    before = resources(guarded)["salt"]
+    guarded.run("config", "set", "edit", edit, check=True)
+
+    preview = guarded.run("preview")
+    up = guarded.run("up", "--yes", "--skip-preview")
+
+    assert preview.returncode != 0, preview.stdout
+    assert up.returncode != 0, up.stdout
+    assert resources(guarded)["salt"] == before
+
+
+def test_destroy_is_refused_even_after_unprotecting(tmp_path: Path) -> None:
+    guarded = project("guarded", tmp_path)
+    guarded.run("up", "--yes", "--skip-preview", check=True)
+    before = resources(guarded)["salt"]
+    guarded.run("state", "unprotect", "--all", "--yes", check=True)
+
+    plain = guarded.run("destroy", "--yes", "--skip-preview")
+    with_program = guarded.run("destroy", "--yes", "--skip-preview", "--run-program")
+
+    assert plain.returncode != 0
+    assert with_program.returncode != 0
+    assert "never deleted or replaced" in with_program.stdout
+    assert resources(guarded)["salt"] == before
+
+
+def test_a_closed_gate_fails_up_and_nothing_behind_it_starts(tmp_path: Path) -> None:
+    gated = project("gated", tmp_path)
+    gated.run("config", "set", "opens", "false", check=True)
+    closed = gated.run("up", "--yes", "--skip-preview")
+    assert closed.returncode != 0
+    for words in ("gate test", "SELECT 1", "seen: try 2", "fix:  set opens to true"):
+        assert words in closed.stdout
+    assert "Traceback" not in closed.stdout
+    assert not {"gate", "later"} & resources(gated).keys()
+
+    gated.run("config", "set", "opens", "true", check=True)
+    opened = gated.run("up", "--yes", "--skip-preview")
+    assert opened.returncode == 0, opened.stdout
+    assert {"gate", "later"} <= resources(gated).keys()
+
+
+def test_a_gate_runs_again_only_when_what_it_watches_changed(tmp_path: Path) -> None:
+    gated = project("gated", tmp_path)
+    gated.run("config", "set", "opens", "true", check=True)
+    gated.run("up", "--yes", "--skip-preview", check=True)
+
+    gated.run("config", "set", "noise", "other", check=True)
+    unchanged = gated.run("preview", "--expect-no-changes")
+    gated.run("config", "set", "watch", "another container", check=True)
+    changed = gated.run("up", "--yes", "--skip-preview")
+
+    assert unchanged.returncode == 0, unchanged.stdout
+    assert "1 updated" in changed.stdout
