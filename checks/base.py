@@ -56,12 +56,23 @@ def until_healthy(probe: Callable[[], T], *, deadline_seconds: float) -> T:
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
-            return _bounded(probe, give_up + GRACE_SECONDS - time.monotonic())
+            return _bounded(probe, max(give_up - time.monotonic(), 0) + GRACE_SECONDS)
         except CheckFailedError as failure:
             if failure.final or time.monotonic() + pause > give_up:
                 raise
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+
+def in_turn(first: Callable[[], object], second: Callable[[], T], *, deadline_seconds: float) -> T:
+    """Call `first` until it succeeds, then `second`, both within one deadline; what `second` returned.
+
+    Raises:
+        CheckFailedError: as `until_healthy`.
+    """
+    give_up = time.monotonic() + deadline_seconds
+    until_healthy(first, deadline_seconds=deadline_seconds)
+    return until_healthy(second, deadline_seconds=give_up - time.monotonic())
 
 
 def _bounded(probe: Callable[[], T], seconds: float) -> T:

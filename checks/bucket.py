@@ -2,12 +2,13 @@
 
 import io
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from checks.base import CheckFailedError, CheckProvider, CheckResource, DataProvider, Evidence, Inputs, brief
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from minio import Minio
     from urllib3 import PoolManager
@@ -117,7 +118,7 @@ class AppKeyProvider(CheckProvider):
     label = "object store key"
     libraries = ("minio",)
     secrets = ("root_password", "secret_key")
-    keys = ("endpoint", "root_user", "root_password", "access_key", "secret_key", "buckets")
+    keys = ("endpoint", "root_user", "root_password", "access_key", "secret_key", "buckets", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
         from minio import MinioAdmin
@@ -140,10 +141,11 @@ class AppKeyProvider(CheckProvider):
 
 
 class AppKey(CheckResource, module="checks", name="AppKey"):
-    """The application's user: reads and writes objects in the given buckets, and can remove no bucket.
+    """The application's user: reads and writes objects in the given buckets, and can remove no bucket and no version.
 
     Args:
-        inputs: `endpoint`, `root_user`, `root_password` (secret), `access_key`, `secret_key` (secret), `buckets`.
+        inputs: `endpoint`, `root_user`, `root_password` (secret), `access_key`, `secret_key` (secret), `buckets`,
+            `watch`.
     """
 
     provider = AppKeyProvider
@@ -162,6 +164,8 @@ def app_policy(buckets: list[str]) -> dict[str, Any]:
             "Action": list(APP_ACTIONS),
             "Resource": [f"arn:aws:s3:::{name}/*" for name in buckets],
         },
+        # Said outright, since MinIO lets a key that may hide an object remove its versions too.
+        {"Effect": "Deny", "Action": ["s3:DeleteObjectVersion"], "Resource": ["arn:aws:s3:::*"]},
     ]
     return {"Version": "2012-10-17", "Statement": statements}
 
@@ -184,13 +188,19 @@ class ObjectStoreProvider(CheckProvider):
             )
         store = client(inputs["endpoint"], inputs["access_key"], inputs["secret_key"])
         for name in inputs["buckets"]:
-            _marker_round_trip(store, name)
-            _may_not_remove(store, name)
+            version = _marker_round_trip(store, name)
+            _may_not(
+                f"DELETE version {version} of {name}/{MARKER}",
+                "s3:DeleteObjectVersion",
+                partial(store.remove_object, name, MARKER, version_id=version),
+            )
+            # The bucket holds the marker, so even a key that may remove buckets removes nothing.
+            _may_not(f"DELETE bucket {name}", "s3:DeleteBucket", partial(store.remove_bucket, name))
         return {"buckets": list(inputs["buckets"])}
 
 
 class ObjectStoreGate(CheckResource, module="checks", name="ObjectStore"):
-    """The application's key writes and reads back a marker in every bucket, and is refused when it tries to remove one.
+    """The application's key writes and reads back a marker in every bucket, and can remove neither it nor the bucket.
 
     Args:
         inputs: `endpoint`, `root_user`, `access_key`, `secret_key` (secret), `buckets`, `watch`.
@@ -199,11 +209,12 @@ class ObjectStoreGate(CheckResource, module="checks", name="ObjectStore"):
     provider = ObjectStoreProvider
 
 
-def _marker_round_trip(store: "Minio", bucket: str) -> None:
+def _marker_round_trip(store: "Minio", bucket: str) -> str:
+    """Version of the marker that was written and read back."""
     body = b"written by the gate of this stack"
     probe = f"PUT and GET {bucket}/{MARKER}"
     try:
-        store.put_object(bucket, MARKER, io.BytesIO(body), len(body))
+        version = store.put_object(bucket, MARKER, io.BytesIO(body), len(body)).version_id
         answer = store.get_object(bucket, MARKER)
         try:
             seen = answer.read()
@@ -215,24 +226,24 @@ def _marker_round_trip(store: "Minio", bucket: str) -> None:
         raise CheckFailedError(
             probe, f"{len(seen)} other bytes", "the store does not return what was written", final=True
         )
+    if version is None:
+        raise CheckFailedError(
+            probe, f"{bucket} keeps no versions", "run `make up`, which switches versioning on", final=True
+        )
+    return version
 
 
-def _may_not_remove(store: "Minio", bucket: str) -> None:
-    """Try to remove the bucket. It holds the marker, so even a key that may remove buckets removes nothing."""
+def _may_not(probe: str, action: str, attempt: "Callable[[], None]") -> None:
+    """Raises CheckFailedError unless the attempt is refused for want of rights."""
     from minio.error import S3Error
 
-    probe = f"DELETE bucket {bucket}"
+    fix = f"take {action} away from the application's key (policy {APP_POLICY})"
     try:
-        store.remove_bucket(bucket)
+        attempt()
     except S3Error as error:
         if error.code == "AccessDenied":
             return
-        raise CheckFailedError(
-            probe,
-            str(error.code),
-            f"take s3:DeleteBucket away from the key (policy {APP_POLICY})",
-            final=True,
-        ) from None
+        raise CheckFailedError(probe, str(error.code), fix, final=True) from None
     except Exception as error:
         raise _failure(probe, error) from None
-    raise CheckFailedError(probe, "removed", "take s3:DeleteBucket away from the application's key", final=True)
+    raise CheckFailedError(probe, "removed", fix, final=True)

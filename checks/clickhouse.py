@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -282,6 +283,9 @@ def _covered(need: str, given: set[str], parents: Mapping[str, str | None]) -> b
 
 def _log_tables(client: "Client", _login: Login) -> None:
     query = "clickhouse_log_tables.sql"
+    # A log's table is made by its first flush, seconds after the start. Without the right to flush, take what is there.
+    with suppress(Exception):
+        client.command("SYSTEM FLUSH LOGS")
     extra = [str(row[0]) for row in _rows(client, query) if row[0] not in KEPT_LOGS]
     if extra:
         raise CheckFailedError(

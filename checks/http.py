@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, until_healthy
+from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, in_turn
 from checks.clickhouse import Login, ledger
 from checks.supabase import applied_migrations
 from checks.trace import OK, SEE_WEB_LOG, Gateway, PublicApi, answered, new_user_id, request
@@ -13,6 +13,7 @@ class WebProvider(CheckProvider):
 
     label = "gate langfuse-web"
     libraries = ("httpx", "clickhouse_connect", "psycopg")
+    secrets = ("secret_key", "direct_url", "password")
     keys = ("url", "version", "ledgers", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -78,12 +79,15 @@ class TraceProvider(CheckProvider):
 
     label = "gate langfuse-trace"
     libraries = ("httpx",)
+    secrets = ("secret_key",)
     keys = ("url", "public_key", "secret_key", "find_path", "watch")
 
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
         api, user_id = _api(inputs), new_user_id()
-        until_healthy(lambda: api.send_trace(user_id), deadline_seconds=deadline_seconds)
-        return {"trace_id": until_healthy(lambda: api.find_trace(user_id), deadline_seconds=deadline_seconds)}
+        trace_id = in_turn(
+            lambda: api.send_trace(user_id), lambda: api.find_trace(user_id), deadline_seconds=deadline_seconds
+        )
+        return {"trace_id": trace_id}
 
 
 class TraceGate(CheckResource, module="checks", name="LangfuseTrace"):
@@ -101,6 +105,7 @@ class GatewayProvider(CheckProvider):
 
     label = "gate gateway"
     libraries = ("httpx",)
+    secrets = ("master_key",)
     keys = ("url", "master_key", "models", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -134,6 +139,7 @@ class ProofProvider(CheckProvider):
 
     label = "end-to-end proof"
     libraries = ("httpx",)
+    secrets = ("master_key", "secret_key")
     keys = ("gateway_url", "master_key", "url", "public_key", "secret_key", "find_path", "watch")
 
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
@@ -142,8 +148,10 @@ class ProofProvider(CheckProvider):
             _api(inputs),
             new_user_id(),
         )
-        until_healthy(lambda: gateway.call_smoke(user_id), deadline_seconds=deadline_seconds)
-        return {"trace_id": until_healthy(lambda: api.find_trace(user_id), deadline_seconds=deadline_seconds)}
+        trace_id = in_turn(
+            lambda: gateway.call_smoke(user_id), lambda: api.find_trace(user_id), deadline_seconds=deadline_seconds
+        )
+        return {"trace_id": trace_id}
 
 
 class EndToEndProof(CheckResource, module="checks", name="EndToEnd"):
@@ -161,7 +169,7 @@ def _api(inputs: Inputs) -> PublicApi:
 
 
 def _healthy(url: str, expected: str, fix: str) -> dict[str, Any]:
-    body: dict[str, Any] = answered("GET", url, fix)
+    body = answered("GET", url, fix)
     if body.get("status") != expected:
         raise CheckFailedError(f"GET {url}", f"status {body.get('status')!r}", fix)
     return body
@@ -173,6 +181,15 @@ def _ledgers(inputs: Inputs) -> dict[str, int]:
     Raises:
         CheckFailedError: a ledger is behind or ahead of the image, dirty or unreadable.
     """
+    shipped = inputs["ledgers"]
+    unknown = sorted({"clickhouse", "postgres"} - set(shipped))
+    if unknown:
+        raise CheckFailedError(
+            "migrations that the web image ships",
+            f"unknown for {', '.join(unknown)}",
+            "run `python -m ops images --refresh`, or set langfuse:webImage to an image of Langfuse's own layout",
+            final=True,
+        )
     login = Login(inputs["http_address"], inputs["user"], inputs["password"], inputs["database"])
     client = login.connect()
     try:
@@ -180,7 +197,6 @@ def _ledgers(inputs: Inputs) -> dict[str, int]:
     finally:
         client.close()
     live["postgres"] = applied_migrations(inputs["direct_url"], inputs["schema"])
-    shipped = inputs["ledgers"]
     wrong = [
         f"{store} {live[store]}, shipped {int(shipped[store])}" for store in live if live[store] != int(shipped[store])
     ]

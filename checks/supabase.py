@@ -5,88 +5,17 @@ Works against Supabase and against any Postgres from the release's floor on.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from checks.base import (
-    CheckFailedError,
-    CheckProvider,
-    CheckResource,
-    DataProvider,
-    Evidence,
-    Inputs,
-    brief,
-    now,
-)
+from checks.base import CheckFailedError, CheckProvider, CheckResource, DataProvider, Evidence, Inputs, brief, now
+from checks.postgres import SQL, connection, findings, query, server_version, url_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from psycopg import Connection
+    from psycopg.sql import Composed
 
-SQL = Path(__file__).parent / "sql"
-TIMEOUT_SECONDS = 5
 TRANSACTION_POOLER_PORT = 6543
-PRISMA_PARAMETERS = frozenset({"schema", "pgbouncer", "connection_limit"})
-"""Parameters of a URL that Langfuse's ORM reads and libpq does not know."""
-
-
-def libpq_url(url: str) -> str:
-    """`url` without the parameters that only Langfuse's ORM understands."""
-    parts = urlsplit(url)
-    query = [(key, value) for key, value in parse_qsl(parts.query) if key not in PRISMA_PARAMETERS]
-    return urlunsplit(parts._replace(query=urlencode(query)))
-
-
-@contextmanager
-def connection(url: str, what: str) -> "Iterator[Connection[Any]]":
-    """An autocommitting connection with time-outs.
-
-    Raises:
-        CheckFailedError: the server does not answer or refuses the login. The URL is never shown, its host is.
-    """
-    import psycopg
-
-    parts = urlsplit(url)
-    place = f"{parts.hostname}:{parts.port or 5432}{parts.path}"
-    try:
-        opened = psycopg.connect(
-            libpq_url(url),
-            connect_timeout=TIMEOUT_SECONDS,
-            autocommit=True,
-            options=f"-c statement_timeout={60_000} -c lock_timeout={5_000}",
-            prepare_threshold=None,
-        )
-    except psycopg.OperationalError as error:
-        refused = "password authentication failed" in str(error)
-        raise CheckFailedError(
-            f"login {what} as {parts.username} at {place}",
-            "password authentication failed (28P01)" if refused else brief(error),
-            "the server holds another password than the stack: set the role's password back with ALTER ROLE, never "
-            "recreate the database"
-            if refused
-            else "check that the server runs and that the URL's host and port are right",
-        ) from None
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
-def _query(db: "Connection[Any]", query: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-    """Rows of a query, or of the query in the file `checks/sql/<query>` when it ends in `.sql`."""
-    import psycopg
-
-    text = (SQL / query).read_text(encoding="utf-8") if query.endswith(".sql") else query
-    try:
-        return db.execute(text, parameters).fetchall()
-    except psycopg.OperationalError as error:
-        raise CheckFailedError(query, brief(error), "see the Postgres log") from None
-    except psycopg.Error as error:
-        raise CheckFailedError(query, brief(error), "see the Postgres log", final=True) from None
+NAMED_CHANGES = 20
 
 
 class SchemaProvider(DataProvider):
@@ -94,6 +23,7 @@ class SchemaProvider(DataProvider):
 
     label = "langfuse schema"
     libraries = ("psycopg",)
+    secrets = ("admin_url", "role_password")
     keys = ("admin_url", "schema", "role", "role_password")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -101,8 +31,8 @@ class SchemaProvider(DataProvider):
 
         schema, role = inputs["schema"], inputs["role"]
         with connection(inputs["admin_url"], "for schema changes") as db:
-            version = _server_version(db)
-            database = _query(db, "SELECT current_database()")[0][0]
+            version = server_version(db)
+            database = query(db, "SELECT current_database()")[0][0]
             statement = sql.SQL((SQL / "schema_create.sql").read_text(encoding="utf-8")).format(
                 role=sql.Identifier(role),
                 role_text=sql.Literal(role),
@@ -110,7 +40,7 @@ class SchemaProvider(DataProvider):
                 database=sql.Identifier(database),
                 password=sql.Literal(_scram_verifier(db, role, inputs["role_password"])),
             )
-            with db.transaction():
+            with findings("schema_create.sql"), db.transaction():
                 db.execute(statement)
         return {"version": version, "schema": schema, "role": role}
 
@@ -130,24 +60,26 @@ class SupabaseProvider(CheckProvider):
 
     label = "gate postgres"
     libraries = ("psycopg",)
+    secrets = ("direct_url", "pooled_url")
     keys = ("direct_url", "pooled_url", "schema", "floor", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
         direct, pooled, schema = inputs["direct_url"], inputs["pooled_url"], inputs["schema"]
         _direct_is_no_transaction_pooler(direct)
         with connection(direct, "through DIRECT_URL") as db:
-            version = _server_version(db)
-            if version < int(inputs["floor"]):
+            version = server_version(db)
+            floor = int(inputs["floor"])
+            if version < floor:
                 raise CheckFailedError(
                     "SHOW server_version_num",
                     f"Postgres {version}",
-                    f"this Langfuse release needs Postgres {inputs['floor']} or newer: set postgres:image",
+                    f"this Langfuse release needs Postgres {floor} or newer: set postgres:image",
                     final=True,
                 )
             _owns_schema(db, schema)
             foreign = _confined(db, schema)
-        with connection(pooled, "through DATABASE_URL") as db:
-            search_path = str(_query(db, "SHOW search_path")[0][0])
+        with connection(pooled, "through DATABASE_URL", may_lag=True) as db:
+            search_path = str(query(db, "SHOW search_path")[0][0])
             if search_path.strip('"') != schema:
                 raise CheckFailedError(
                     "SHOW search_path",
@@ -173,6 +105,7 @@ class SnapshotProvider(CheckProvider):
 
     label = "foreign schemas before the migrations"
     libraries = ("psycopg",)
+    secrets = ("admin_url",)
     keys = ("admin_url", "schema", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -196,6 +129,7 @@ class UntouchedProvider(CheckProvider):
 
     label = "foreign schemas after the migrations"
     libraries = ("psycopg",)
+    secrets = ("admin_url",)
     keys = ("admin_url", "schema", "before")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -203,9 +137,10 @@ class UntouchedProvider(CheckProvider):
         after = foreign_objects(inputs["admin_url"], inputs["schema"])
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         if changed:
+            more = [f"and {len(changed) - NAMED_CHANGES} more"] if len(changed) > NAMED_CHANGES else []
             raise CheckFailedError(
                 "catalog of every schema but Langfuse's, before and after the migrations",
-                f"changed: {', '.join(changed[:20])}",
+                f"changed: {', '.join([*changed[:NAMED_CHANGES], *more])}",
                 "stop, and find out what changed them: Langfuse's role must not be able to. Nothing was undone",
                 final=True,
             )
@@ -223,14 +158,13 @@ class ForeignUntouched(CheckResource, module="checks", name="ForeignUntouched"):
 
 
 def foreign_objects(admin_url: str, own_schema: str) -> dict[str, str]:
-    """Fingerprint of every object outside `own_schema`, by `schema.object`.
+    """Fingerprint of every object outside `own_schema`, by what it is and what it is called.
 
     Raises:
         CheckFailedError: the catalog cannot be read.
     """
     with connection(admin_url, "to read the catalog") as db:
-        rows = _query(db, "schema_objects.sql", {"own": own_schema})
-    return {f"{schema}.{name}": fingerprint for schema, name, fingerprint in rows}
+        return dict(query(db, "schema_objects.sql", {"own": own_schema}))
 
 
 def applied_migrations(direct_url: str, schema: str) -> int:
@@ -243,7 +177,7 @@ def applied_migrations(direct_url: str, schema: str) -> int:
 
     text = (SQL / "postgres_ledger.sql").read_text(encoding="utf-8")
     with connection(direct_url, "to read the ledger") as db:
-        finished, unfinished = _query(db, sql.SQL(text).format(schema=sql.Identifier(schema)).as_string(db))[0]
+        finished, unfinished = query(db, sql.SQL(text).format(schema=sql.Identifier(schema)).as_string(db))[0]
     if unfinished:
         raise CheckFailedError(
             f"{schema}._prisma_migrations",
@@ -258,12 +192,8 @@ def _scram_verifier(db: "Connection[Any]", role: str, password: str) -> str:
     return db.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
 
 
-def _server_version(db: "Connection[Any]") -> int:
-    return int(_query(db, "SHOW server_version_num")[0][0]) // 10_000
-
-
 def _direct_is_no_transaction_pooler(url: str) -> None:
-    if urlsplit(url).port == TRANSACTION_POOLER_PORT:
+    if url_parts(url, "through DIRECT_URL").port == TRANSACTION_POOLER_PORT:
         raise CheckFailedError(
             "port of DIRECT_URL",
             f"{TRANSACTION_POOLER_PORT}, Supabase's transaction pooler",
@@ -273,12 +203,12 @@ def _direct_is_no_transaction_pooler(url: str) -> None:
 
 
 def _owns_schema(db: "Connection[Any]", schema: str) -> None:
-    query = "SELECT pg_get_userbyid(nspowner) = current_user FROM pg_namespace WHERE nspname = %(schema)s"
-    rows = _query(db, query, {"schema": schema})
+    owner = "SELECT pg_get_userbyid(nspowner) = current_user FROM pg_namespace WHERE nspname = %(schema)s"
+    rows = query(db, owner, {"schema": schema})
     if not rows or not rows[0][0]:
         seen = "owned by another role" if rows else "absent"
         raise CheckFailedError(
-            query, f"schema {schema} is {seen}", "ALTER SCHEMA … OWNER TO the Langfuse role", final=True
+            owner, f"schema {schema} is {seen}", "ALTER SCHEMA … OWNER TO the Langfuse role", final=True
         )
 
 
@@ -288,29 +218,48 @@ def _confined(db: "Connection[Any]", schema: str) -> list[str]:
     Raises:
         CheckFailedError: an attempt succeeded, or failed for another reason than missing rights.
     """
-    import psycopg
     from psycopg import sql
 
-    tables = _query(db, "schema_readable_tables.sql", {"own": schema})
-    for foreign, table in [*tables, ("public", None)]:
+    tables = query(db, "schema_foreign_tables.sql", {"own": schema})
+    for foreign, table, some_right in tables:
         attempts = [sql.SQL("CREATE TABLE {}.langfuse_must_not (id int)").format(sql.Identifier(foreign))]
         if table:
             attempts.append(sql.SQL("SELECT FROM {}.{} LIMIT 1").format(sql.Identifier(foreign), sql.Identifier(table)))
         for attempt in attempts:
-            text = attempt.as_string(db)
-            try:
-                with db.transaction(force_rollback=True):
-                    db.execute(attempt)
-            except psycopg.errors.InsufficientPrivilege:
-                continue
-            except psycopg.errors.InvalidSchemaName:
-                continue
-            except psycopg.Error as error:
-                raise CheckFailedError(text, brief(error), "expected 42501 (insufficient privilege)") from None
-            raise CheckFailedError(
-                text,
-                "allowed",
-                f"REVOKE ALL ON SCHEMA {foreign} from the Langfuse role, and from PUBLIC as far as its owner allows",
-                final=True,
-            )
-    return [foreign for foreign, _ in tables]
+            _refused(db, attempt, foreign)
+        if some_right:
+            raise _not_confined(f"has_table_privilege({foreign}.{table})", foreign)
+    memberships = [str(row[0]) for row in query(db, "schema_memberships.sql")]
+    if memberships:
+        names = ", ".join(memberships)
+        raise CheckFailedError(
+            "schema_memberships.sql",
+            f"the Langfuse role is a member of {names}",
+            f"REVOKE {names} from the Langfuse role: it may act as each of them",
+            final=True,
+        )
+    return [foreign for foreign, _, _ in tables]
+
+
+def _refused(db: "Connection[Any]", attempt: "Composed", foreign: str) -> None:
+    import psycopg
+
+    text = attempt.as_string(db)
+    try:
+        with db.transaction(force_rollback=True):
+            db.execute(attempt)
+    except psycopg.errors.InsufficientPrivilege:
+        return
+    except psycopg.Error as error:
+        raise CheckFailedError(text, brief(error), "expected 42501 (insufficient privilege)") from None
+    raise _not_confined(text, foreign)
+
+
+def _not_confined(probe: str, foreign: str) -> CheckFailedError:
+    return CheckFailedError(
+        probe,
+        "allowed",
+        f"REVOKE ALL ON SCHEMA {foreign}, and on all its tables, from the Langfuse role, and from PUBLIC as far as its "
+        "owner allows",
+        final=True,
+    )

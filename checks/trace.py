@@ -7,6 +7,8 @@ public API of every release show alike.
 import secrets
 import time
 import uuid
+from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from checks.base import CheckFailedError, brief
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import httpx
     from minio import Minio
     from redis import Redis
@@ -25,7 +29,7 @@ TIMEOUT_SECONDS = 10
 OK = 200
 SMOKE_MODEL = "smoke"
 INGESTION_QUEUE = "otel-ingestion-queue"
-QUEUE_STATES = ("wait", "active", "delayed", "paused")
+QUEUE_STATES = ("wait", "active", "delayed", "paused", "prioritized")
 OTLP_TEMPLATE = Path(__file__).parent / "otlp_trace.json"
 SEE_WEB_LOG = "see the log of the langfuse-web container"
 
@@ -43,26 +47,56 @@ def request(method: str, url: str, fix: str, **arguments: Any) -> "httpx.Respons
     """
     import httpx
 
+    probe = f"{method} {url}"
     try:
         return httpx.request(method, url, timeout=TIMEOUT_SECONDS, trust_env=False, **arguments)
+    except (httpx.LocalProtocolError, UnicodeError):  # quotes the header, key and all
+        raise CheckFailedError(
+            probe,
+            "the key cannot be sent",
+            "set the key again, without line breaks or letters beyond ASCII",
+            final=True,
+        ) from None
     except httpx.HTTPError as error:
-        raise CheckFailedError(f"{method} {url}", brief(error), fix) from None
+        raise CheckFailedError(probe, brief(error), fix) from None
 
 
-def answered(method: str, url: str, fix: str, **arguments: Any) -> Any:
-    """The JSON body of a 200 answer.
+def accepted(method: str, url: str, fix: str, **arguments: Any) -> "httpx.Response":
+    """The 200 answer to a request.
 
     Raises:
-        CheckFailedError: another status, or a body that is not JSON.
+        CheckFailedError: no answer, or another status.
     """
     answer = request(method, url, fix, **arguments)
-    probe = f"{method} {url}"
     if answer.status_code != OK:
-        raise CheckFailedError(probe, f"HTTP {answer.status_code} {answer.text[:200].strip()}", fix)
+        said = answer.headers.get("location") or " ".join(answer.text.split())[:200]
+        raise CheckFailedError(f"{method} {url}", f"HTTP {answer.status_code} {said}".strip(), fix)
+    return answer
+
+
+def answered(method: str, url: str, fix: str, **arguments: Any) -> dict[str, Any]:
+    """The JSON object in the 200 answer to a request.
+
+    Raises:
+        CheckFailedError: no answer, another status, or a body that is not a JSON object.
+    """
+    answer = accepted(method, url, fix, **arguments)
     try:
-        return answer.json()
+        body = answer.json()
     except ValueError:
-        raise CheckFailedError(probe, f"not JSON: {answer.text[:80]!r}", fix) from None
+        body = None
+    if not isinstance(body, dict):
+        raise CheckFailedError(f"{method} {url}", f"not a JSON object: {answer.text[:80]!r}", fix)
+    return body
+
+
+@contextmanager
+def _expected(probe: str, body: Mapping[str, Any], fix: str) -> "Iterator[None]":
+    """Takes an answer of another shape than expected for a finding."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise CheckFailedError(probe, f"unexpected JSON: {str(body)[:80]}", fix) from None
 
 
 @dataclass(frozen=True)
@@ -76,7 +110,7 @@ class Gateway:
 
     def ready(self) -> None:
         """It serves. Raises CheckFailedError if not."""
-        answered("GET", f"{self.url}/health/readiness", self.FIX)
+        accepted("GET", f"{self.url}/health/readiness", self.FIX)
 
     def refuses_strangers(self) -> None:
         """It wants its master key. Raises CheckFailedError if not."""
@@ -87,14 +121,17 @@ class Gateway:
 
     def models(self) -> list[str]:
         """Names of the models served. Raises CheckFailedError without an answer."""
-        body = answered("GET", f"{self.url}/v1/models", self.FIX, headers=self._authorization)
-        return sorted(str(model["id"]) for model in body["data"])
+        url = f"{self.url}/v1/models"
+        body = answered("GET", url, self.FIX, headers=self._authorization)
+        with _expected(f"GET {url}", body, self.FIX):
+            return sorted(str(model["id"]) for model in body["data"])
 
     def call_smoke(self, user_id: str) -> str:
         """Answer of the smoke model to a call made as `user_id`. Raises CheckFailedError without one."""
+        url = f"{self.url}/v1/chat/completions"
         body = answered(
             "POST",
-            f"{self.url}/v1/chat/completions",
+            url,
             self.FIX,
             headers=self._authorization,
             json={
@@ -108,7 +145,8 @@ class Gateway:
                 },
             },
         )
-        return str(body["choices"][0]["message"]["content"])
+        with _expected(f"POST {url}", body, self.FIX):
+            return str(body["choices"][0]["message"]["content"])
 
     @property
     def _authorization(self) -> dict[str, str]:
@@ -138,7 +176,7 @@ class PublicApi:
         }
         for name, value in values.items():
             body = body.replace(f"${name}", value)
-        answered(
+        accepted(
             "POST",
             f"{self.url}/api/public/otel/v1/traces",
             SEE_WEB_LOG,
@@ -157,12 +195,13 @@ class PublicApi:
                 "no trace",
                 "see the logs of the gateway (did it export?), langfuse-worker (did it consume?) and ClickHouse",
             )
-        first = body["data"][0]
-        return str(first.get("traceId") or first["id"])
+        with _expected(f"GET {url}", body, SEE_WEB_LOG):
+            first = body["data"][0]
+            return str(first.get("traceId") or first["id"])
 
     def keys_accepted(self) -> None:
         """The project's keys are accepted. Raises CheckFailedError if not."""
-        answered("GET", f"{self.url}/api/public/projects", SEE_WEB_LOG, auth=(self.public_key, self.secret_key))
+        accepted("GET", f"{self.url}/api/public/projects", SEE_WEB_LOG, auth=(self.public_key, self.secret_key))
 
 
 def stored_object(store: "Minio", bucket: str, project_id: str, user_id: str, since: datetime) -> str:
@@ -221,17 +260,18 @@ def clickhouse_rows(login: "Login", table: str, user_id: str) -> int:
         CheckFailedError: ClickHouse refuses or does not answer, or has no row yet.
     """
     query = "SELECT count() FROM {database:Identifier}.{table:Identifier} WHERE user_id = {user_id:String}"
+    probe = f"rows of the trace in {login.database}.{table}"
     client = login.connect()
     try:
         parameters = {"database": login.database, "table": table, "user_id": user_id}
         count = int(client.query(query, parameters=parameters).result_rows[0][0])
     except Exception as error:
-        raise CheckFailedError(query, brief(error), "see ClickHouse's log") from None
+        raise CheckFailedError(probe, brief(error), "see ClickHouse's log") from None
     finally:
         client.close()
     if count == 0:
         raise CheckFailedError(
-            f"rows of the trace in {login.database}.{table}",
+            probe,
             "0 rows",
             "the worker could not write: see the log of langfuse-worker for ClickHouse errors (codes 516, 241, 252)",
         )

@@ -1,23 +1,43 @@
 -- Every object of every schema that is not ours and not the server's, with the identity that a drop,
--- a re-creation, a truncation or a change of definition would alter.
-SELECT n.nspname AS schema, c.relkind::text || ' ' || c.relname AS object,
-       md5(concat_ws('|', c.oid, c.relfilenode, c.relacl::text, c.relrowsecurity,
-           (SELECT string_agg(concat_ws(',', a.attnum, a.attname, a.atttypid::regtype, a.attnotnull, a.attisdropped,
-                                        pg_get_expr(d.adbin, d.adrelid)), ';' ORDER BY a.attnum)
+-- a re-creation, a truncation or a change of definition, owner or grants would alter.
+WITH foreign_schema AS (
+    SELECT oid, nspname, nspowner, nspacl FROM pg_namespace
+    WHERE nspname <> %(own)s AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\_%%'
+)
+SELECT CASE c.relkind
+           WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'f' THEN 'foreign table'
+           WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
+           WHEN 'c' THEN 'composite type' ELSE 'index'
+       END || format(' %%I.%%I', n.nspname, c.relname) AS object,
+       md5(concat_ws('|', c.oid, c.relfilenode, c.relowner, c.relacl::text, c.relrowsecurity, c.relforcerowsecurity,
+           CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
+           (SELECT string_agg(concat_ws(',', a.attnum, a.attname, a.atttypid::regtype, a.atttypmod, a.attnotnull,
+                                        a.attisdropped, a.attacl::text, pg_get_expr(d.adbin, d.adrelid)),
+                              ';' ORDER BY a.attnum)
             FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
             WHERE a.attrelid = c.oid AND a.attnum > 0),
            (SELECT string_agg(con.conname || pg_get_constraintdef(con.oid), ';' ORDER BY con.conname)
             FROM pg_constraint con WHERE con.conrelid = c.oid),
-           (SELECT string_agg(t.tgname || pg_get_triggerdef(t.oid), ';' ORDER BY t.tgname)
-            FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal))) AS fingerprint
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname <> %(own)s AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%%'
+           (SELECT string_agg(concat_ws(',', t.tgname, t.tgenabled, pg_get_triggerdef(t.oid)), ';' ORDER BY t.tgname)
+            FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
+           (SELECT string_agg(concat_ws(',', p.polname, p.polcmd, p.polpermissive, p.polroles::text,
+                                        pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),
+                              ';' ORDER BY p.polname)
+            FROM pg_policy p WHERE p.polrelid = c.oid))) AS fingerprint
+FROM pg_class c JOIN foreign_schema n ON n.oid = c.relnamespace
 UNION ALL
-SELECT n.nspname, 'function ' || p.oid::regprocedure, md5(concat_ws('|', p.oid, p.prosrc, p.proacl::text))
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE n.nspname <> %(own)s AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%%'
+SELECT format('function %%I.%%I(%%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)),
+       md5(concat_ws('|', p.oid, p.proowner, p.proacl::text,
+           CASE WHEN p.prokind = 'a' THEN p.prosrc ELSE pg_get_functiondef(p.oid) END))
+FROM pg_proc p JOIN foreign_schema n ON n.oid = p.pronamespace
 UNION ALL
-SELECT n.nspname, 'schema', md5(concat_ws('|', n.oid, n.nspowner, n.nspacl::text))
-FROM pg_namespace n
-WHERE n.nspname <> %(own)s AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%%'
-ORDER BY 1, 2
+SELECT format('type %%I.%%I', n.nspname, t.typname),
+       md5(concat_ws('|', t.oid, t.typowner, t.typacl::text, t.typnotnull, t.typbasetype::regtype, t.typdefault,
+           (SELECT string_agg(e.enumlabel, ',' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),
+           (SELECT string_agg(con.conname || pg_get_constraintdef(con.oid), ';' ORDER BY con.conname)
+            FROM pg_constraint con WHERE con.contypid = t.oid)))
+FROM pg_type t JOIN foreign_schema n ON n.oid = t.typnamespace
+WHERE t.typtype IN ('e', 'd', 'r')
+UNION ALL
+SELECT format('schema %%I', nspname), md5(concat_ws('|', oid, nspowner, nspacl::text)) FROM foreign_schema
+ORDER BY 1

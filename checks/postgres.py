@@ -1,0 +1,135 @@
+"""A connection to somebody's Postgres: bounded in time, and every refusal a finding that shows no password."""
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+
+from checks.base import CheckFailedError, brief
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg import Connection
+
+SQL = Path(__file__).parent / "sql"
+TIMEOUT_SECONDS = 5
+SESSION_OPTIONS = "-c statement_timeout=60000 -c lock_timeout=5000"
+"""Milliseconds."""
+PRISMA_PARAMETERS = frozenset(
+    {
+        "schema",
+        "pgbouncer",
+        "connection_limit",
+        "pool_timeout",
+        "socket_timeout",
+        "statement_cache_size",
+        "sslaccept",
+        "sslidentity",
+    }
+)
+"""Parameters of a URL that Langfuse's ORM reads and libpq does not know."""
+
+
+def libpq_url(url: str) -> str:
+    """`url` without the parameters that only Langfuse's ORM understands."""
+    parts = urlsplit(url)
+    query = [(key, value) for key, value in parse_qsl(parts.query) if key not in PRISMA_PARAMETERS]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def url_parts(url: str, what: str) -> SplitResult:
+    """`url` taken apart.
+
+    Raises:
+        CheckFailedError: it cannot be; what is wrong with it is not shown, since that may be the password.
+    """
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(libpq_url(url))
+        parts = urlsplit(url)
+        _ = parts.port
+    except (ValueError, psycopg.ProgrammingError):
+        raise CheckFailedError(
+            f"login {what}",
+            "the URL cannot be taken apart",
+            "percent-encode the password in it, and see that its host and port are right",
+            final=True,
+        ) from None
+    return parts
+
+
+@contextmanager
+def connection(url: str, what: str, *, may_lag: bool = False) -> "Iterator[Connection[Any]]":
+    """An autocommitting connection with time-outs.
+
+    Args:
+        url: where to, and as whom.
+        what: what for, in words.
+        may_lag: the other side may be a pooler, which learns of a new password later than the server.
+
+    Raises:
+        CheckFailedError: the server does not answer or refuses the login. The URL is never shown, its host is.
+    """
+    import psycopg
+
+    parts = url_parts(url, what)
+    place = f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+    try:
+        opened = psycopg.connect(
+            libpq_url(url),
+            connect_timeout=TIMEOUT_SECONDS,
+            autocommit=True,
+            options=SESSION_OPTIONS,
+            prepare_threshold=None,
+        )
+    except psycopg.OperationalError as error:
+        refused = "password authentication failed" in str(error)
+        raise CheckFailedError(
+            f"login {what} as {parts.username} at {place}",
+            "password authentication failed (28P01)" if refused else brief(error),
+            "the server holds another password than the stack: set the role's password back with ALTER ROLE, never "
+            "recreate the database"
+            if refused
+            else "check that the server runs and that the URL's host and port are right",
+            final=refused and not may_lag,
+        ) from None
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def findings(probe: str) -> "Iterator[None]":
+    """What the server refuses, as a finding; worth another try only where the server could not do it just now.
+
+    Raises:
+        CheckFailedError: the server refused.
+    """
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        passing = isinstance(error, psycopg.OperationalError)
+        raise CheckFailedError(probe, brief(error), "see the Postgres log", final=not passing) from None
+
+
+def query(db: "Connection[Any]", text: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    """Rows of a query, or of the query in the file `checks/sql/<text>` when it ends in `.sql`.
+
+    Raises:
+        CheckFailedError: the server refused.
+    """
+    statement = (SQL / text).read_text(encoding="utf-8") if text.endswith(".sql") else text
+    with findings(text):
+        return db.execute(statement, parameters).fetchall()
+
+
+def server_version(db: "Connection[Any]") -> int:
+    """Major version of the server."""
+    return int(query(db, "SHOW server_version_num")[0][0]) // 10_000

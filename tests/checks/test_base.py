@@ -1,0 +1,223 @@
+"""How a check runs: deadline, retries, and a message that says what to do and shows no secret."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pytest
+
+from checks import base
+from checks.base import (
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    CheckFailedError,
+    CheckProvider,
+    Evidence,
+    GateClosedError,
+    Inputs,
+    brief,
+    in_turn,
+    until_healthy,
+    without_secrets,
+)
+
+
+@dataclass
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    now: float = 0.0
+    pauses: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(base, "time", clock)
+    return clock
+
+
+def failing(*, final: bool = False) -> Callable[[], None]:
+    numbers = iter(range(1000))
+
+    def probe() -> None:
+        raise CheckFailedError("SELECT 1", f"try {next(numbers)}", "wait", final=final)
+
+    return probe
+
+
+def test_a_probe_is_tried_again_until_it_succeeds(clock: Clock) -> None:
+    answers: Iterator[Exception | str] = iter(
+        [CheckFailedError("a", "b", "c"), CheckFailedError("a", "b", "c"), "well"]
+    )
+
+    def probe() -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert until_healthy(probe, deadline_seconds=10) == "well"
+    assert len(clock.pauses) == 2
+
+
+def test_a_healthy_server_costs_no_pause(clock: Clock) -> None:
+    assert until_healthy(lambda: 7, deadline_seconds=10) == 7
+    assert clock.pauses == []
+
+
+def test_pauses_grow_to_a_bound_and_end_at_the_deadline(clock: Clock) -> None:
+    with pytest.raises(CheckFailedError) as last:
+        until_healthy(failing(), deadline_seconds=30)
+    assert clock.pauses[0] == FIRST_PAUSE_SECONDS
+    assert clock.pauses == sorted(clock.pauses)
+    assert clock.pauses[-1] == LONGEST_PAUSE_SECONDS
+    assert 30 - LONGEST_PAUSE_SECONDS <= clock.now <= 30
+    assert last.value.seen == f"try {len(clock.pauses)}"
+
+
+def test_a_final_failure_is_not_waited_for(clock: Clock) -> None:
+    with pytest.raises(CheckFailedError, match="try 0"):
+        until_healthy(failing(final=True), deadline_seconds=30)
+    assert clock.pauses == []
+
+
+def test_a_probe_that_never_comes_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "GRACE_SECONDS", 0.1)
+    never = threading.Event()
+    with pytest.raises(CheckFailedError, match="does not answer") as given_up:
+        until_healthy(never.wait, deadline_seconds=0.1)
+    assert given_up.value.final
+
+
+def test_two_probes_in_turn_share_one_deadline(clock: Clock) -> None:
+    def slow() -> None:
+        clock.now += 25
+
+    with pytest.raises(CheckFailedError):
+        in_turn(slow, failing(), deadline_seconds=30)
+    assert clock.now <= 30
+
+
+def test_the_second_probe_starts_once_the_first_succeeded(clock: Clock) -> None:
+    with pytest.raises(CheckFailedError, match="try"):
+        in_turn(failing(), lambda: pytest.fail("called"), deadline_seconds=5)
+    assert in_turn(lambda: None, lambda: "second", deadline_seconds=5) == "second"
+    assert clock.now <= 5
+
+
+class Probed(CheckProvider):
+    """A check of nothing."""
+
+    label = "gate nothing"
+    keys = ("watched",)
+    secrets = ("password",)
+    outcome: ClassVar[Callable[[Inputs], Evidence]]
+
+    def probe(self, inputs: Inputs) -> Evidence:
+        return type(self).outcome(inputs)
+
+
+@pytest.fixture
+def outcome(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Inputs], Evidence]], None]:
+    return lambda function: monkeypatch.setattr(Probed, "outcome", staticmethod(function), raising=False)
+
+
+INPUTS = {"watched": "a", "unwatched": "b", "password": "canary", "deadline_seconds": 0}
+Outcome = Callable[[Callable[[Inputs], Evidence]], None]
+
+
+def test_a_proven_check_returns_its_inputs_and_what_was_seen(outcome: Outcome) -> None:
+    outcome(lambda _: {"version": "1"})
+    created = Probed().create(dict(INPUTS))
+    updated = Probed().update("id", {}, dict(INPUTS))
+    for outs in (created.outs, updated.outs):
+        assert outs is not None
+        assert {name: outs[name] for name in INPUTS} == INPUTS
+        assert (outs["result"], outs["evidence"]) == ("ok", {"version": "1"})
+        assert outs["checked_at"].endswith("+00:00")
+
+
+def fails(error: Exception) -> Callable[[Inputs], Evidence]:
+    def probe(_: Inputs) -> Evidence:
+        raise error
+
+    return probe
+
+
+def test_a_closed_gate_names_itself_the_probe_what_was_seen_and_the_fix(outcome: Outcome) -> None:
+    outcome(fails(CheckFailedError("SELECT 1", "2", "mend it")))
+    with pytest.raises(GateClosedError) as closed:
+        Probed().run(INPUTS)
+    assert str(closed.value) == (
+        "gate nothing: not proven after 0 s (deadline 0 s): SELECT 1\n    seen: 2\n    fix:  mend it"
+    )
+
+
+def test_an_error_that_nobody_expected_closes_the_gate_with_one_line(outcome: Outcome) -> None:
+    outcome(fails(RuntimeError("server said: canary\nand a stack")))
+    with pytest.raises(GateClosedError) as closed:
+        Probed().run(INPUTS)
+    assert str(closed.value).endswith("RuntimeError: server said: …")
+    assert closed.value.__cause__ is None
+
+
+def test_an_update_is_asked_for_by_watched_inputs_alone_and_never_replaces() -> None:
+    outs = {**INPUTS, "result": "ok", "evidence": {}, "checked_at": "then"}
+    for news, changes in (
+        (INPUTS, False),
+        ({**INPUTS, "unwatched": "other", "password": "other", "deadline_seconds": 9}, False),
+        ({**INPUTS, "watched": "other"}, True),
+    ):
+        difference = Probed().diff("id", outs, dict(news))
+        assert (difference.changes, difference.replaces) == (changes, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "shown"),
+    [
+        ("said: pässword of 1", "pässword of 1", "said: …"),
+        ("said: p%C3%A4ssword%20of%201", "pässword of 1", "said: …"),
+        ("said: p%C3%A4ssword+of+1", "pässword of 1", "said: …"),
+        ("said: line", "line\n", "said: …"),
+        ("at /x?password=s%40f%2Fe", "postgresql://u:s%40f%2Fe@127.0.0.1:5432/x", "at /x?password=…"),
+        ("said: s@f/e", "postgresql://u:s%40f%2Fe@127.0.0.1:5432/x", "said: …"),
+        ("said: s@f:e", "postgresql://u:s@f:e@127.0.0.1:5432/x", "said: …"),
+        ("at 127.0.0.1:5432", "postgresql://u@127.0.0.1:5432/x", "at 127.0.0.1:5432"),
+        ("at 127.0.0.1:5432", "", "at 127.0.0.1:5432"),
+    ],
+)
+def test_a_secret_is_taken_out_in_every_spelling_and_nothing_else(text: str, secret: str, shown: str) -> None:
+    assert without_secrets(text, [secret]) == shown
+
+
+def chained(outer: Exception, cause: Exception) -> Exception:
+    try:
+        raise outer from cause
+    except type(outer) as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("first line\nsecond line"), "ValueError: first line"),
+        (ValueError(), "ValueError"),
+        (chained(ValueError("Max retries exceeded"), ConnectionRefusedError(111, "refused")), "[Errno 111] refused"),
+    ],
+)
+def test_an_error_is_told_in_one_line_by_its_cause(error: Exception, text: str) -> None:
+    assert brief(error).endswith(text)
+    assert "\n" not in brief(error)
+
+
+def test_a_long_error_is_cut() -> None:
+    assert len(brief(ValueError("x" * 10_000))) < 400

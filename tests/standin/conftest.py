@@ -1,0 +1,56 @@
+"""Makes the stand-in's package importable, and starts the stores that its containers are tried against."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STANDIN = ROOT / "toolchain" / "images" / "langfuse_standin"
+sys.path[:0] = [str(STANDIN), str(Path(__file__).parent)]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from doubles import Double, Doubles
+    from stores import Stores
+
+
+@pytest.fixture(scope="session")
+def stores() -> Iterator[Stores]:
+    from stores import running_stores
+
+    with running_stores() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def doubles(stores: Stores) -> Iterator[Doubles]:
+    from doubles import Doubles
+
+    factory = Doubles(stores)
+    yield factory
+    factory.remove_all()
+
+
+@pytest.fixture
+def fresh(doubles: Doubles) -> Iterator[Double]:
+    """A release 3 that has a schema, a database and keys of its own, and is not started."""
+    double = doubles.make("3")
+    yield double
+    double.stop()
+
+
+@pytest.fixture(scope="session")
+def three(doubles: Doubles) -> Double:
+    """A release 3 that runs, web and worker."""
+    return doubles.make("3").start()
+
+
+@pytest.fixture(scope="session")
+def four(doubles: Doubles) -> Double:
+    """A release 4 that runs on the old ClickHouse by the stand-in's test-only allowance."""
+    return doubles.make("4", LANGFUSE_STANDIN_OLD_CLICKHOUSE="true").start()

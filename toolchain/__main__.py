@@ -1,0 +1,82 @@
+"""`python -m toolchain`: get the machine ready, and say how to use it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolchain.report import Report, ToolchainError
+
+if TYPE_CHECKING:
+    from toolchain.docker import DockerEngine
+    from toolchain.engine import Engine
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+
+
+def _ensure() -> tuple[Engine, DockerEngine]:
+    from toolchain.docker import ensure_docker
+    from toolchain.engine import ensure_engine
+    from toolchain.plugins import ensure_plugins
+
+    report = Report()
+    engine = ensure_engine(report)
+    ensure_plugins(engine, report)
+    return engine, ensure_docker(report)
+
+
+@cli.command()
+def ensure() -> None:
+    """Get the engine, its plugins and Docker; says what is got, from where, and how long it took."""
+    engine, docker = _ensure()
+    print(f"pulumi {engine.version}, {engine.source}; Docker {docker.version}, {docker.source}")
+
+
+@cli.command()
+def shell() -> None:
+    """Print the `export` lines with which plain `pulumi` works: eval "$(python -m toolchain shell)"."""
+    from toolchain.environment import environment
+
+    for name, value in environment(*_ensure()).items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+@cli.command()
+def images(
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+    refresh: Annotated[bool, typer.Option(help="Look for each again, as if nothing were known.")] = False,
+) -> None:
+    """Show which image each service runs, and where it came from."""
+    from dataclasses import asdict
+
+    from toolchain.docker import ensure_docker
+    from toolchain.resolve import resolution_file, resolve
+
+    path = resolution_file()
+    if not path.exists():
+        raise ToolchainError(f"No images are known yet ({path}). Run: make images")
+    report = Report()
+    ensure_docker(report)
+    references = {service: known["reference"] for service, known in json.loads(path.read_text()).items()}
+    resolved = resolve(references, report, refresh=refresh)
+    if as_json:
+        print(json.dumps({service: asdict(image) for service, image in resolved.items()}, indent=2))
+        return
+    for service, image in resolved.items():
+        print(f"{service:<16} {image.reference:<46} {image.version:<21} {image.source}")
+
+
+def main() -> None:
+    """Run the command line; a failure that the user can act on is a message, not a traceback."""
+    try:
+        cli()
+    except ToolchainError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

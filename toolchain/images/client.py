@@ -1,0 +1,144 @@
+"""The Docker command line, typed: argv in, facts out, failures as one message."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolchain.report import ToolchainError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+_QUICK_SECONDS = 120
+_BUILD_SECONDS = 1800
+_MESSAGE_LINES = 4
+
+
+class DockerCommandError(ToolchainError):
+    """A docker command failed; the message is what it said."""
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """An image that is on the machine."""
+
+    id: str
+    tags: tuple[str, ...]
+    digests: tuple[str, ...]
+    architecture: str
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What the engine says about itself; `architecture` in Go's words (amd64, arm64)."""
+
+    architecture: str
+    root: str
+    hub: str
+    hub_mirrors: tuple[str, ...]
+    proxy: str
+
+
+def run(*argv: str, seconds: float = _QUICK_SECONDS) -> str:
+    """Standard output of `docker argv…`.
+
+    Raises:
+        DockerCommandError: it failed or took longer than `seconds`.
+    """
+    result = _execute(argv, seconds)
+    if result.returncode != 0:
+        raise DockerCommandError(f"docker {argv[0]}: {_last_words(result)}")
+    return result.stdout.decode(errors="replace")
+
+
+def inspect(names: Sequence[str]) -> list[LocalImage]:
+    """The images among `names` that are on the machine, in one call; absent ones are left out."""
+    if not names:
+        return []
+    result = _execute(("image", "inspect", *names), _QUICK_SECONDS)
+    if not result.stdout.strip():
+        raise DockerCommandError(f"docker image inspect: {_last_words(result)}")
+    return [_local_image(item) for item in json.loads(result.stdout)]
+
+
+def find(name: str) -> LocalImage | None:
+    """The image called `name` (tag, digest or id), or None when it is not on the machine."""
+    found = inspect([name])
+    return found[0] if found else None
+
+
+def facts() -> EngineFacts:
+    """What the running engine says about itself."""
+    info = json.loads(run("info", "--format", "{{json .}}"))
+    architectures = {"x86_64": "amd64", "aarch64": "arm64"}
+    registries = info.get("RegistryConfig") or {}
+    return EngineFacts(
+        architecture=architectures.get(info["Architecture"], info["Architecture"]),
+        root=info["DockerRootDir"],
+        hub=info["IndexServerAddress"],
+        hub_mirrors=tuple(registries.get("Mirrors") or ()),
+        proxy=info.get("HttpsProxy") or "",
+    )
+
+
+def build(context: Path, tag: str, arguments: Mapping[str, str], target: str) -> None:
+    """`docker build` of the folder `context`; the tag appears only when all steps succeeded."""
+    options = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    options += [f"--target={target}"] if target else []
+    run("build", "--quiet", "--force-rm", f"--tag={tag}", *options, str(context), seconds=_BUILD_SECONDS)
+
+
+def import_root(archive: Path, tag: str) -> None:
+    """An image of one layer from a tar archive of a root file system."""
+    run("import", str(archive), tag, seconds=_BUILD_SECONDS)
+
+
+def tree(image: str, folder: str) -> Iterator[str]:
+    """Names of the files below `folder` in an image, without running it; nothing when it is not there."""
+    container = run("create", "--network=none", image, "unused").strip()
+    try:
+        with subprocess.Popen(
+            ["docker", "cp", f"{container}:{folder}", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as copy:
+            assert copy.stdout is not None  # noqa: S101  (a pipe was asked for)
+            try:
+                with tarfile.open(fileobj=copy.stdout, mode="r|") as archive:
+                    yield from (member.name for member in archive if member.isfile())
+            except tarfile.ReadError:
+                return
+    finally:
+        run("rm", "--force", "--volumes", container)
+
+
+def _execute(argv: Sequence[str], seconds: float) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            ["docker", *argv],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+            env={**os.environ, "DOCKER_BUILDKIT": "0"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DockerCommandError(f"docker {argv[0]}: no end after {seconds:.0f} s") from error
+
+
+def _local_image(item: Mapping[str, Any]) -> LocalImage:
+    return LocalImage(
+        id=item["Id"],
+        tags=tuple(item.get("RepoTags") or ()),
+        digests=tuple(item.get("RepoDigests") or ()),
+        architecture=item["Architecture"],
+    )
+
+
+def _last_words(result: subprocess.CompletedProcess[bytes]) -> str:
+    text = (result.stderr or result.stdout).decode(errors="replace").strip()
+    return " / ".join(line.strip() for line in text.splitlines()[-_MESSAGE_LINES:]) or f"exit {result.returncode}"

@@ -1,0 +1,1 @@
+ALTER TABLE traces DROP INDEX IF EXISTS idx_name;

@@ -1,0 +1,1 @@
+ALTER TABLE blob_storage_file_log DROP INDEX IF EXISTS idx_created_at;

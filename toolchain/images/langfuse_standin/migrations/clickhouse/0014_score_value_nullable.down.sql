@@ -1,0 +1,1 @@
+ALTER TABLE scores MODIFY COLUMN value Float64;

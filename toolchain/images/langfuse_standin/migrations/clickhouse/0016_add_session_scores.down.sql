@@ -1,0 +1,2 @@
+ALTER TABLE scores DROP COLUMN IF EXISTS session_id;
+ALTER TABLE scores DROP COLUMN IF EXISTS metadata;

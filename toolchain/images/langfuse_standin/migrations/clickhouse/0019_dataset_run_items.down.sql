@@ -1,0 +1,1 @@
+DROP TABLE IF EXISTS dataset_run_items;

@@ -1,0 +1,2 @@
+ALTER TABLE "traces" DROP COLUMN "status",
+DROP COLUMN "status_message";

@@ -1,0 +1,3 @@
+INSERT INTO "background_migrations" ("id", "name", "script", "args") VALUES
+    ('7f1ba2c1-0d3c-4c8f-9d0e-5b3f0b5a1c01', '20260712_backfill_events_historic', 'backfillEventsHistoric', '{}')
+ON CONFLICT ("name") DO NOTHING;

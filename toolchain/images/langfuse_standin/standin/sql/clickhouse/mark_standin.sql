@@ -1,0 +1,1 @@
+CREATE TABLE IF NOT EXISTS langfuse_standin{on_cluster} (note String) ENGINE = {engine} ORDER BY note

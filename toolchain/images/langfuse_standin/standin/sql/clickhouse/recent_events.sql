@@ -1,0 +1,1 @@
+SELECT count() AS recent FROM events_core WHERE start_time > now() - INTERVAL 3 MINUTE

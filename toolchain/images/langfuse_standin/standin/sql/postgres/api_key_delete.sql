@@ -1,0 +1,1 @@
+DELETE FROM {schema}."api_keys" WHERE public_key = %(public_key)s

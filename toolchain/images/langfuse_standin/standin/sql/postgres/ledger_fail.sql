@@ -1,0 +1,1 @@
+UPDATE {schema}."_prisma_migrations" SET logs = %(logs)s WHERE id = %(id)s

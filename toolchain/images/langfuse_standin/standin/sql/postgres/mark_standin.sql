@@ -1,0 +1,1 @@
+CREATE TABLE IF NOT EXISTS {schema}."langfuse_standin" (note TEXT PRIMARY KEY)

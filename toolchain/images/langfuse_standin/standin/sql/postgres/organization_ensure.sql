@@ -1,0 +1,1 @@
+INSERT INTO {schema}."organizations" (id, name) VALUES (%(id)s, %(name)s) ON CONFLICT (id) DO NOTHING

@@ -1,0 +1,1 @@
+SELECT id, password FROM {schema}."users" WHERE email = %(email)s

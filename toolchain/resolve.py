@@ -1,0 +1,115 @@
+"""Which image each service runs: asked by reference, answered by id, the same answer until it must change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from toolchain.images import catalog, client
+from toolchain.images.facts import facts_of, write_atomically
+from toolchain.images.obtain import obtain
+from toolchain.paths import state_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from toolchain.images.client import LocalImage
+    from toolchain.images.obtain import Obtained
+    from toolchain.report import Report
+
+
+@dataclass(frozen=True)
+class ResolvedImage:
+    """What a service runs.
+
+    Attributes:
+        reference: What was asked for.
+        image: Id of the image on this machine, which is what the container runs.
+        digest: The registry's digest of it, None for an image that was built here.
+        source: "on this machine", "pulled", "built from packages: …" or "stand-in, not Langfuse".
+        version: Version of the software in it.
+        stand_in: It takes the place of software that cannot be had here.
+        ledgers: Highest ClickHouse migration and number of Postgres migrations that Langfuse's web image ships.
+    """
+
+    reference: str
+    image: str
+    digest: str | None
+    source: str
+    version: str
+    stand_in: bool
+    ledgers: dict[str, int] | None
+
+
+def resolution_file() -> Path:
+    """Where the answers are kept for the Pulumi program: JSON, service to the fields of ResolvedImage."""
+    return state_dir() / "images.json"
+
+
+def resolve(references: Mapping[str, str], report: Report, *, refresh: bool = False) -> dict[str, ResolvedImage]:
+    """The image of every service, remembered in the resolution file.
+
+    An answer is kept while the same reference is asked for, its image is on the machine and, if it was built here,
+    its recipe is the same. So a service does not change its version because a registry comes or goes.
+
+    Args:
+        references: Service to image reference.
+        report: Told about what is pulled or built.
+        refresh: Ask again for all, as if nothing were remembered.
+
+    Raises:
+        ToolchainError: an image can neither be found, pulled nor built.
+    """
+    remembered = _read()
+    kept = {} if refresh else _still_right(remembered, references)
+    missing = {service: reference for service, reference in references.items() if service not in kept}
+    obtained = obtain(missing, report)
+    fresh = {service: _described(service, references[service], what) for service, what in obtained.items()}
+    resolved = {service: kept.get(service) or fresh[service] for service in references}
+    if resolved != remembered:
+        content = {service: asdict(image) for service, image in resolved.items()}
+        write_atomically(resolution_file(), json.dumps(content, indent=2) + "\n")
+    return resolved
+
+
+def _read() -> dict[str, ResolvedImage]:
+    try:
+        content = json.loads(resolution_file().read_text())
+        return {service: ResolvedImage(**fields) for service, fields in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _still_right(remembered: Mapping[str, ResolvedImage], references: Mapping[str, str]) -> dict[str, ResolvedImage]:
+    candidates = {
+        service: remembered[service]
+        for service, reference in references.items()
+        if service in remembered and remembered[service].reference == reference
+    }
+    present = {image.id: image for image in client.inspect([entry.image for entry in candidates.values()])}
+    return {
+        service: entry
+        for service, entry in candidates.items()
+        if entry.image in present and _recipe_is_the_same(service, entry, present[entry.image])
+    }
+
+
+def _recipe_is_the_same(service: str, entry: ResolvedImage, image: LocalImage) -> bool:
+    if not entry.stand_in and not entry.source.startswith("built"):
+        return True
+    return catalog.recipe_for(service, entry.reference).tag(image.architecture) in image.tags
+
+
+def _described(service: str, reference: str, obtained: Obtained) -> ResolvedImage:
+    facts = facts_of(service, obtained.image.id, reference)
+    return ResolvedImage(
+        reference=reference,
+        image=obtained.image.id,
+        digest=obtained.digest,
+        source=obtained.source,
+        version=facts.version,
+        stand_in=obtained.stand_in,
+        ledgers=facts.ledgers,
+    )
