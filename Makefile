@@ -1,6 +1,7 @@
 # Everything runs in the environment that toolchain/venv.py makes in the user's cache folder.
 STACK ?= local
-RUN = python3 toolchain/venv.py
+PYTHON ?= python3
+RUN = $(PYTHON) toolchain/venv.py
 
 .DEFAULT_GOAL := help
 .PHONY: up preview down status smoke env images shell test check bench help

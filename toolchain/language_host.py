@@ -51,7 +51,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 _skip_package_imports()
 
 import grpc  # type: ignore[import-untyped]  # noqa: E402
-from google.protobuf import empty_pb2, json_format  # type: ignore[import-untyped]  # noqa: E402
+from google.protobuf import empty_pb2, json_format  # noqa: E402
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2  # noqa: E402
 
 

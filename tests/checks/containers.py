@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from recorder import Recording, record
+from tests.unit.recorder import Recording, record
 
 from components.releases import IMAGE_REFERENCES
 from toolchain.images.obtain import obtain

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from stack import Run, TestStack, new_stack
+
+from tests.e2e.stack import Run, TestStack, new_stack
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ import os
 import signal
 
 import pytest
-from stack import TestStack
+
+from tests.e2e.stack import TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 

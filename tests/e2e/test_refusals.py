@@ -3,7 +3,8 @@
 import socket
 
 import pytest
-from stack import TestStack
+
+from tests.e2e.stack import TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from stack import Run, TestStack
 
 from ops.session import ROOT
+from tests.e2e.stack import Run, TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 

@@ -15,13 +15,13 @@ sys.path[:0] = [str(STANDIN), str(Path(__file__).parent)]
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doubles import Double, Doubles
-    from stores import Stores
+    from tests.standin.doubles import Double, Doubles
+    from tests.standin.stores import Stores
 
 
 @pytest.fixture(scope="session")
 def stores() -> Iterator[Stores]:
-    from stores import running_stores
+    from tests.standin.stores import running_stores
 
     with running_stores() as started:
         yield started
@@ -29,7 +29,7 @@ def stores() -> Iterator[Stores]:
 
 @pytest.fixture(scope="session")
 def doubles(stores: Stores) -> Iterator[Doubles]:
-    from doubles import Doubles
+    from tests.standin.doubles import Doubles
 
     factory = Doubles(stores)
     yield factory

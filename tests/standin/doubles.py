@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import httpx
-from docker_cli import docker, eventually, execute, free_port, start_container
-from stores import BUCKET, PASSWORD, Stores, image_of
+from tests.standin.docker_cli import docker, eventually, execute, free_port, start_container
+from tests.standin.stores import BUCKET, PASSWORD, Stores, image_of
 
 if TYPE_CHECKING:
     from typing import Self

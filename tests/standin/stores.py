@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from docker_cli import docker, eventually, free_port, start_container
+from tests.standin.docker_cli import docker, eventually, free_port, start_container
 
 from toolchain.images import client
 from toolchain.images.builder import ensure_built

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from docker_cli import docker, eventually, exit_status
-from traces import Trace
+from tests.standin.docker_cli import docker, eventually, exit_status
+from tests.standin.traces import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doubles import Double
+    from tests.standin.doubles import Double
 
 pytestmark = pytest.mark.docker
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from docker_cli import docker, eventually
-from doubles import OWNER
-from stores import BUCKET
-from traces import Trace
+from tests.standin.docker_cli import docker, eventually
+from tests.standin.doubles import OWNER
+from tests.standin.stores import BUCKET
+from tests.standin.traces import Trace
 
 if TYPE_CHECKING:
-    from doubles import Double, Doubles
+    from tests.standin.doubles import Double, Doubles
 
 pytestmark = pytest.mark.docker
 

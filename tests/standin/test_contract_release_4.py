@@ -6,11 +6,11 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from docker_cli import docker, eventually
-from traces import Trace
+from tests.standin.docker_cli import docker, eventually
+from tests.standin.traces import Trace
 
 if TYPE_CHECKING:
-    from doubles import Double, Doubles
+    from tests.standin.doubles import Double, Doubles
 
 pytestmark = pytest.mark.docker
 

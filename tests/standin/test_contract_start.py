@@ -6,11 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from docker_cli import docker, eventually
-from stores import PASSWORD
+from tests.standin.docker_cli import docker, eventually
+from tests.standin.stores import PASSWORD
 
 if TYPE_CHECKING:
-    from doubles import Double, Doubles
+    from tests.standin.doubles import Double, Doubles
 
 pytestmark = pytest.mark.docker
 LEDGER = "SELECT * FROM schema_migrations ORDER BY sequence"

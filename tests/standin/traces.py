@@ -10,11 +10,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from docker_cli import eventually
+from tests.standin.docker_cli import eventually
 
 if TYPE_CHECKING:
     import httpx
-    from doubles import Double
+    from tests.standin.doubles import Double
 
 
 def attribute(key: str, value: str | int) -> dict[str, Any]:

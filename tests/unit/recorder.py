@@ -43,8 +43,8 @@ class _Echo(mocks.Mocks):
         generated = {"hex": f"hex-of-{args.name}", "result": f"result-of-{args.name}"}
         return f"{args.name}-id", {**args.inputs, **generated, "evidence": {}, "checked_at": "now"}
 
-    def call(self, _args: mocks.MockCallArgs) -> dict[str, Any]:
-        return {}
+    def call(self, _args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return {}, None
 
 
 class _Recorder(mocks.MockMonitor):
@@ -66,7 +66,7 @@ class _Recorder(mocks.MockMonitor):
                 depends_on=tuple(urn.rpartition("::")[2] for urn in request.dependencies),
             )
         )
-        return super().RegisterResource(request)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 
 class _Hooks:
@@ -120,10 +120,10 @@ def record(
     asyncio.set_event_loop(asyncio.new_event_loop())
     settings.reset_options(project="langfuse-stack", stack="test")
     mocks.set_mocks(_Echo(), project="langfuse-stack", stack="test", monitor=recorder)
-    settings.SETTINGS.callbacks = _Hooks()  # type: ignore[assignment]
+    settings.SETTINGS.callbacks = _Hooks()
     pulumi.runtime.set_all_config(dict(config))
 
-    @pulumi.runtime.test
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def program() -> None:
         runpy.run_path(str(ROOT / "__main__.py"))
 

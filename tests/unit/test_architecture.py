@@ -4,7 +4,8 @@ import ast
 from pathlib import Path
 
 import pytest
-from recorder import ROOT
+
+from tests.unit.recorder import ROOT
 
 OURS = {"__main__", "settings", "wiring", "outputs", "components", "platforms", "checks", "policy", "ops", "toolchain"}
 ALLOWED = {

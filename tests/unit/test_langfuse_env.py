@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from recorder import ROOT, Recording, record
+
+from tests.unit.recorder import ROOT, Recording, record
 
 NAMES = json.loads((ROOT / "components/files/langfuse-env-names.json").read_text())
 READ_BEFORE_THE_SERVER = {"CLICKHOUSE_MIGRATION_URL", "DIRECT_URL"}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pulumi
 import pytest
-from recorder import PINNED, ROOT, Recording, record
 
 from policy.data_types import DATA_TYPES
+from tests.unit.recorder import PINNED, ROOT, Recording, record
 
 EXPECTED = Path(__file__).parent / "registered.json"
 OUTPUTS = {

@@ -15,7 +15,7 @@ from toolchain.engine import Engine
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
-    from bootstrap.conftest import Machine
+    from tests.unit.bootstrap.conftest import Machine
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *args: str) -> object:

@@ -15,7 +15,7 @@ from toolchain.download import DownloadError, download
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bootstrap.conftest import Machine
+    from tests.unit.bootstrap.conftest import Machine
 
 CONTENT = b"an archive"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -22,7 +22,7 @@ from toolchain.plugins import PLUGINS, ensure_plugins
 from toolchain.report import Report, ToolchainError
 
 if TYPE_CHECKING:
-    from bootstrap.conftest import Machine
+    from tests.unit.bootstrap.conftest import Machine
 
 FAKES = Path(__file__).parent / "fakes"
 FROM_ROOT = Path(__file__).parents[3]

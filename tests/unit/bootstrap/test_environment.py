@@ -19,7 +19,7 @@ from toolchain.report import ToolchainError
 from toolchain.resolve import resolution_file
 
 if TYPE_CHECKING:
-    from bootstrap.conftest import Machine
+    from tests.unit.bootstrap.conftest import Machine
 
 ENGINE = Engine(Path("/engine/bin"), Path("/engine/home"), "3.255.0", "built from Go modules")
 DOCKER = DockerEngine(None, "28.2.2", "already running")

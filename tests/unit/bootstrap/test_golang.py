@@ -17,7 +17,7 @@ from toolchain.report import Report, ToolchainError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bootstrap.conftest import Machine
+    from tests.unit.bootstrap.conftest import Machine
 
 PROGRAM = PLUGINS["command"]
 

@@ -13,7 +13,7 @@ import pytest
 from toolchain.paths import cache_dir, locked, staged, state_dir
 
 if TYPE_CHECKING:
-    from bootstrap.conftest import Machine
+    from tests.unit.bootstrap.conftest import Machine
 
 FROM_ROOT = Path(__file__).parents[3]
 

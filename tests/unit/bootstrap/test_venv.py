@@ -14,7 +14,7 @@ from toolchain import apt, venv
 from toolchain.report import Report, ToolchainError
 
 if TYPE_CHECKING:
-    from bootstrap.conftest import Machine
+    from tests.unit.bootstrap.conftest import Machine
 
 
 def write_lock(folder: Path, content: str = "") -> Path:

@@ -2,7 +2,7 @@
 
 import pulumi
 import pulumi_random as random
-from gates import Gate
+from gates import Gate  # type: ignore[import-not-found]
 
 config = pulumi.Config()
 gate = Gate(
