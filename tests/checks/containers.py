@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from tests.unit.recorder import Recording, record
 
 from components.releases import IMAGE_REFERENCES
+from tests.unit.recorder import Recording, record
 from toolchain.images.obtain import obtain
 from toolchain.report import Report
 

@@ -47,7 +47,7 @@ def serving(routes: Routes) -> Iterator[str]:
     """URL of a server that answers by `routes`, and 404 elsewhere."""
 
     class Handler(BaseHTTPRequestHandler):
-        timeout = 0.2  # for clients that do not speak HTTP at all
+        timeout = 0.05  # for clients that do not speak HTTP at all
 
         def _answer(self) -> None:
             length = int(self.headers.get("Content-Length", 0))

@@ -66,6 +66,11 @@ def test_a_session_cannot_lift_the_limit_for_itself(session: Session, setting: s
     assert session.refusal(f"SET {setting} = 0") == SETTING_IS_CONSTANT
 
 
+def test_the_server_holds_the_limit_for_those_whose_profile_does_not(session: Session) -> None:
+    limits = session.values("SELECT value FROM system.server_settings WHERE name LIKE 'max_%_size_to_drop'")
+    assert limits == ["1", "1"]
+
+
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize("settings", ["", PUSHES])
 def test_a_database_with_rows_cannot_be_dropped(session: Session, database: str, settings: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import httpx
+
 from tests.standin.docker_cli import docker, eventually, execute, free_port, start_container
 from tests.standin.stores import BUCKET, PASSWORD, Stores, image_of
 

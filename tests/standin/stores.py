@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.standin.docker_cli import docker, eventually, free_port, start_container
-
 from toolchain.images import client
 from toolchain.images.builder import ensure_built
 from toolchain.images.catalog import recipe_for

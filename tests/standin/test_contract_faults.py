@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+
 from tests.standin.docker_cli import docker, eventually, exit_status
 from tests.standin.traces import Trace
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
 from tests.standin.docker_cli import docker, eventually
 from tests.standin.doubles import OWNER
 from tests.standin.stores import BUCKET

@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.standin.docker_cli import docker, eventually
 from tests.standin.traces import Trace
 

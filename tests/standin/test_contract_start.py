@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.standin.docker_cli import docker, eventually
 from tests.standin.stores import PASSWORD
 

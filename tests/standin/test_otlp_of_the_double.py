@@ -14,6 +14,7 @@ from standin.trace.attributes import as_mapping, as_value
 from standin.trace.otlp import OtlpError, decode
 from standin.trace.rows import event_row, observation_row, trace_row
 from standin.trace.spans import Span, observation_of, read_spans, trace_of
+
 from tests.standin.traces import Trace, attribute
 
 JSON = "application/json"

@@ -14,6 +14,7 @@ from tests.standin.docker_cli import eventually
 
 if TYPE_CHECKING:
     import httpx
+
     from tests.standin.doubles import Double
 
 
