@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-STANDIN = ROOT / "toolchain" / "images" / "langfuse_standin"
-sys.path[:0] = [str(STANDIN), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parents[2] / "toolchain" / "images" / "langfuse_standin"))
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

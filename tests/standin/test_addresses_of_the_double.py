@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from standin.database_url import DatabaseUrlError, assemble_database_url, parse_database_url
 from standin.migrate.clickhouse_url import read_migration_target
@@ -60,6 +60,7 @@ def test_an_address_that_is_none_has_prismas_code(url: str, code: str) -> None:
         parse_database_url(url)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_whatever_is_given_as_address_is_either_read_or_refused(text: str) -> None:
     with contextlib.suppress(DatabaseUrlError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from standin.credentials import EncryptionError, encrypt, fast_hash, matches, slow_hash
 from standin.keys import entity_prefix
@@ -99,6 +99,7 @@ def test_ids_cannot_leave_their_folder_in_the_bucket() -> None:
     assert entity_prefix("e/", "p", "trace", "../../other/x") == "e/p/trace/..%2F..%2Fother%2Fx/"
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.text(min_size=1), st.text())
 def test_a_secret_matches_its_own_slow_hash_alone(secret: str, other: str) -> None:
     hashed = slow_hash(secret)

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from standin.trace.attributes import as_mapping, as_value
 from standin.trace.otlp import OtlpError, decode
@@ -44,6 +44,7 @@ def test_parameters_of_a_content_type_do_not_matter() -> None:
     assert decode(b"{}", "application/json; charset=utf-8", None) == []
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_any_json_is_read_or_refused(content: Any) -> None:
     span = {"traceId": "a" * 32, "spanId": "b" * 16}
@@ -55,6 +56,7 @@ def test_any_json_is_read_or_refused(content: Any) -> None:
             read_spans(decode(json.dumps(body).encode(), JSON, None))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     for content_type in (JSON, "application/x-protobuf"):

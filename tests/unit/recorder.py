@@ -1,6 +1,7 @@
 """Runs the real program against a recording monitor: what it would register, without an engine."""
 
 import asyncio
+import gc
 import json
 import runpy
 from collections.abc import Mapping
@@ -127,7 +128,10 @@ def record(
     def program() -> None:
         runpy.run_path(str(ROOT / "__main__.py"))
 
-    program()
+    try:
+        program()
+    finally:
+        gc.enable()  # the program switches it off for its own short life
     root = settings.get_root_resource()
     assert isinstance(root, pulumi.runtime.stack.Stack)
     return Recording(recorder.registered, dict(root.outputs))
