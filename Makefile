@@ -34,11 +34,12 @@ check: ## lint, types, and the tests that need no engine and no Docker (under a 
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy .
-	@$(RUN) -m pytest -q -m "not engine and not docker and not e2e"
+	@$(RUN) -m pytest -q -n 2 -m "not engine and not docker and not e2e"
 
 test: check ## everything: also the real engine and the whole stack on Docker
 	@$(RUN) -m toolchain ensure
-	@$(RUN) -m pytest -m "engine or docker or e2e"
+	@$(RUN) -m ops images
+	@$(RUN) -m pytest -n 2 --dist loadfile -m "engine or docker or e2e"
 
 bench: ## measure the budgets and print the README's table
 	@$(RUN) bench/run.py

@@ -5,6 +5,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -83,6 +84,8 @@ class TestStack:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # Somebody who runs the tests in the background hands down an ignored interrupt.
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509 - it only sets a signal
         ) as process:
             try:
                 yield process
@@ -142,6 +145,10 @@ class TestStack:
         for volume in self.names("volume"):
             self.docker("volume", "rm", volume)
         shutil.rmtree(self.folder / "state", ignore_errors=True)
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def new_stack(folder: Path, settings: Mapping[str, Any] | None = None) -> TestStack:
