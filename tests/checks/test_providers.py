@@ -56,7 +56,7 @@ def _opcodes(stored: str) -> Iterator[tuple[str, Any, int | None]]:
         yield opcode.name, value, position
 
 
-@pytest.mark.parametrize("name", registered_checks())
+@pytest.mark.parametrize("name", sorted(registered_checks()))
 def test_what_the_engine_stores_of_a_check_holds_none_of_its_inputs(name: str) -> None:
     inputs = gate_inputs(name)
     stored = base64.b64decode(inputs["__provider"])
@@ -64,13 +64,13 @@ def test_what_the_engine_stores_of_a_check_holds_none_of_its_inputs(name: str) -
     assert [value for value in values if value.encode() in stored] == []
 
 
-@pytest.mark.parametrize("name", registered_checks())
+@pytest.mark.parametrize("name", sorted(registered_checks()))
 def test_the_program_gives_every_input_that_a_check_watches(name: str) -> None:
     """A key that is never given never changes: the check would silently not run again."""
     assert set(_provider_of(name).keys) <= set(gate_inputs(name))
 
 
-@pytest.mark.parametrize("name", registered_checks())
+@pytest.mark.parametrize("name", sorted(registered_checks()))
 def test_every_secret_of_the_program_is_one_that_the_check_keeps_out_of_messages(name: str) -> None:
     assert secret_inputs(name) <= set(_provider_of(name).secrets)
 
