@@ -39,7 +39,8 @@ check: ## lint, types, and the tests that need no engine and no Docker (under a 
 test: check ## everything: also the real engine and the whole stack on Docker
 	@$(RUN) -m toolchain ensure
 	@$(RUN) -m ops images
-	@$(RUN) -m pytest -n 2 --dist loadfile -m "engine or docker or e2e"
+	@$(RUN) -m pytest -n 2 --dist loadfile -m docker
+	@$(RUN) -m pytest -n 2 --dist loadfile -m "(engine or e2e) and not docker"
 
 bench: ## measure the budgets and print the README's table
 	@$(RUN) bench/run.py
