@@ -1,6 +1,6 @@
 """Imported first: takes two fixed costs out of every run of the program, which lives for a second or two.
 
-Together they are a quarter of the processor time of a preview that changes nothing (`make bench`).
+Together they are a tenth of the processor time of a preview that changes nothing.
 """
 
 import gc

@@ -9,7 +9,7 @@ from checks.base import CheckResource
 from checks.clickhouse import ClickHouseGate
 from components.base import Component
 from components.releases import Image
-from components.templates import render
+from components.templates import read, render
 from platforms.spec import (
     Address,
     File,
@@ -26,32 +26,6 @@ USER = "langfuse"
 HTTP_PORT = 8123
 NATIVE_PORT = 9000
 CONFIG = "/etc/clickhouse-server"
-REMOVED_LOGS: Sequence[str] = (
-    "aggregated_zookeeper_log",
-    "asynchronous_insert_log",
-    "asynchronous_metric_log",
-    "background_schedule_pool_log",
-    "backup_log",
-    "blob_storage_log",
-    "crash_log",
-    "delta_lake_metadata_log",
-    "error_log",
-    "iceberg_metadata_log",
-    "latency_log",
-    "metric_log",
-    "opentelemetry_span_log",
-    "part_log",
-    "processors_profile_log",
-    "query_metric_log",
-    "query_thread_log",
-    "query_views_log",
-    "s3queue_log",
-    "session_log",
-    "text_log",
-    "trace_log",
-    "zookeeper_log",
-)
-"""System logs that no part of the stack reads, and that fill a volume when left on."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +88,12 @@ class ClickHouse(Component):
                     File(
                         f"{CONFIG}/config.d/langfuse.xml",
                         render(
-                            "clickhouse/server.xml.j2",
+                            "clickhouse/server.xml",
                             memory_ratio=args.memory_ratio,
                             query_log_ttl_days=args.query_log_ttl_days,
-                            removed_logs=REMOVED_LOGS,
                         ),
                     ),
-                    File(f"{CONFIG}/users.d/langfuse-profile.xml", render("clickhouse/profile.xml.j2")),
+                    File(f"{CONFIG}/users.d/langfuse-profile.xml", read("clickhouse/profile.xml")),
                 ),
             ),
             self.child(),

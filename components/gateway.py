@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
+import yaml
 
 from checks.base import CheckResource
 from checks.http import EndToEndProof, GatewayGate
@@ -12,7 +13,7 @@ from components.base import Component
 from components.langfuse import LangfuseArgs, LangfuseWeb, trace_inputs
 from components.redis import Redis
 from components.releases import Image
-from components.templates import render
+from components.templates import read
 from platforms.spec import Address, ExecProbe, File, HealthSpec, Platform, Port, Service, ServiceSpec
 
 GATEWAY_PORT = 4000
@@ -109,14 +110,9 @@ class Gateway(Component):
                 files=(
                     File(
                         CONFIG_FILE,
-                        render(
-                            "gateway/litellm.config.yaml.j2",
-                            models=args.models,
-                            callback=args.callback,
-                            cache_ttl_seconds=args.cache_ttl_seconds,
-                        ),
+                        _config(args),
                     ),
-                    File(HEALTHCHECK_FILE, render("gateway/healthcheck.py")),
+                    File(HEALTHCHECK_FILE, read("gateway/healthcheck.py")),
                 ),
             ),
             self.child(),
@@ -160,3 +156,21 @@ class Proof(Component):
             },
         )
         self.register_outputs({})
+
+
+def _config(args: GatewayArgs) -> str:
+    """LiteLLM's configuration: what every gateway gets, with the models and the callback of the settings."""
+    config = yaml.safe_load(read("gateway/litellm.config.yaml"))
+    config["model_list"] += [_model_entry(model) for model in args.models]
+    config["litellm_settings"]["callbacks"] = [args.callback]
+    config["litellm_settings"]["cache_params"]["ttl"] = args.cache_ttl_seconds
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def _model_entry(model: GatewayModel) -> dict[str, object]:
+    parameters = {"model": model.model}
+    if model.api_base:
+        parameters["api_base"] = model.api_base
+    if model.api_key_env:
+        parameters["api_key"] = f"os.environ/{model.api_key_env}"
+    return {"model_name": model.name, "litellm_params": parameters}

@@ -9,7 +9,7 @@ from checks.base import CheckResource
 from checks.supabase import LangfuseSchema, SupabaseGate
 from components.base import Component
 from components.releases import Image
-from components.templates import render
+from components.templates import read
 from platforms.spec import ExecProbe, File, HealthSpec, Mount, Platform, Port, ServiceSpec, VolumeSpec
 
 POSTGRES_PORT = 5432
@@ -66,7 +66,7 @@ class Postgres(Component):
                 env={"POSTGRES_USER": ADMIN, "POSTGRES_DB": DATABASE, "TZ": "UTC", "PGTZ": "UTC"},
                 secret_env={"POSTGRES_PASSWORD": args.admin_password},
                 mounts=(Mount(volume, "/var/lib/postgresql/data"),),
-                files=(File("/docker-entrypoint-initdb.d/foreign_app.sql", render("postgres/foreign_app.sql")),),
+                files=(File("/docker-entrypoint-initdb.d/foreign_app.sql", read("postgres/foreign_app.sql")),),
             ),
             self.child(),
         )

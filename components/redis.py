@@ -68,7 +68,7 @@ class Redis(Component):
                 files=(
                     File(
                         CONFIG_FILE,
-                        args.password.apply(lambda password: render("redis/redis.conf.j2", password=password)),
+                        args.password.apply(lambda password: render("redis/redis.conf", password=password)),
                     ),
                 ),
             ),

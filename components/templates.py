@@ -1,33 +1,20 @@
-"""Renders the configuration files beside this module. An unknown variable in a template is an error."""
+"""Reads the configuration files beside this module. A variable that a file names and nobody gives is an error."""
 
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from string import Template
 
 FILES = Path(__file__).parent / "files"
 
 
-@cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(  # noqa: S701 - XML and YAML for servers, not pages; values are validated settings
-        loader=FileSystemLoader(FILES),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": True}
-    return environment
+def read(name: str) -> str:
+    """The text of `files/<name>` as it is."""
+    return (FILES / name).read_text(encoding="utf-8")
 
 
 def render(name: str, **values: object) -> str:
-    """The text of `files/<name>` with `values` filled in.
+    """The text of `files/<name>` with its `$variables` filled in.
 
     Raises:
-        jinja2.UndefinedError: the template names a value that was not given.
+        KeyError: the file names a variable that was not given.
     """
-    return _environment().get_template(name).render(**values)
+    return Template(read(name)).substitute(values)

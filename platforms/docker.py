@@ -1,7 +1,5 @@
 """Docker on one machine: one private network, every port published on loopback only."""
 
-from typing import TYPE_CHECKING
-
 import pulumi
 import pulumi_docker as docker
 
@@ -17,9 +15,6 @@ from platforms.spec import (
     VolumeSpec,
     reject_overlap,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LOOPBACK = "127.0.0.1"
 
@@ -103,14 +98,23 @@ class DockerPlatform:
                     docker.ContainerLabelArgs(label=SERVICE_LABEL, value=spec.name),
                 ],
             ),
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True)),
+            opts=pulumi.ResourceOptions.merge(
+                opts,
+                pulumi.ResourceOptions(
+                    delete_before_replace=True,
+                    # The provider reports a changed health check as updated, but Docker cannot change one in place.
+                    replace_on_changes=["healthcheck"],
+                ),
+            ),
         )
         return Service(spec.name, addresses, resource=container)
 
 
 def _env_list(spec: ServiceSpec) -> list[pulumi.Input[str]]:
-    values: Mapping[str, pulumi.Input[str]] = {**spec.env, **spec.secret_env}
-    return [pulumi.Output.concat(name, "=", values[name]) for name in sorted(values)]
+    plain: dict[str, pulumi.Input[str]] = {name: f"{name}={value}" for name, value in spec.env.items()}
+    secret = {name: pulumi.Output.concat(name, "=", value) for name, value in spec.secret_env.items()}
+    values = plain | secret
+    return [values[name] for name in sorted(values)]
 
 
 def _healthcheck(health: HealthSpec) -> docker.ContainerHealthcheckArgs:

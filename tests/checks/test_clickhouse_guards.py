@@ -6,7 +6,6 @@ from itertools import count
 import pytest
 
 from checks.clickhouse import Login
-from components.clickhouse import REMOVED_LOGS
 from tests.checks.clickhouse_session import Session, session_with
 from tests.checks.containers import Container, gate_inputs
 
@@ -99,7 +98,6 @@ def test_the_query_log_is_kept_with_a_ttl_and_every_other_log_is_off(session: Se
     assert logs == ["query_log"]
     [definition] = session.values("SELECT engine_full FROM system.tables WHERE name = 'query_log'")
     assert "TTL event_date + toIntervalDay(7)" in definition
-    assert "query_log" not in REMOVED_LOGS
 
 
 def test_the_server_speaks_utc_and_takes_a_share_of_the_machine(session: Session) -> None:

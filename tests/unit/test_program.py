@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pulumi
 import pytest
+import yaml
 
 from policy.data_types import DATA_TYPES
 from tests.unit.recorder import PINNED, ROOT, Recording, record
@@ -116,6 +117,20 @@ def test_a_stand_in_below_the_floor_is_refused_for_a_real_langfuse(
     config = {"langfuse:release": "4", "langfuse:standInOnOldClickhouse": "true"}
     with pytest.raises(pulumi.RunError, match="for the stand-in alone"):
         record(config, tmp_path, monkeypatch, stand_in=False)
+
+
+def test_the_gateway_serves_the_configured_models_beside_its_smoke_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [{"name": "gpt-4o", "model": "openai/gpt-4o", "apiKeyEnv": "OPENAI_API_KEY"}]
+    stack = record({"gateway:models": json.dumps(models), "gateway:cacheTtlSeconds": "60"}, tmp_path, monkeypatch)
+    [config] = [file["content"] for file in stack.one("gateway").inputs["uploads"] if file["file"].endswith(".yaml")]
+    served = yaml.safe_load(config)
+    assert [model["model_name"] for model in served["model_list"]] == ["smoke", "gpt-4o"]
+    assert served["model_list"][1]["litellm_params"]["api_key"] == "os.environ/OPENAI_API_KEY"
+    assert served["litellm_settings"]["callbacks"] == ["langfuse_otel"]
+    assert served["litellm_settings"]["cache_params"]["ttl"] == 60
+    assert stack.one("gateway-gate").inputs["models"] == ["smoke", "gpt-4o"]
 
 
 def test_prod_settings_load() -> None:
