@@ -149,14 +149,8 @@ def open_session(stack: str, config_file: Path | None) -> Session:
     Raises:
         ToolchainError: engine, plugins or Docker cannot be had.
     """
-    from toolchain.docker import ensure_docker
-    from toolchain.engine import ensure_engine
     from toolchain.environment import environment
-    from toolchain.plugins import ensure_plugins
-    from toolchain.report import Report
+    from toolchain.ready import make_ready
 
-    report = Report()
-    engine = ensure_engine(report)
-    ensure_plugins(engine, report)
-    variables = environment(engine, ensure_docker(report))
+    variables = environment(*make_ready())
     return Session(stack, variables, (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve())

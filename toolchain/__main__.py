@@ -5,34 +5,20 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from toolchain.ready import make_ready
 from toolchain.report import Report, ToolchainError
 
-if TYPE_CHECKING:
-    from toolchain.docker import DockerEngine
-    from toolchain.engine import Engine
-
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
-
-
-def _ensure() -> tuple[Engine, DockerEngine]:
-    from toolchain.docker import ensure_docker
-    from toolchain.engine import ensure_engine
-    from toolchain.plugins import ensure_plugins
-
-    report = Report()
-    engine = ensure_engine(report)
-    ensure_plugins(engine, report)
-    return engine, ensure_docker(report)
 
 
 @cli.command()
 def ensure() -> None:
     """Get the engine, its plugins and Docker; says what is got, from where, and how long it took."""
-    engine, docker = _ensure()
+    engine, docker = make_ready()
     print(f"pulumi {engine.version}, {engine.source}; Docker {docker.version}, {docker.source}")
 
 
@@ -41,7 +27,7 @@ def shell() -> None:
     """Print the `export` lines with which plain `pulumi` works: eval "$(python -m toolchain shell)"."""
     from toolchain.environment import environment
 
-    for name, value in environment(*_ensure()).items():
+    for name, value in environment(*make_ready()).items():
         print(f"export {name}={shlex.quote(value)}")
 
 

@@ -10,25 +10,13 @@ import psycopg
 import pytest
 
 from ops.session import ROOT
+from tests.contract import OUTPUTS
 from tests.e2e.stack import Run, TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
 SERVICES = ["clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
 HOPS = ["gateway answer", "object in the bucket", "queue drained", "rows in ClickHouse", "read back by the API"]
-OUTPUTS = {
-    "langfuse_url",
-    "gateway_url",
-    "gateway_master_key",
-    "langfuse_public_key",
-    "langfuse_secret_key",
-    "clickhouse_url",
-    "minio_endpoint",
-    "release",
-    "images",
-    "checks",
-    "gateway_env",
-}
 SECRETS = {"gateway_master_key", "langfuse_secret_key", "gateway_env"}
 
 

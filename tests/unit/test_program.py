@@ -8,22 +8,10 @@ import pytest
 import yaml
 
 from policy.data_types import DATA_TYPES
+from tests.contract import OUTPUTS
 from tests.unit.recorder import PINNED, ROOT, Recording, record
 
 EXPECTED = Path(__file__).parent / "registered.json"
-OUTPUTS = {
-    "langfuse_url",
-    "gateway_url",
-    "gateway_master_key",
-    "langfuse_public_key",
-    "langfuse_secret_key",
-    "clickhouse_url",
-    "minio_endpoint",
-    "release",
-    "images",
-    "checks",
-    "gateway_env",
-}
 CONTAINER = "docker:index/container:Container"
 GATES_OF_THE_DATA_TIER = {"clickhouse-gate", "minio-gate", "postgres-gate", "redis-gate"}
 

@@ -33,7 +33,7 @@ def test_shell_prints_lines_that_a_shell_takes_literally(
         Engine(Path("/engine/bin"), Path(strange), "3.255.0", "vendor release"),
         DockerEngine(None, "28.2.2", "already running"),
     )
-    monkeypatch.setattr(command, "_ensure", lambda: ready)
+    monkeypatch.setattr(command, "make_ready", lambda: ready)
 
     assert run(monkeypatch, "shell") == 0
 
@@ -48,7 +48,7 @@ def test_an_expected_failure_is_a_message(monkeypatch: pytest.MonkeyPatch) -> No
     def fail() -> None:
         raise ToolchainError("set THIS to fix it")
 
-    monkeypatch.setattr(command, "_ensure", fail)
+    monkeypatch.setattr(command, "make_ready", fail)
 
     assert run(monkeypatch, "ensure") == "error: set THIS to fix it"
 

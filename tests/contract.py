@@ -1,0 +1,18 @@
+"""Names that the product promises never to change, for every test that holds it to them."""
+
+OUTPUTS = frozenset(
+    {
+        "langfuse_url",
+        "gateway_url",
+        "gateway_master_key",
+        "langfuse_public_key",
+        "langfuse_secret_key",
+        "clickhouse_url",
+        "minio_endpoint",
+        "release",
+        "images",
+        "checks",
+        "gateway_env",
+    }
+)
+"""The stack's outputs."""
