@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ops.session import OpsError, open_session
-from ops.stackfile import write_private
+from toolchain.paths import write_private
 
 
 def write_env(stack: str, config_file: Path | None, file: Path) -> None:

@@ -6,14 +6,13 @@ in the state folder, made anew from the committed file before each run; the salt
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from toolchain.paths import state_dir
+from toolchain.paths import state_dir, write_private
 
 SALT = "encryptionsalt"
 
@@ -63,16 +62,6 @@ def remembered_salt(stack: str) -> str | None:
 def remember_salt(stack: str, made: Path) -> None:
     """Keep the salt that the engine wrote into the settings file `made`."""
     write_private(_copy_path(stack), yaml.safe_dump({SALT: _document(made)[SALT]}))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace `path` with `text` in one step, readable by its owner only."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        os.fchmod(stream.fileno(), 0o600)
-        stream.write(text)
-    part.replace(path)
 
 
 def _copy_path(stack: str) -> Path:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from toolchain.images import catalog, client
-from toolchain.images.facts import facts_of, write_atomically
+from toolchain.images.facts import facts_of
 from toolchain.images.obtain import obtain
-from toolchain.paths import state_dir
+from toolchain.paths import state_dir, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +70,7 @@ def resolve(references: Mapping[str, str], report: Report, *, refresh: bool = Fa
     resolved = {service: kept.get(service) or fresh[service] for service in references}
     if resolved != remembered:
         content = {service: asdict(image) for service, image in resolved.items()}
-        write_atomically(resolution_file(), json.dumps(content, indent=2) + "\n")
+        write_private(resolution_file(), json.dumps(content, indent=2) + "\n")
     return resolved
 
 

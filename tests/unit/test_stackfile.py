@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ops.stackfile import StackFileError, read_config, remember_salt, working_copy, write_private
+from ops.stackfile import StackFileError, read_config, remember_salt, working_copy
+from toolchain.paths import write_private
 
 
 @pytest.fixture
@@ -92,7 +93,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def full(*_args: object, **_options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ops.stackfile.os.fdopen", full)
+    monkeypatch.setattr("toolchain.paths.os.fdopen", full)
     with pytest.raises(OSError, match="No space left"):
         write_private(path, "new")
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

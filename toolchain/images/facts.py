@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from toolchain.images import client
-from toolchain.paths import cache_dir
+from toolchain.paths import cache_dir, write_private
 
 _CLICKHOUSE_LEDGER = "/app/packages/shared/clickhouse/migrations/unclustered"
 _POSTGRES_LEDGER = "/app/packages/shared/prisma/migrations"
@@ -43,21 +41,8 @@ def facts_of(service: str, image: str, reference: str) -> Facts:
     told = _told_version(service, image)
     facts = Facts(told or _tagged_version(reference), _ledgers(image) if service == "langfuse-web" else None)
     if told or service not in _COMMANDS:
-        write_atomically(remembered, json.dumps(asdict(facts)))
+        write_private(remembered, json.dumps(asdict(facts)))
     return facts
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replaces the file at once, readable by its owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _told_version(service: str, image: str) -> str | None:
