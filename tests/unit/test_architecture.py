@@ -7,12 +7,25 @@ import pytest
 
 from tests.unit.recorder import ROOT
 
-OURS = {"__main__", "settings", "wiring", "outputs", "components", "platforms", "checks", "policy", "ops", "toolchain"}
+OURS = {
+    "__main__",
+    "settings",
+    "wiring",
+    "outputs",
+    "evidence",
+    "components",
+    "platforms",
+    "checks",
+    "policy",
+    "ops",
+    "toolchain",
+}
 ALLOWED = {
     "components": {"components", "platforms.spec", "checks"},
-    "platforms": {"platforms"},
-    "checks": {"checks"},
+    "platforms": {"platforms", "evidence"},
+    "checks": {"checks", "evidence", "policy.migrations"},
     "policy": {"policy"},
+    "evidence": set[str](),
     "toolchain": {"toolchain"},
     "settings": {"components.releases"},
     "outputs": {"components"},
