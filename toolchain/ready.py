@@ -16,11 +16,12 @@ def make_ready() -> tuple[Engine, DockerEngine]:
         ToolchainError: one of them cannot be had.
     """
     from toolchain.docker import ensure_docker
-    from toolchain.engine import ensure_engine
+    from toolchain.engine import ensure_engine, keep_no_debug_log
     from toolchain.plugins import ensure_plugins
     from toolchain.report import Report
 
     report = Report()
     engine = ensure_engine(report)
     ensure_plugins(engine, report)
+    keep_no_debug_log(engine.pulumi_home)
     return engine, ensure_docker(report)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolchain.engine import ensure_engine
+from toolchain.engine import ensure_engine, keep_no_debug_log
 from toolchain.plugins import PLUGINS, ensure_plugins
 from toolchain.report import Report, ToolchainError
 
@@ -280,3 +280,17 @@ def test_a_plugin_that_the_vendor_does_not_give_is_built(
 
     assert machine.built() == [f"pulumi-resource-{name}" for name in PLUGINS]
     assert "no vendor release of docker: error: 404 for the plugin" in said.getvalue()
+
+
+def test_the_engine_keeps_a_log_of_all_it_handles_only_when_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "pulumi-preview.log").touch()
+
+    keep_no_debug_log(tmp_path)
+    assert (tmp_path / "logs").is_file()
+
+    monkeypatch.setenv("LANGFUSE_STACK_DEBUG", "1")
+    keep_no_debug_log(tmp_path)
+    assert not (tmp_path / "logs").exists()
