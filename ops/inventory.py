@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def inventory(stack: str, config_file: Path | None, *, as_json: bool, check: boo
         sys.exit(1)
 
 
-def declared_by(resources: list[Mapping[str, Any]]) -> Inventory:
+def declared_by(resources: Sequence[Mapping[str, Any]]) -> Inventory:
     """The inventory of what a preview would have afterwards.
 
     Args:

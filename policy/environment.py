@@ -28,7 +28,7 @@ def plain_variables(args: ResourceValidationArgs) -> dict[str, Any]:
     """
     if args.resource_type == CONTAINER:
         envs = plain(args.props).get("envs")
-        return {} if isinstance(envs, Secret) else dict(_pairs([e for e in envs or [] if not isinstance(e, Secret)]))
+        return {} if isinstance(envs, Secret) else dict(_pairs(envs))
     return variables(args) if fly.is_a(fly.SERVICE, args.urn) else {}
 
 

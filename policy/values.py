@@ -7,7 +7,6 @@ decide themselves what an unknown value means.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import pulumi_policy.policy as sdk
@@ -29,7 +28,8 @@ def keep_secrets() -> None:
     Raises:
         KeyError: the SDK no longer reads properties in the way this relies on.
     """
-    vars(sdk)["deserialize_properties"] = partial(vars(sdk)["deserialize_properties"], proxy_secrets=True)
+    read = vars(sdk)["deserialize_properties"]
+    vars(sdk)["deserialize_properties"] = lambda properties, _asked=True: read(properties, proxy_secrets=True)
 
 
 def plain(value: Any) -> Any:

@@ -52,7 +52,7 @@ def _identities(declared: Mapping[Key, PolicyResource], report: ReportViolation)
         if isinstance(identity, Unknown):
             report(
                 f"{entry.name} cannot be compared with the inventory: what identifies it is known only after `up`. "
-                "Give it plain values instead of another resource's output.",
+                "Set all of it (of a volume: name and driver) to plain values, not to another resource's output.",
                 entry.urn,
             )
             continue

@@ -23,7 +23,7 @@ def loopback_only(args: ResourceValidationArgs, report: ReportViolation) -> None
             args.urn,
         )
     ports: Any = container.get("ports") or []
-    for port in [{}] if ports is UNKNOWN else ports:
+    for port in [UNKNOWN] if ports is UNKNOWN else ports:
         address = UNKNOWN if port is UNKNOWN else port.get("ip", "0.0.0.0")  # noqa: S104 - what Docker does without one
         if address not in LOOPBACK:
             shown = "an address that is not known yet" if address is UNKNOWN else address
