@@ -10,7 +10,7 @@ import pulumi_random as random
 from store import Bucket, LangfuseSchema  # type: ignore[import-not-found]  # beside this file
 
 config = pulumi.Config()
-edit = os.environ.get("EDIT")
+edit = os.environ.get("EDIT", "none")
 instance = config.require("instance")
 
 
