@@ -58,6 +58,7 @@ class TestStack:
         return {
             **os.environ,
             "LANGFUSE_STACK_STATE": str(self.folder / "state"),
+            "LANGFUSE_STACK_ARTIFACTS": str(self.folder / "artifacts"),
             "CONFIG_FILE": str(self.config_file),
             "STACK": "test",
         }
