@@ -1,5 +1,6 @@
 """The decision log: one line for everything that was done, each chained to the line before it by its hash."""
 
+import errno
 import fcntl
 import getpass
 import hashlib
@@ -74,8 +75,7 @@ def append(root: Path, action: Action, entry: Mapping[str, Any]) -> None:
             line = json.dumps(document, sort_keys=True, default=str).encode()
             try:
                 whole = (b"\n" if torn else b"") + line + b"\n"
-                if file.write(whole) != len(whole):
-                    raise OSError(28, "No space left on device")
+                _write_whole(file.fileno(), whole)
                 os.fsync(file.fileno())
             except OSError:
                 file.truncate(before)
@@ -83,6 +83,11 @@ def append(root: Path, action: Action, entry: Mapping[str, Any]) -> None:
             _drop_anchor(root, hashlib.sha256(line).hexdigest())
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def _write_whole(descriptor: int, content: bytes) -> None:
+    if os.write(descriptor, content) != len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def lines(root: Path) -> Iterator[Line]:

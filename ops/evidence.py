@@ -207,9 +207,11 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _begun(folder: Path) -> tuple[Action, dict[str, Any]]:
+    """What a killed run was about to do."""
     start = read(folder / START)
-    facts = {name: start[name] for name in ("stack", "release", "images", "switches", "who") if name in start}
-    return start.get("action", "langfuse_self_host_executed"), facts
+    wanted = ("stack", "release", "images", "switches", "who")
+    action: Action = start.get("action", "langfuse_self_host_executed")
+    return action, {name: start[name] for name in wanted if name in start}
 
 
 def _described(session: Session) -> dict[str, Any]:

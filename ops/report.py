@@ -102,11 +102,9 @@ def _healthy(session: Session) -> list[docker.Container]:
     found = sorted(docker.containers(session), key=lambda container: container.service)
     others = [f"{entry.service} {entry.health}" for entry in found if entry.health != "healthy"]
     if others:
-        raise CheckFailedError(
-            "docker inspect",
-            ", ".join(others),
-            f"see `docker logs {session.settings.stack.instance}-<service>`; `python -m ops start <service>` starts one that was stopped",
-        )
+        logs = f"see `docker logs {session.settings.stack.instance}-<service>`"
+        fix = f"{logs}; `python -m ops start <service>` starts a stopped one"
+        raise CheckFailedError("docker inspect", ", ".join(others), fix)
     return found
 
 
