@@ -192,9 +192,13 @@ def _seal(root: Path, run: Run, result: str) -> None:
 
 
 def gate_results(folder: Path) -> dict[str, str]:
-    """Gate to result of every gate that wrote into a run's folder."""
-    found = (read(path) for path in sorted(folder.glob(f"*-{GATE}-*.json")))
-    return {str(entry["name"]): str(entry["result"]) for entry in found if entry.get("kind") == GATE}
+    """Gate to result of every gate that wrote into a run's folder; of several by one name, the worst."""
+    results: dict[str, str] = {}
+    for path in sorted(folder.glob(f"*-{GATE}-*.json")):
+        entry = read(path)
+        if entry.get("kind") == GATE and results.get(str(entry["name"]), "ok") == "ok":
+            results[str(entry["name"])] = str(entry["result"])
+    return results
 
 
 def read(path: Path) -> dict[str, Any]:

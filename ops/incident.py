@@ -112,8 +112,9 @@ def _gather(session: Session, bundle: Bundle) -> redaction.Redactor:
     host = bundle.seen("platform", lambda: host_of(session))
     if host is not None:
         _gather_services(host, bundle, with_logs=state is not None)
-    known = bundle.seen("secrets in settings", lambda: redaction.of_settings(session)) or set()
-    return redaction.Redactor(known | (redaction.of_state(state) if state else set()))
+    set_by_hand = bundle.seen("secrets in settings", lambda: redaction.of_settings(session)) or set()
+    shown = bundle.seen("plain settings", lambda: redaction.strings(_settings(session))) or set()
+    return redaction.Redactor(set_by_hand | (redaction.of_state(state) - shown if state else set()))
 
 
 def _gather_services(host: Host, bundle: Bundle, *, with_logs: bool) -> None:

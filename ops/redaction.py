@@ -56,6 +56,11 @@ def of_settings(session: Session) -> set[str]:
     return {*settings.gateway.provider_keys.values(), *settings.langfuse.extra_env.values()}
 
 
+def strings(document: Any) -> set[str]:
+    """Every text in a document."""
+    return {value for value, _ in _leaves(document, hidden=False)}
+
+
 def _leaves(value: Any, *, hidden: bool) -> Iterator[tuple[str, bool]]:
     if isinstance(value, str):
         yield value, hidden

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from checks.base import CheckFailedError, until_healthy
 from ops import docker
@@ -50,8 +51,7 @@ def resolve_images(session: Session, console: Console, *, refresh: bool = False)
 def show_switches(session: Session, console: Console) -> None:
     """Say which settings an operator holds at another value than the settings file's."""
     for switch in session.switches:
-        console.print("[bold red]SWITCHED[/]", end=" ")
-        console.print(str(switch), style="bold", markup=False, highlight=False)
+        console.print(Text.assemble(("SWITCHED ", "bold red"), (str(switch), "bold")))
 
 
 def images(stack: str, config_file: Path | None, *, as_json: bool, refresh: bool) -> None:
@@ -77,6 +77,8 @@ def follow(to: Access, console: Console, *, deadline_seconds: float = 30) -> Non
         for finding in (broken.failure, *(cause for cause in broken.causes if str(cause) != str(broken.failure))):
             console.print(f"  {finding}", highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)
+    if not to.tracing:
+        console.print("gateway:tracing is false: the call was not sent to Langfuse", style="yellow", highlight=False)
 
 
 def smoke(stack: str, config_file: Path | None, *, as_json: bool, deadline_seconds: float) -> None:
@@ -88,7 +90,7 @@ def smoke(stack: str, config_file: Path | None, *, as_json: bool, deadline_secon
         return
     try:
         hops = follow_trace(to, deadline_seconds=deadline_seconds)
-        print(json.dumps({"ok": True, "hops": [asdict(hop) for hop in hops]}))
+        print(json.dumps({"ok": True, "tracing": to.tracing, "hops": [asdict(hop) for hop in hops]}))
     except BrokenHopError as broken:
         findings = [
             {"probe": finding.probe, "seen": finding.seen, "fix": finding.fix}
