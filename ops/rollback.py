@@ -54,11 +54,8 @@ def _throw(session: Session, *, on: bool) -> Session:
     """The session with the switch taken back (`on`) or thrown; one that is thrown already keeps its time and author."""
     stack = session.stack.rpartition("/")[2]
     thrown = next((switch for switch in session.switches if switch.key == TRACING), None)
-    switch = (
-        None
-        if on
-        else thrown or Switch(TRACING, "false", f"{now()[:19]}Z", operator(), f"{UNDO} --stack {session.stack}")
-    )
+    undo = f"{UNDO} --stack {session.stack}"
+    switch = None if on else thrown or Switch(TRACING, "false", f"{now()[:19]}Z", operator(), undo)
     if switch != thrown:
         path = Path(session.environment[FILE_VARIABLE])
         write_private(path, replaced(path, stack, TRACING, switch))

@@ -87,7 +87,6 @@ def test_the_secrets_of_a_state_are_its_hidden_values_that_stand_nowhere_in_plai
 
 def test_keys_that_were_set_in_plain_are_secret_all_the_same(tmp_path: Path) -> None:
     config = tmp_path / "settings.yaml"
-    config.write_text(
-        "config:\n  gateway:providerKeys: {OPENAI_API_KEY: canary-4}\n  langfuse:extraEnv: {A: canary-5}\n"
-    )
+    keys, variables = "gateway:providerKeys: {OPENAI_API_KEY: canary-4}", "langfuse:extraEnv: {A: canary-5}"
+    config.write_text(f"config:\n  {keys}\n  {variables}\n")
     assert of_settings(Session("local", {}, config)) == {"canary-4", "canary-5"}
