@@ -134,8 +134,9 @@ def seal_interrupted(root: Path) -> list[Path]:
 
 def unsealed(root: Path) -> list[Path]:
     """Folders of runs without a manifest, oldest first."""
-    folders = (entry for entry in root.iterdir() if entry.is_dir() and entry.name[:1].isdigit())
-    return sorted(folder for folder in folders if not (folder / MANIFEST).exists())
+    with os.scandir(root) as entries:
+        folders = sorted(entry.path for entry in entries if entry.name[:1].isdigit())
+    return [Path(folder) for folder in folders if not os.access(f"{folder}/{MANIFEST}", os.F_OK)]
 
 
 def is_running(folder: Path) -> bool:
