@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from evidence import FOLDER_VARIABLE, MANIFEST, EvidenceError, now, record, slugged, unwritable, write_once
+from evidence import FOLDER_VARIABLE, MANIFEST, SEALING, EvidenceError, now, record, slugged, unwritable, write_once
 from ops import decisions
 from ops.decisions import Action
 from ops.session import OpsError, RefusedError, Session
@@ -75,7 +75,7 @@ def recorded(session: Session, action: Action, facts: Mapping[str, Any] | None =
     """
     root = ready(decisions.place())
     for killed in seal_interrupted(root):
-        Console(stderr=True).print(f"[yellow]a run was killed[/]; its evidence is sealed as interrupted: {killed}")
+        Console(stderr=True).print(f"[yellow]a run was cut short[/]; its evidence is sealed now: {killed}")
     known = {**_described(session), **(facts or {})}
     with _opened(root, session.stack, action, known) as run:
         outer = os.environ.get(FOLDER_VARIABLE)
@@ -147,7 +147,7 @@ def is_running(folder: Path) -> bool:
 
 def digests(folder: Path) -> dict[str, str]:
     """File name to sha256 of everything in a run's folder but its manifest."""
-    files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
+    files = sorted(path for path in folder.iterdir() if path.name not in {MANIFEST, SEALING})
     return {path.name: digest(path) for path in files}
 
 
@@ -184,12 +184,26 @@ def _close(root: Path, run: Run, result: str, message: str) -> None:
 
 
 def _seal(root: Path, run: Run, result: str) -> None:
-    files = digests(run.folder)
-    head = {"run": run.folder.name, "result": result, **run.facts}
-    manifest = write_once(run.folder / MANIFEST, {**head, "action": run.action, "sealed": now(), "files": files})
-    paths = {f"{run.folder.name}/{name}": value for name, value in [*files.items(), (MANIFEST, digest(manifest))]}
-    gates = {"gates": gate_results(run.folder), **head}
-    decisions.append(root, run.action, {**gates, "evidence": paths})
+    """The manifest, the log's line, the manifest's name: cut short anywhere, it is taken up there by the next run."""
+    sealing = run.folder / SEALING
+    taken_up = bool(read(sealing))
+    if not taken_up:
+        sealing.unlink(missing_ok=True)
+        head = {"run": run.folder.name, "action": run.action, "result": result, "gates": gate_results(run.folder)}
+        write_once(sealing, {**head, **run.facts, "files": digests(run.folder)})
+    if not (taken_up and _is_logged(root, run.folder.name)):
+        entry = read(sealing)
+        files = {**entry.pop("files"), MANIFEST: digest(sealing)}
+        paths = {f"{run.folder.name}/{name}": value for name, value in files.items()}
+        decisions.append(root, entry.pop("action"), {**entry, "evidence": paths})
+    try:
+        sealing.rename(run.folder / MANIFEST)
+    except OSError as error:
+        raise unwritable(sealing, error) from error
+
+
+def _is_logged(root: Path, name: str) -> bool:
+    return any(line.entry and line.entry.get("run") == name for line in decisions.lines(root))
 
 
 def gate_results(folder: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from evidence import FOLDER_VARIABLE, MANIFEST, EvidenceError, record
+from evidence import FOLDER_VARIABLE, MANIFEST, SEALING, EvidenceError, record
 from ops import audit, decisions
 from ops import evidence as runs
 from ops.evidence import recorded
@@ -211,7 +211,7 @@ def test_a_killed_run_is_sealed_as_interrupted_by_the_next(
     [folder] = runs.unsealed(root)
     assert not runs.is_running(folder)
     a_run(session)
-    assert "a run was killed" in capsys.readouterr().err
+    assert "a run was cut short" in capsys.readouterr().err
     first, second = entries(root)
     assert (first["action"], first["result"], first["run"]) == ("rollback", "interrupted", folder.name)
     assert second["result"] == "ok"
@@ -327,6 +327,33 @@ def test_a_record_that_does_not_fit_fails_the_run_and_leaves_no_half_of_it(sessi
     assert "File too large" in ran.stderr
     [folder] = runs.unsealed(root)
     assert [path.name for path in folder.iterdir()] == ["start.json"]
+
+
+@pytest.mark.parametrize("step", ["append", "rename"])
+def test_sealing_that_is_cut_short_is_taken_up_by_the_next_run(
+    step: str, session: Session, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed = Path.rename
+
+    def cut_short(*_: object) -> None:
+        raise EvidenceError("cut short")
+
+    def kept(path: Path, target: Path) -> Path:
+        if path.name == SEALING:
+            cut_short()
+        return renamed(path, target)
+
+    a_run(session)
+    with monkeypatch.context() as patched:
+        if step == "append":
+            patched.setattr(decisions, "append", cut_short)
+        else:
+            patched.setattr(Path, "rename", kept)
+        with pytest.raises(EvidenceError, match="cut short"):
+            a_run(session)
+    a_run(session)
+    assert [line["result"] for line in entries(root)] == ["ok", "ok", "ok"]
+    assert problems(root) == []
 
 
 def test_a_run_without_changes_leaves_little(session: Session, root: Path) -> None:
