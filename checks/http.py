@@ -148,7 +148,7 @@ class ProofProvider(CheckProvider):
             _api(inputs),
             new_user_id(),
         )
-        if inputs.get("tracing") is False:
+        if not inputs["tracing"]:
             answer = until_healthy(lambda: gateway.call_smoke(user_id), deadline_seconds=deadline_seconds)
             return {"tracing": False, "answer": answer}
         trace_id = in_turn(
@@ -161,8 +161,8 @@ class EndToEndProof(CheckResource, module="checks", name="EndToEnd"):
     """A call to the gateway's smoke model becomes a trace that Langfuse gives back.
 
     Args:
-        inputs: `gateway_url`, `master_key` (secret), `url`, `public_key`, `secret_key` (secret), `find_path`, `watch`;
-            with `tracing` false, an answer of the gateway is proof enough.
+        inputs: `gateway_url`, `master_key` (secret), `url`, `public_key`, `secret_key` (secret), `find_path`,
+            `tracing` (false: an answer of the gateway is proof enough), `watch`.
     """
 
     provider = ProofProvider

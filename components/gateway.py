@@ -150,8 +150,7 @@ class Proof(Component):
                 "gateway_url": f"http://{gateway.address.operator}",
                 "master_key": args.master_key,
                 **trace_inputs(args.langfuse, web),
-                # Absent while tracing is on, so that stacks made before the setting existed are not proven anew.
-                **({} if args.tracing else {"tracing": False}),
+                "tracing": args.tracing,
             },
         )
         self.register_outputs({})

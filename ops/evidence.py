@@ -1,9 +1,6 @@
 """Runs that leave evidence: each opens a folder, everything below writes into it, and its end seals it."""
 
 import contextlib
-import fcntl
-import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -16,15 +13,15 @@ from typing import Any
 
 from rich.console import Console
 
-from evidence import FOLDER_VARIABLE, MANIFEST, SEALING, EvidenceError, now, record, slugged, unwritable, write_once
+from evidence import FOLDER_VARIABLE, MANIFEST, EvidenceError, now, record, slugged, unwritable, write_once
 from ops import decisions
 from ops.decisions import Action
+from ops.run_folder import hold, read, seal, unsealed
 from ops.session import OpsError, RefusedError, Session
 from settings import SettingsError, images
 
 LEAST_FREE_MB = 16
 START, END = "start.json", "end.json"
-GATE = "gate"
 
 
 @dataclass
@@ -125,36 +122,12 @@ def seal_interrupted(root: Path) -> list[Path]:
     """
     sealed = []
     for folder in unsealed(root):
-        with _hold(folder) as alone:
+        with hold(folder) as alone:
             if alone and not (folder / MANIFEST).exists():
-                _seal(root, Run(folder, *_begun(folder)), "interrupted")
+                (action, facts), ended = _begun(folder), read(folder / END)
+                seal(root, folder, action, ended.get("result", "interrupted"), facts)
                 sealed.append(folder)
     return sealed
-
-
-def unsealed(root: Path) -> list[Path]:
-    """Folders of runs without a manifest, oldest first."""
-    with os.scandir(root) as entries:
-        folders = sorted(entry.path for entry in entries if entry.name[:1].isdigit())
-    return [Path(folder) for folder in folders if not os.access(f"{folder}/{MANIFEST}", os.F_OK)]
-
-
-def is_running(folder: Path) -> bool:
-    """Whether the run of an unsealed folder is still alive."""
-    with _hold(folder) as alone:
-        return not alone
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """File name to sha256 of everything in a run's folder but its manifest."""
-    files = sorted(path for path in folder.iterdir() if path.name not in {MANIFEST, SEALING})
-    return {path.name: digest(path) for path in files}
-
-
-def digest(path: Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
@@ -168,7 +141,7 @@ def _opened(root: Path, stack: str, action: Action, facts: Mapping[str, Any]) ->
     except OSError as error:
         raise unwritable(hidden, error) from error
     try:
-        with _hold(hidden):
+        with hold(hidden):
             begun = {"action": action, "stack": stack, "who": decisions.operator(), "pid": os.getpid(), **facts}
             write_once(hidden / START, {"kind": "run", "name": "start", "at": now(), **begun})
             folder = hidden.rename(root / name)
@@ -180,49 +153,7 @@ def _opened(root: Path, stack: str, action: Action, facts: Mapping[str, Any]) ->
 
 def _close(root: Path, run: Run, result: str, message: str) -> None:
     write_once(run.folder / END, {"kind": "run", "name": "end", "at": now(), "result": result, "message": message})
-    _seal(root, run, result)
-
-
-def _seal(root: Path, run: Run, result: str) -> None:
-    """The manifest, the log's line, the manifest's name: cut short anywhere, it is taken up there by the next run."""
-    sealing = run.folder / SEALING
-    taken_up = bool(read(sealing))
-    if not taken_up:
-        sealing.unlink(missing_ok=True)
-        head = {"run": run.folder.name, "action": run.action, "result": result, "gates": gate_results(run.folder)}
-        write_once(sealing, {**head, **run.facts, "files": digests(run.folder)})
-    if not (taken_up and _is_logged(root, run.folder.name)):
-        entry = read(sealing)
-        files = {**entry.pop("files"), MANIFEST: digest(sealing)}
-        paths = {f"{run.folder.name}/{name}": value for name, value in files.items()}
-        decisions.append(root, entry.pop("action"), {**entry, "evidence": paths})
-    try:
-        sealing.rename(run.folder / MANIFEST)
-    except OSError as error:
-        raise unwritable(sealing, error) from error
-
-
-def _is_logged(root: Path, name: str) -> bool:
-    return any(line.entry and line.entry.get("run") == name for line in decisions.lines(root))
-
-
-def gate_results(folder: Path) -> dict[str, str]:
-    """Gate to result of every gate that wrote into a run's folder; of several by one name, the worst."""
-    results: dict[str, str] = {}
-    for path in sorted(folder.glob(f"*-{GATE}-*.json")):
-        entry = read(path)
-        if entry.get("kind") == GATE and results.get(str(entry["name"]), "ok") == "ok":
-            results[str(entry["name"])] = str(entry["result"])
-    return results
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A record; empty when a killed run left half of it."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
+    seal(root, run.folder, run.action, result, run.facts)
 
 
 def _begun(folder: Path) -> tuple[Action, dict[str, Any]]:
@@ -253,18 +184,3 @@ def _result(failure: BaseException) -> str:
 def _told(failure: BaseException) -> str:
     """What the operator was told; an unexpected error may quote anything, so only its kind is kept."""
     return str(failure) if isinstance(failure, OpsError | EvidenceError | SystemExit) else type(failure).__name__
-
-
-@contextlib.contextmanager
-def _hold(folder: Path) -> Iterator[bool]:
-    """Lock a folder; yields whether nobody else holds it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        alone = True
-    except BlockingIOError:
-        alone = False
-    try:
-        yield alone
-    finally:
-        os.close(descriptor)
