@@ -38,22 +38,23 @@ class Run:
     action: Action
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def command(self, name: str, argv: Sequence[str], call: Callable[[Sequence[str]], int]) -> int:
-        """Exit code of a command whose output the operator sees, with a record of it.
 
-        Args:
-            name: what it does.
-            argv: of the command; free of secrets.
-            call: runs it and returns its exit code.
+def transcribed(name: str, argv: Sequence[str], call: Callable[[Sequence[str]], int]) -> int:
+    """Exit code of a command whose output the operator sees, with a record of it in the run at hand.
 
-        Raises:
-            EvidenceError: the record cannot be written.
-        """
-        started, clock = now(), time.monotonic()
-        code = call(argv)
-        seconds = round(time.monotonic() - clock, 3)
-        record("command", name, {"argv": list(argv), "exit_code": code, "seconds": seconds, "started": started})
-        return code
+    Args:
+        name: what it does.
+        argv: of the command; free of secrets.
+        call: runs it and returns its exit code.
+
+    Raises:
+        EvidenceError: the record cannot be written.
+    """
+    started, clock = now(), time.monotonic()
+    code = call(argv)
+    seconds = round(time.monotonic() - clock, 3)
+    record("command", name, {"argv": list(argv), "exit_code": code, "seconds": seconds, "started": started})
+    return code
 
 
 @contextlib.contextmanager
