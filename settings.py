@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from components.releases import RELEASES, Image, Release, ReleaseName, references
+from switches import SwitchesError, read_switches
 
 IMAGES_FILE_VARIABLE = "LANGFUSE_STACK_IMAGES"
 FOREIGN_NAMESPACES = frozenset({"pulumi", "docker", "random", "command"})
@@ -152,6 +153,8 @@ class GatewaySettings(_Group):
     namespace = "gateway"
     port: TcpPort = 4000
     image: str | None = None
+    tracing: bool = True
+    """False takes Langfuse out of the gateway and leaves everything else as it is."""
     callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
     export_delay_ms: Annotated[int, Field(ge=50, le=30000)] = 500
     models: tuple[Model, ...] = ()
@@ -253,12 +256,19 @@ def load(config: Mapping[str, str]) -> Settings:
 
 
 def from_engine() -> Settings:
-    """Settings of the running Pulumi program.
+    """Settings of the running Pulumi program, with a warning for each that an operator's switch holds.
 
     Raises:
-        SettingsError: see `load`.
+        SettingsError: see `load`; or the file of switches cannot be read.
     """
-    return load({**runtime_config.get_config_env(), **runtime_config.CONFIG.get()})
+    try:
+        switched = read_switches(pulumi.get_stack())
+    except SwitchesError as error:
+        raise SettingsError(str(error)) from None
+    for switch in switched:
+        pulumi.log.warn(str(switch))
+    held = {switch.key: switch.value for switch in switched}
+    return load({**runtime_config.get_config_env(), **runtime_config.CONFIG.get(), **held})
 
 
 def images(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, Image]:

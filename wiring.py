@@ -147,6 +147,7 @@ class Wiring:
             image=self.images["litellm"],
             port=group.port,
             master_key=self._secrets.gateway_master_key,
+            tracing=group.tracing,
             callback=group.callback,
             export_delay_ms=group.export_delay_ms,
             models=tuple(

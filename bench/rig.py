@@ -117,6 +117,7 @@ def assembled() -> Iterator[Rig]:
         os.environ.pop(name, None)
     os.environ["LANGFUSE_STACK_STATE"] = str(folder / "state")
     os.environ[FOLDER_VARIABLE] = str(folder / "inventory")
+    os.environ["LANGFUSE_STACK_ARTIFACTS"] = str(folder / "artifacts")
     try:
         (folder / "state").mkdir(mode=0o700)
         if users_images.is_file():

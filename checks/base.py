@@ -18,6 +18,8 @@ from urllib.parse import quote, quote_plus, unquote
 import pulumi
 from pulumi import dynamic
 
+from evidence import EvidenceError, record
+
 Inputs = Mapping[str, Any]
 Evidence = dict[str, Any]
 T = TypeVar("T")
@@ -177,8 +179,21 @@ class CheckProvider(dynamic.ResourceProvider):
             seen = str(failure) if isinstance(failure, CheckFailedError) else brief(failure)
             waited = time.monotonic() - started
             message = f"{self.label}: not proven after {waited:.0f} s (deadline {deadline:.0f} s): {seen}"
-            raise GateClosedError(without_secrets(message, [str(inputs[name]) for name in self.secrets])) from None
+            told = without_secrets(message, [str(inputs[name]) for name in self.secrets])
+            lost = self._recorded("failed", waited, {"message": told})
+            raise GateClosedError(f"{told}\n    {lost}" if lost else told) from None
+        lost = self._recorded("ok", time.monotonic() - started, {"evidence": evidence})
+        if lost:
+            raise GateClosedError(f"{self.label}: proven, but {lost}")
         return {**inputs, "result": "ok", "evidence": evidence, "checked_at": now()}
+
+    def _recorded(self, result: str, seconds: float, seen: Inputs) -> str:
+        """Record an outcome; what to say when that is impossible, which closes the gate whatever was seen."""
+        try:
+            record("gate", self.label, {"result": result, "seconds": round(seconds, 3), **seen})
+        except EvidenceError as error:
+            return str(error)
+        return ""
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         return dynamic.CreateResult(id_=self.label, outs=self.run(props))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, in_turn
+from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, in_turn, until_healthy
 from checks.clickhouse import Login, ledger
 from checks.supabase import applied_migrations
 from checks.trace import OK, SEE_WEB_LOG, Gateway, PublicApi, answered, new_user_id, request
@@ -140,7 +140,7 @@ class ProofProvider(CheckProvider):
     label = "end-to-end proof"
     libraries = ("httpx",)
     secrets = ("master_key", "secret_key")
-    keys = ("gateway_url", "master_key", "url", "public_key", "secret_key", "find_path", "watch")
+    keys = ("gateway_url", "master_key", "url", "public_key", "secret_key", "find_path", "tracing", "watch")
 
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
         gateway, api, user_id = (
@@ -148,6 +148,9 @@ class ProofProvider(CheckProvider):
             _api(inputs),
             new_user_id(),
         )
+        if not inputs["tracing"]:
+            answer = until_healthy(lambda: gateway.call_smoke(user_id), deadline_seconds=deadline_seconds)
+            return {"tracing": False, "answer": answer}
         trace_id = in_turn(
             lambda: gateway.call_smoke(user_id), lambda: api.find_trace(user_id), deadline_seconds=deadline_seconds
         )
@@ -158,7 +161,8 @@ class EndToEndProof(CheckResource, module="checks", name="EndToEnd"):
     """A call to the gateway's smoke model becomes a trace that Langfuse gives back.
 
     Args:
-        inputs: `gateway_url`, `master_key` (secret), `url`, `public_key`, `secret_key` (secret), `find_path`, `watch`.
+        inputs: `gateway_url`, `master_key` (secret), `url`, `public_key`, `secret_key` (secret), `find_path`,
+            `tracing` (false: an answer of the gateway is proof enough), `watch`.
     """
 
     provider = ProofProvider

@@ -38,6 +38,8 @@ class GatewayArgs:
     image: Image
     port: int
     master_key: pulumi.Output[str]
+    tracing: bool
+    """False: calls are served and not sent to Langfuse, whose keys the gateway then does not get."""
     callback: str
     """LiteLLM's callback for Langfuse: `langfuse_otel` or `langfuse`."""
     export_delay_ms: int
@@ -74,7 +76,6 @@ class Gateway(Component):
     ) -> None:
         super().__init__("gateway", after)
         redis_host, _, redis_port = redis.address.internal.rpartition(":")
-        langfuse_host = f"http://{web.address.internal}"
         self.service = platform.service(
             "gateway",
             ServiceSpec(
@@ -92,18 +93,14 @@ class Gateway(Component):
                 health=HealthSpec(ExecProbe(("python3", HEALTHCHECK_FILE))),
                 stop_grace=30,
                 env={
-                    # Both, always: with one missing a callback may send prompts to the vendor's cloud.
-                    "LANGFUSE_HOST": langfuse_host,
-                    "LANGFUSE_OTEL_HOST": langfuse_host,
-                    "OTEL_BSP_SCHEDULE_DELAY": str(args.export_delay_ms),
+                    **(_langfuse_env(args, web) if args.tracing else {}),
                     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
                     "REDIS_HOST": redis_host,
                     "REDIS_PORT": redis_port,
                 },
                 secret_env={
                     "LITELLM_MASTER_KEY": args.master_key,
-                    "LANGFUSE_PUBLIC_KEY": args.langfuse.bootstrap.public_key,
-                    "LANGFUSE_SECRET_KEY": args.langfuse.bootstrap.secret_key,
+                    **(_langfuse_keys(args) if args.tracing else {}),
                     "REDIS_PASSWORD": redis.password,
                     **{name: pulumi.Output.secret(key) for name, key in args.provider_keys.items()},
                 },
@@ -132,7 +129,7 @@ class Gateway(Component):
 
 
 class Proof(Component):
-    """The last phase: a call to the gateway becomes a trace in Langfuse.
+    """The last phase: a call to the gateway becomes a trace in Langfuse; without tracing, it is answered.
 
     Args:
         args: the gateway's.
@@ -153,16 +150,32 @@ class Proof(Component):
                 "gateway_url": f"http://{gateway.address.operator}",
                 "master_key": args.master_key,
                 **trace_inputs(args.langfuse, web),
+                "tracing": args.tracing,
             },
         )
         self.register_outputs({})
+
+
+def _langfuse_env(args: GatewayArgs, web: LangfuseWeb) -> dict[str, str]:
+    host = f"http://{web.address.internal}"
+    return {
+        # Both, always: with one missing a callback may send prompts to the vendor's cloud.
+        "LANGFUSE_HOST": host,
+        "LANGFUSE_OTEL_HOST": host,
+        "OTEL_BSP_SCHEDULE_DELAY": str(args.export_delay_ms),
+    }
+
+
+def _langfuse_keys(args: GatewayArgs) -> dict[str, pulumi.Output[str]]:
+    keys = args.langfuse.bootstrap
+    return {"LANGFUSE_PUBLIC_KEY": keys.public_key, "LANGFUSE_SECRET_KEY": keys.secret_key}
 
 
 def _config(args: GatewayArgs) -> str:
     """LiteLLM's configuration: what every gateway gets, with the models and the callback of the settings."""
     config = yaml.safe_load(read("gateway/litellm.config.yaml"))
     config["model_list"] += [_model_entry(model) for model in args.models]
-    config["litellm_settings"]["callbacks"] = [args.callback]
+    config["litellm_settings"]["callbacks"] = [args.callback] if args.tracing else []
     config["litellm_settings"]["cache_params"]["ttl"] = args.cache_ttl_seconds
     return yaml.safe_dump(config, sort_keys=False)
 

@@ -104,15 +104,76 @@ def inventory(
     run(stack, config_file, as_json=as_json, check=check)
 
 
+@cli.command()
+def rollback(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Switch Langfuse back on.")] = False,
+    note: Annotated[str, typer.Option(help="Why, for the decision log.")] = "",
+) -> None:
+    """Take Langfuse out of the gateway and redeploy it; no secret, volume or database is removed."""
+    from ops.rollback import rollback as run
+
+    run(stack, config_file, undo=undo, note=note)
+
+
+@cli.command()
+def stop(
+    service: Annotated[str, typer.Argument(help="clickhouse, minio, langfuse-web, …")],
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+) -> None:
+    """Stop one service; its data, image and settings stay."""
+    from ops.power import stop as run
+
+    run(stack, config_file, service)
+
+
+@cli.command()
+def start(
+    service: Annotated[str, typer.Argument(help="clickhouse, minio, langfuse-web, …")],
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+) -> None:
+    """Start a stopped service and wait until it is well."""
+    from ops.power import start as run
+
+    run(stack, config_file, service)
+
+
+@cli.command()
+def incident(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    note: Annotated[str, typer.Option(help="What happened, for the record.")] = "",
+) -> None:
+    """Gather logs, states, versions and settings into a bundle without secrets, and record the incident."""
+    from ops.incident import incident as run
+
+    run(stack, config_file, note=note)
+
+
+@cli.command()
+def evidence(
+    as_json: AsJson = False,
+    everything: Annotated[bool, typer.Option("--all", help="List all actions, not only the last ones.")] = False,
+) -> None:
+    """List what was done and verify its evidence; exits 1 when something was altered or is missing."""
+    from ops.audit import audit as run
+
+    run(as_json=as_json, everything=everything)
+
+
 def main() -> None:
     """Run the command line; failures that the operator can act on are messages, not tracebacks."""
+    from evidence import EvidenceError
     from ops.stackfile import StackFileError
     from settings import SettingsError
     from toolchain.report import ToolchainError
 
     try:
         cli()
-    except (OpsError, StackFileError, ToolchainError, SettingsError) as error:
+    except (OpsError, EvidenceError, StackFileError, ToolchainError, SettingsError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted; the same command finishes what was begun")

@@ -28,6 +28,12 @@ class Container:
     """UTC, ISO 8601."""
     ports: tuple[int, ...]
     """Published on loopback."""
+    exit_code: int = 0
+    """Of the last time it ended."""
+    oom_killed: bool = False
+    """Whether it last ended for want of memory."""
+    restarts: int = 0
+    """How often Docker started it again by itself."""
 
 
 def containers(session: Session) -> list[Container]:
@@ -85,4 +91,7 @@ def _container(entry: dict[str, Any]) -> Container:
         health=(state.get("Health") or {}).get("Status", "-"),
         started_at=state["StartedAt"].partition(".")[0] + "Z",
         ports=tuple(sorted({int(host["HostPort"]) for hosts in bindings.values() for host in hosts or []})),
+        exit_code=state["ExitCode"],
+        oom_killed=state["OOMKilled"],
+        restarts=entry["RestartCount"],
     )

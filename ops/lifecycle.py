@@ -7,9 +7,10 @@ from rich.console import Console
 
 from checks.base import CheckFailedError
 from ops import report
+from ops.evidence import recorded, transcribed
 from ops.preflight import preflight
 from ops.recover import exclusive, recover
-from ops.session import ROOT, OpsError, Session, open_session
+from ops.session import ROOT, OpsError, RefusedError, Session, open_session
 from ops.smoke import access
 
 ENFORCED = ("--suppress-outputs", "--policy-pack", str(ROOT / "policy"))
@@ -25,16 +26,17 @@ def up(stack: str, config_file: Path | None) -> None:
     console = Console()
     session = open_session(stack, config_file)
     report.resolve_images(session, console)
-    with exclusive(session):
-        session.create()
-        recover(session, console)
-        preflight(session)
-        _engine(session, session.with_config(*UP))
-    report.follow(access(session), console)
-    try:
-        report.summary(session, console)
-    except CheckFailedError as failure:
-        raise OpsError(str(failure)) from None
+    with recorded(session, "langfuse_self_host_executed") as run:
+        with exclusive(session):
+            session.create()
+            recover(session, console)
+            preflight(session)
+            converge(session)
+        report.follow(access(session), console)
+        try:
+            run.facts["checks"] = report.summary(session, console)
+        except CheckFailedError as failure:
+            raise OpsError(str(failure)) from None
 
 
 def preview(stack: str, config_file: Path | None) -> None:
@@ -47,7 +49,7 @@ def preview(stack: str, config_file: Path | None) -> None:
     session = open_session(stack, config_file)
     report.resolve_images(session, console)
     session.create()
-    _engine(session, session.with_config("preview", *ENFORCED))
+    _exit_unless_done(session, session.run(session.with_config("preview", *ENFORCED)))
 
 
 def down(stack: str, config_file: Path | None) -> None:
@@ -58,16 +60,25 @@ def down(stack: str, config_file: Path | None) -> None:
     """
     console = Console()
     session = open_session(stack, config_file)
-    with exclusive(session):
+    with recorded(session, "down"), exclusive(session):
         if not session.exists():
-            raise OpsError(f"there is no stack {stack}: nothing is up")
+            raise RefusedError(f"there is no stack {stack}: nothing is up")
         recover(session, console)
-        _engine(session, session.with_config(*UP, running=False))
+        converge(session, running=False)
     console.print("Containers are gone; every volume, bucket, schema and secret is kept. `make up` starts again.")
 
 
-def _engine(session: Session, argv: list[str]) -> None:
-    code = session.run(argv)
+def converge(session: Session, **overrides: bool) -> None:
+    """Let the engine make the stack what the program says, in a recorded run; exits with its code if it fails.
+
+    Args:
+        session: the stack, held by `exclusive`.
+        overrides: settings `langfuse-stack:<name>` for this run only.
+    """
+    _exit_unless_done(session, transcribed("pulumi up", session.with_config(*UP, **overrides), session.run))
+
+
+def _exit_unless_done(session: Session, code: int) -> None:
     if code != 0:
         session.check_passphrase()
         sys.exit(code)

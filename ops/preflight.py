@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 from ops import docker
-from ops.session import OpsError, Session
+from ops.session import RefusedError, Session
 
 LEAST_FREE_GB = 2
 
@@ -14,11 +14,11 @@ def preflight(session: Session) -> None:
     """Look for taken ports and a full disk.
 
     Raises:
-        OpsError: lists everything that is in the way, with the setting that moves it.
+        RefusedError: lists everything that is in the way, with the setting that moves it.
     """
     problems = [*_taken_ports(session), *_full_disk(session)]
     if problems:
-        raise OpsError("this machine is not ready:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        raise RefusedError("this machine is not ready:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
 
 def _taken_ports(session: Session) -> list[str]:

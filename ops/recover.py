@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from rich.console import Console
 
 from ops import docker
-from ops.session import OpsError, Session
+from ops.session import OpsError, RefusedError, Session
 from ops.state import CONTAINER, NETWORK, State, read_state
 from toolchain.paths import state_dir
 
@@ -29,7 +29,7 @@ def exclusive(session: Session) -> Iterator[None]:
     """Let only one run change the stack at a time.
 
     Raises:
-        OpsError: another run is at it, with its process id.
+        RefusedError: another run is at it, with its process id.
     """
     path = state_dir() / f"{session.stack}.lock"
     with path.open("a+") as handle:
@@ -38,7 +38,7 @@ def exclusive(session: Session) -> Iterator[None]:
         except BlockingIOError:
             handle.seek(0)
             owner = handle.read().strip() or "unknown"
-            raise OpsError(
+            raise RefusedError(
                 f"another run (process {owner}) is changing stack {session.stack}: wait until it is done"
             ) from None
         handle.seek(0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from checks.base import CheckFailedError, until_healthy
 from ops import docker
@@ -41,9 +42,16 @@ def resolve_images(session: Session, console: Console, *, refresh: bool = False)
     for service, image in resolved.items():
         table.add_row(service, image.version, image.source)
     console.print(table)
+    show_switches(session, console)
     if any(image.stand_in for image in resolved.values()):
         console.print(STAND_IN_BANNER)
     return resolved
+
+
+def show_switches(session: Session, console: Console) -> None:
+    """Say which settings an operator holds at another value than the settings file's."""
+    for switch in session.switches:
+        console.print(Text.assemble(("SWITCHED ", "bold red"), (str(switch), "bold")))
 
 
 def images(stack: str, config_file: Path | None, *, as_json: bool, refresh: bool) -> None:
@@ -69,6 +77,8 @@ def follow(to: Access, console: Console, *, deadline_seconds: float = 30) -> Non
         for finding in (broken.failure, *(cause for cause in broken.causes if str(cause) != str(broken.failure))):
             console.print(f"  {finding}", highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)
+    if not to.tracing:
+        console.print("gateway:tracing is false: the call was not sent to Langfuse", style="yellow", highlight=False)
 
 
 def smoke(stack: str, config_file: Path | None, *, as_json: bool, deadline_seconds: float) -> None:
@@ -80,7 +90,7 @@ def smoke(stack: str, config_file: Path | None, *, as_json: bool, deadline_secon
         return
     try:
         hops = follow_trace(to, deadline_seconds=deadline_seconds)
-        print(json.dumps({"ok": True, "hops": [asdict(hop) for hop in hops]}))
+        print(json.dumps({"ok": True, "tracing": to.tracing, "hops": [asdict(hop) for hop in hops]}))
     except BrokenHopError as broken:
         findings = [
             {"probe": finding.probe, "seen": finding.seen, "fix": finding.fix}
@@ -94,9 +104,9 @@ def _healthy(session: Session) -> list[docker.Container]:
     found = sorted(docker.containers(session), key=lambda container: container.service)
     others = [f"{entry.service} {entry.health}" for entry in found if entry.health != "healthy"]
     if others:
-        raise CheckFailedError(
-            "docker inspect", ", ".join(others), f"see `docker logs {session.settings.stack.instance}-<service>`"
-        )
+        logs = f"see `docker logs {session.settings.stack.instance}-<service>`"
+        fix = f"{logs}; `python -m ops start <service>` starts a stopped one"
+        raise CheckFailedError("docker inspect", ", ".join(others), fix)
     return found
 
 
@@ -106,8 +116,11 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     found = sorted(docker.containers(session), key=lambda container: container.service)
     healthy = bool(found) and all(entry.state == "running" and entry.health == "healthy" for entry in found)
     if as_json:
-        print(json.dumps({"healthy": healthy, "services": [asdict(entry) for entry in found]}, indent=2))
+        switched = [asdict(switch) for switch in session.switches]
+        services = [asdict(entry) for entry in found]
+        print(json.dumps({"healthy": healthy, "services": services, "switches": switched}, indent=2))
     elif found:
+        show_switches(session, Console())
         Console().print(services_table(session, found))
     else:
         Console().print(f"Nothing of stack {stack} runs: `make up`.")
@@ -133,8 +146,8 @@ def services_table(session: Session, found: list[docker.Container]) -> Table:
     return table
 
 
-def summary(session: Session, console: Console) -> None:
-    """What `up` ends with: services, addresses, and where the keys are.
+def summary(session: Session, console: Console) -> dict[str, str]:
+    """What `up` ends with: services, addresses, and where the keys are; returns gate to result.
 
     Raises:
         CheckFailedError: Docker does not call every service healthy in time.
@@ -144,3 +157,5 @@ def summary(session: Session, console: Console) -> None:
     console.print(f"Langfuse  {outputs['langfuse_url']}   owner {session.settings.langfuse.owner.email}")
     console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")
     console.print("Keys      `make env` writes the application's .env")
+    show_switches(session, console)
+    return dict(outputs["checks"])

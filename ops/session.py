@@ -14,6 +14,7 @@ from typing import Any
 
 from ops.stackfile import read_config, remember_salt, working_copy
 from settings import Settings, load
+from switches import Switch, SwitchesError, read_switches
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_OPENED = (
@@ -24,6 +25,10 @@ NOT_OPENED = (
 
 class OpsError(Exception):
     """A failure the operator can act on; the message says how."""
+
+
+class RefusedError(OpsError):
+    """Refused before anything was changed; the decision log then says `refused` instead of what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +43,26 @@ class Session:
 
     @cached_property
     def settings(self) -> Settings:
-        """The stack's settings as the program will see them; secret values are left out.
+        """The stack's settings as the program will see them, switches included; secret values are left out.
 
         Raises:
+            OpsError: the file of switches cannot be read.
             SettingsError: a setting is unknown or malformed.
             StackFileError: the settings file is missing or is not one.
         """
-        return load(read_config(self.config_file))
+        return load({**read_config(self.config_file), **{switch.key: switch.value for switch in self.switches}})
+
+    @property
+    def switches(self) -> list[Switch]:
+        """Settings that an operator holds at another value than the settings file's.
+
+        Raises:
+            OpsError: the file of switches cannot be read.
+        """
+        try:
+            return read_switches(self.stack.rpartition("/")[2], self.environment)
+        except SwitchesError as error:
+            raise OpsError(str(error)) from None
 
     def argv(self, *arguments: str) -> list[str]:
         """The command line of one engine call on this stack."""
@@ -66,7 +84,7 @@ class Session:
         An interrupt reaches the engine once, which then finishes the step at hand; a second one ends it at once. In a
         process group of its own it does not also get the terminal's.
         """
-        variables = self._variables()
+        variables = self.variables
         with subprocess.Popen(argv, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, process_group=0) as process:
             while True:
                 try:
@@ -81,7 +99,7 @@ class Session:
             OpsError: it failed, with its own words.
         """
         result = subprocess.run(
-            argv, cwd=ROOT, env=self._variables(), input=stdin, capture_output=True, text=True, check=False
+            argv, cwd=ROOT, env=self.variables, input=stdin, capture_output=True, text=True, check=False
         )
         if result.returncode != 0:
             raise OpsError(
@@ -89,13 +107,13 @@ class Session:
             )
         return result.stdout
 
-    def json(self, argv: Sequence[str]) -> Any:
+    def json(self, argv: Sequence[str], *, stdin: str | None = None) -> Any:
         """Standard output of a command, as JSON.
 
         Raises:
             OpsError: it failed or printed something else.
         """
-        text = self.text(argv)
+        text = self.text(argv, stdin=stdin)
         try:
             return json.loads(text)
         except ValueError:
@@ -132,7 +150,9 @@ class Session:
         stacks = self.json(["pulumi", "stack", "ls", "--json", "--non-interactive"])
         return any(entry["name"].rpartition("/")[2] == self.stack for entry in stacks)
 
-    def _variables(self) -> dict[str, str]:
+    @property
+    def variables(self) -> dict[str, str]:
+        """The caller's variables, with the session's own over them."""
         return {**os.environ, **self.environment}
 
 

@@ -1,8 +1,10 @@
 """How a check runs: deadline, retries, and a message that says what to do and shows no secret."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -21,6 +23,7 @@ from checks.base import (
     until_healthy,
     without_secrets,
 )
+from evidence import FOLDER_VARIABLE
 
 
 @dataclass
@@ -221,3 +224,44 @@ def test_an_error_is_told_in_one_line_by_its_cause(error: Exception, text: str) 
 
 def test_a_long_error_is_cut() -> None:
     assert len(brief(ValueError("x" * 10_000))) < 400
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+def recorded(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(path.read_text()) for path in folder.glob("*-gate-*.json")]
+
+
+def test_a_proven_gate_leaves_a_record_of_what_was_seen(outcome: Outcome, folder: Path) -> None:
+    outcome(lambda _: {"version": "1"})
+    Probed().run(INPUTS)
+    [entry] = recorded(folder)
+    assert (entry["name"], entry["result"], entry["evidence"]) == ("gate nothing", "ok", {"version": "1"})
+
+
+def test_a_closed_gate_leaves_a_record_without_its_secrets(outcome: Outcome, folder: Path) -> None:
+    outcome(fails(CheckFailedError("SELECT 1", "canary", "mend it")))
+    with pytest.raises(GateClosedError):
+        Probed().run(INPUTS)
+    [entry] = recorded(folder)
+    assert entry["result"] == "failed"
+    assert "seen: …" in str(entry["message"])
+    assert "canary" not in json.dumps(entry)
+
+
+def test_a_gate_whose_record_cannot_be_written_stays_closed(outcome: Outcome, folder: Path) -> None:
+    outcome(lambda _: {"version": "1"})
+    folder.rmdir()
+    with pytest.raises(GateClosedError, match=r"proven, but evidence .* cannot be written .No such file"):
+        Probed().run(INPUTS)
+
+
+def test_a_closed_gate_says_both_what_it_saw_and_that_its_record_is_lost(outcome: Outcome, folder: Path) -> None:
+    outcome(fails(CheckFailedError("SELECT 1", "2", "mend it")))
+    folder.rmdir()
+    with pytest.raises(GateClosedError, match=r"(?s)seen: 2.*cannot be written"):
+        Probed().run(INPUTS)

@@ -273,3 +273,22 @@ def test_a_public_api_of_another_shape_is_a_finding(body: Any) -> None:
     with serving({**Langfuse().routes, "/api/public/traces": Answer(body=body)}) as url:
         found = red(TraceProvider, inputs_for("langfuse-trace-gate", url))
     assert found.seen.startswith("unexpected JSON")
+
+
+def test_without_tracing_the_gateways_answer_is_proof_enough() -> None:
+    langfuse = Langfuse(visible=False)
+    with serving(langfuse.routes) as url:
+        evidence = green(ProofProvider, inputs_for("end-to-end-proof", url, tracing=False))
+    assert evidence == {"tracing": False, "answer": "pong"}
+
+
+def test_without_tracing_a_gateway_that_does_not_answer_is_no_proof() -> None:
+    with serving({**Langfuse().routes, "/v1/chat/completions": Answer(500, "broken")}) as url:
+        found = red(ProofProvider, inputs_for("end-to-end-proof", url, tracing=False))
+    assert found.seen == "HTTP 500 broken"
+
+
+def test_the_proof_is_made_anew_when_tracing_is_switched() -> None:
+    inputs = inputs_for("end-to-end-proof", "http://127.0.0.1:1")
+    for olds, news in ((inputs, {**inputs, "tracing": False}), ({**inputs, "tracing": False}, inputs)):
+        assert ProofProvider().diff("id", olds, news).changes

@@ -62,6 +62,7 @@ class TestStack:
             **os.environ,
             "LANGFUSE_STACK_STATE": str(self.folder / "state"),
             FOLDER_VARIABLE: str(self.folder / "inventory"),
+            "LANGFUSE_STACK_ARTIFACTS": str(self.folder / "artifacts"),
             "CONFIG_FILE": str(self.config_file),
             "STACK": "test",
         }

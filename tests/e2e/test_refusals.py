@@ -1,5 +1,6 @@
 """What is refused before anything is created, and how clearly."""
 
+import json
 import socket
 
 import pytest
@@ -16,6 +17,8 @@ def test_a_taken_port_is_reported_with_its_setting_before_anything_is_created(fr
     assert f"port {fresh.config['redis:port']} is in use" in run.output
     assert "pulumi config set redis:port" in run.output
     assert fresh.names("volume") == fresh.names("container") == []
+    decisions = (fresh.folder / "artifacts" / "decision-log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["action"] for line in decisions] == ["refused"]
 
 
 def test_a_misspelt_setting_stops_up(fresh: TestStack) -> None:

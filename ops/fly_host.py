@@ -1,0 +1,74 @@
+"""A stack's services on Fly, through the platform's own command line: `python -m platforms.fly`."""
+
+import json
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from ops.host import Status
+from ops.session import OpsError, Session
+from ops.state import read_state
+
+SERVICE = "langfuse-stack:fly:Service"
+
+
+class FlyHost:
+    """Every app of the session's stack; see `ops.host.Host`. The platform records its own commands as evidence."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def services(self) -> dict[str, Status]:
+        """See `Host`."""
+        seen = self._call("inspect", {"apps": sorted(self._apps.values())})["apps"]
+        return {service: _status(service, seen.get(app) or {}) for service, app in self._apps.items()}
+
+    def logs(self, service: str, lines: int) -> str:
+        """See `Host`."""
+        return str(self._call("logs", {"app": self._app(service), "lines": lines})["text"])
+
+    def stop(self, service: str) -> None:
+        """See `Host`."""
+        self._call("state", {"app": self._app(service), "want": "stopped"})
+
+    def start(self, service: str) -> None:
+        """See `Host`."""
+        self._call("state", {"app": self._app(service), "want": "started"})
+
+    def facts(self) -> Mapping[str, Any]:
+        """See `Host`."""
+        return {"apps": self._apps}
+
+    @cached_property
+    def _apps(self) -> dict[str, str]:
+        """Service to app, as the last deploys answered."""
+        found = {}
+        for entry in read_state(self._session).resources:
+            chain, _, name = entry["urn"].rpartition("::")
+            answer = _answer((entry.get("outputs") or {}).get("stdout"))
+            if f"{SERVICE}$" in chain and "app" in answer:
+                found[name.removesuffix("-deploy")] = str(answer["app"])
+        return found
+
+    def _app(self, service: str) -> str:
+        if service not in self._apps:
+            raise OpsError(f"there is no app of {service}: run `make up`")
+        return self._apps[service]
+
+    def _call(self, action: str, request: Mapping[str, Any]) -> Any:
+        return self._session.json([sys.executable, "-m", "platforms.fly", action], stdin=json.dumps(request))
+
+
+def _answer(stdout: object) -> dict[str, Any]:
+    try:
+        document = json.loads(stdout) if isinstance(stdout, str) else None
+    except ValueError:
+        document = None
+    return document if isinstance(document, dict) else {}
+
+
+def _status(service: str, seen: Mapping[str, Any]) -> Status:
+    machines = seen.get("machines") or []
+    states = sorted({str(machine.get("state", "?")) for machine in machines})
+    return Status(service, states[0] if len(states) == 1 else ", ".join(states) or "no machine", seen)

@@ -1,0 +1,41 @@
+"""`stop` and `start` of one service: what runs it goes and comes back, what it stores is not touched."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from ops.evidence import recorded
+from ops.host import host_of, known
+from ops.recover import exclusive
+from ops.session import open_session
+
+
+def stop(stack: str, config_file: Path | None, service: str) -> None:
+    """Stop a service; twice is the same as once.
+
+    Raises:
+        OpsError: there is no such service, or it could not be stopped.
+    """
+    session = open_session(stack, config_file)
+    host, console = host_of(session), Console()
+    with recorded(session, "stop", {"service": service}), exclusive(session):
+        if not known(host, service).runs:
+            console.print(f"{service} is stopped already.", highlight=False)
+            return
+        host.stop(service)
+    console.print(f"{service} is stopped; its data, image and settings stay.", highlight=False)
+    console.print(f"`python -m ops start {service}` starts it again.", highlight=False)
+
+
+def start(stack: str, config_file: Path | None, service: str) -> None:
+    """Start a service and wait until it is well; twice is the same as once.
+
+    Raises:
+        OpsError: there is no such service, or it does not become well.
+    """
+    session = open_session(stack, config_file)
+    host, console = host_of(session), Console()
+    with recorded(session, "start", {"service": service}), exclusive(session):
+        known(host, service)
+        host.start(service)
+    console.print(f"{service} runs and is well.", highlight=False)

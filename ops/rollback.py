@@ -1,0 +1,72 @@
+"""`rollback`: takes Langfuse out of the gateway by configuration, and puts it back. Nothing is removed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from evidence import now
+from ops import report
+from ops.decisions import operator
+from ops.evidence import recorded
+from ops.lifecycle import converge
+from ops.recover import exclusive, recover
+from ops.session import RefusedError, Session, open_session
+from ops.smoke import access
+from switches import FILE_VARIABLE, Switch, replaced
+from toolchain.paths import write_private
+
+TRACING = "gateway:tracing"
+UNDO = "python -m ops rollback --undo"
+
+
+def rollback(stack: str, config_file: Path | None, *, undo: bool, note: str) -> None:
+    """Switch tracing off, or back on, and redeploy the gateway; the switch stays until it is undone.
+
+    The switch is thrown first, so a run that was cut short is finished by any next one. Services that are down, which
+    may be why this is run, are not waited for: only the gateway is proven.
+
+    Args:
+        stack: name of the stack.
+        config_file: its settings file.
+        undo: back on.
+        note: why, for the decision log.
+
+    Raises:
+        OpsError: there is no stack, or the gateway could not be redeployed.
+    """
+    console = Console()
+    session = open_session(stack, config_file)
+    if not session.exists():
+        raise RefusedError(f"there is no stack {stack}, so there is nothing to {'undo' if undo else 'roll back'}")
+    with recorded(session, "undo" if undo else "rollback", {"note": note} if note else {}) as run:
+        with exclusive(session):
+            recover(session, console)
+            switched = _throw(session, on=undo)
+            run.facts["switches"] = {switch.key: switch.value for switch in switched.switches}
+            report.resolve_images(switched, console)
+            converge(switched)
+        report.follow(access(switched), console)
+    _tell(switched, console)
+
+
+def _throw(session: Session, *, on: bool) -> Session:
+    """The session with the switch taken back (`on`) or thrown; one that is thrown already keeps its time and author."""
+    stack = session.stack.rpartition("/")[2]
+    thrown = next((switch for switch in session.switches if switch.key == TRACING), None)
+    undo = f"{UNDO} --stack {session.stack}"
+    switch = None if on else thrown or Switch(TRACING, "false", f"{now()[:19]}Z", operator(), undo)
+    if switch != thrown:
+        path = Path(session.environment[FILE_VARIABLE])
+        write_private(path, replaced(path, stack, TRACING, switch))
+    return replace(session)
+
+
+def _tell(session: Session, console: Console) -> None:
+    if session.switches:
+        console.print("Langfuse is switched off in the gateway. No secret, volume or database was removed.")
+        report.show_switches(session, console)
+    elif session.settings.gateway.tracing:
+        console.print("Langfuse is switched on in the gateway; calls are traced again.")
+    else:
+        console.print(f"{TRACING} is false in {session.config_file}: set it to true there and run `make up`.")

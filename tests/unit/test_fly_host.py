@@ -1,0 +1,66 @@
+"""Stop, start, logs and states on Fly go through the platform's own command line, by the apps in the state."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import fly_host
+from ops.fly_host import FlyHost
+from ops.host import known
+from ops.session import OpsError, Session
+from ops.state import State
+
+CHAIN = (
+    "urn:pulumi:prod::langfuse-stack::langfuse-stack:index:ClickHouse$langfuse-stack:fly:Service$command:local:Command"
+)
+VOLUME = "urn:pulumi:prod::langfuse-stack::langfuse-stack:fly:Volume$command:local:Command"
+RESOURCES = [
+    {"urn": f"{CHAIN}::clickhouse-deploy", "outputs": {"stdout": '{"app": "hotdash-langfuse-clickhouse"}'}},
+    {"urn": f"{CHAIN}::minio-deploy", "outputs": {"stdout": '{"app": "hotdash-langfuse-minio"}'}},
+    {"urn": f"{VOLUME}::clickhouse-data", "outputs": {"stdout": '{"app": "hotdash-langfuse-clickhouse"}'}},
+    {"urn": f"{CHAIN}::half-done", "outputs": {"stdout": ""}},
+]
+MACHINES = {"apps": {"hotdash-langfuse-clickhouse": {"machines": [{"id": "m1", "state": "started"}]}}}
+
+
+class Recording(Session):
+    """Answers as the platform would and remembers what it was asked."""
+
+    def json(self, argv: Any, *, stdin: str | None = None) -> Any:
+        self.__dict__.setdefault("asked", []).append((argv[-1], json.loads(stdin or "null")))
+        return {"inspect": MACHINES, "logs": {"text": "a line"}, "state": {}}[argv[-1]]
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Recording:
+    monkeypatch.setattr(fly_host, "read_state", lambda _: State({"deployment": {"resources": RESOURCES}}))
+    return Recording("prod", {}, Path("unused"))
+
+
+def test_services_are_found_by_the_answers_of_their_deploys(session: Recording) -> None:
+    host = FlyHost(session)
+    assert known(host, "clickhouse").runs
+    assert known(host, "minio").state == "no machine"
+    with pytest.raises(OpsError, match="use one of clickhouse, minio"):
+        known(host, "clickhouse-data")
+
+
+def test_stop_and_start_are_states_of_the_app_and_touch_nothing_else(session: Recording) -> None:
+    host = FlyHost(session)
+    host.stop("clickhouse")
+    host.start("clickhouse")
+    assert host.logs("clickhouse", 50) == "a line"
+    app = "hotdash-langfuse-clickhouse"
+    assert session.__dict__["asked"] == [
+        ("state", {"app": app, "want": "stopped"}),
+        ("state", {"app": app, "want": "started"}),
+        ("logs", {"app": app, "lines": 50}),
+    ]
+
+
+def test_a_service_without_an_app_is_refused(session: Recording) -> None:
+    with pytest.raises(OpsError, match="there is no app of redis"):
+        FlyHost(session).stop("redis")
+    assert "asked" not in session.__dict__
