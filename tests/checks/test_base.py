@@ -118,7 +118,7 @@ class Probed(CheckProvider):
     """A check of nothing."""
 
     label = "gate nothing"
-    keys = ("watched",)
+    keys: ClassVar[Sequence[str]] = ("watched",)
     secrets = ("password",)
     outcome: ClassVar[Callable[[Inputs], Evidence]]
 
@@ -182,7 +182,7 @@ def test_an_update_is_asked_for_by_watched_inputs_alone_and_never_replaces() -> 
 
 
 class Watching(Probed):
-    keys: ClassVar[Sequence[str]] = ("watched", "watch")
+    keys = ("watched", "watch")
 
 
 def test_a_check_sleeps_while_what_it_watches_is_stopped_and_wakes_with_it() -> None:
