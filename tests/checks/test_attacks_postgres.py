@@ -5,6 +5,7 @@ from typing import LiteralString
 import psycopg
 import pytest
 
+from checks.supabase import foreign_objects
 from tests.checks.postgres_database import Database
 
 pytestmark = pytest.mark.docker
@@ -120,6 +121,12 @@ def test_the_trigger_is_made_once_and_stays(guarded: Database) -> None:
     Database(guarded.server, guarded.name, guarded.role, guarded.password).with_schema()
     assert guarded.admin("SELECT oid FROM pg_event_trigger ORDER BY oid") == made
     assert guarded.admin(names) == [("langfuse_refuse_drop", "O"), ("langfuse_refuse_rewrite", "O")]
+
+
+def test_the_trigger_is_no_change_to_what_belongs_to_others(database: Database) -> None:
+    before = foreign_objects(database.with_schema().admin_url, "langfuse")
+    Database(database.server, database.name, database.role, database.password, guarded=True).with_schema()
+    assert foreign_objects(database.admin_url, "langfuse") == before
 
 
 def test_somebody_elses_database_gets_no_trigger_unasked(database: Database) -> None:
