@@ -81,6 +81,8 @@ class PostgresSettings(_Group):
     port: TcpPort = 5432
     image: str | None = None
     volume_gb: Annotated[int, Field(ge=1)] = 10
+    event_trigger: bool = True
+    """Whether the stack's own server refuses to drop anything outside Langfuse's schema."""
 
 
 class RedisSettings(_Group):
@@ -125,6 +127,8 @@ class LangfuseSettings(_Group):
     worker_port: TcpPort = 3030
     public_url: Url | None = None
     sign_up: bool = False
+    deletions: bool = False
+    """Whether Langfuse may delete rows; without, deleting a trace fails and loses nothing."""
     telemetry: bool = False
     log_level: Literal["trace", "debug", "info", "warn", "error"] = "info"
     organization: Organization = Organization()

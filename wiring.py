@@ -64,6 +64,8 @@ class Wiring:
         return ClickHouseArgs(
             image=self.images["clickhouse"],
             password=self._secrets.clickhouse_password,
+            admin_password=self._secrets.clickhouse_admin_password,
+            deletions=self._settings.langfuse.deletions,
             database=group.database,
             volume=self._volume("clickhouse", group.volume_gb),
             http_port=group.http_port,
@@ -95,6 +97,7 @@ class Wiring:
             role_password=self._secrets.langfuse_role_password,
             volume=self._volume("postgres", group.volume_gb),
             port=group.port,
+            event_trigger=group.event_trigger,
             floor=self._settings.release.postgres_floor,
         )
 

@@ -1,13 +1,26 @@
 """Proof that Redis keeps every queued job: authenticated, recent enough, and evicting nothing."""
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, brief
+from checks.base import (
+    KNOWN_IDENTITY,
+    CheckFailedError,
+    CheckProvider,
+    CheckResource,
+    Evidence,
+    Identity,
+    Inputs,
+    brief,
+    continuous,
+)
 
 if TYPE_CHECKING:
     from redis import Redis
 
 TIMEOUT_SECONDS = 5
+IDENTITY_KEY = "langfuse-stack:identity"
+"""Tells this queue from any other."""
 
 
 def client(address: str, password: str | None) -> "Redis":
@@ -68,17 +81,39 @@ class RedisProvider(CheckProvider):
                 "set maxmemory-policy noeviction, or give Langfuse its own Redis: any other policy drops queued traces",
                 final=True,
             )
-        return {"version": version, "maxmemory_policy": policy, "aof": bool(info.get("aof_enabled"))}
+        identity = _identity(address, inputs["password"], inputs[KNOWN_IDENTITY])
+        return {
+            "version": version,
+            "maxmemory_policy": policy,
+            "aof": bool(info.get("aof_enabled")),
+            "identity": identity,
+        }
 
 
 class RedisGate(CheckResource, module="checks", name="Redis"):
-    """Redis takes the password, refuses others, is recent enough and never evicts.
+    """Redis takes the password, refuses others, is recent enough, never evicts, and holds the same queue as before.
 
     Args:
         inputs: `address` (`host:port`), `password` (secret), `floor` (major, minor), `watch`.
     """
 
     provider = RedisProvider
+
+
+def _identity(address: str, password: str, known: Identity | None) -> Identity:
+    """The queue's mark; made when this queue was never seen before, and never put into one that lost it."""
+    from redis.exceptions import RedisError
+
+    try:
+        with client(address, password) as server:
+            if known is None:
+                server.set(IDENTITY_KEY, str(uuid4()), nx=True)
+            mark = server.get(IDENTITY_KEY)
+    except RedisError as error:
+        raise CheckFailedError(f"GET {IDENTITY_KEY} at {address}", brief(error), "see the Redis log") from None
+    identity = {"Redis": str(mark)} if mark else {}
+    continuous(known, identity)
+    return identity
 
 
 def _closed_to_strangers(address: str) -> None:

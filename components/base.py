@@ -81,6 +81,22 @@ class Component(pulumi.ComponentResource):
         watched = {**inputs, "watch": service.identity}
         return [gate(name, watched, self.child(after=[service.resource, *after]))]
 
+    def prove_data(
+        self,
+        gate: type[CheckResource],
+        name: str,
+        service: Service,
+        inputs: Inputs,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> list[CheckResource]:
+        """As `prove`, for a gate that knows its store from any other.
+
+        It is declared while the stack is stopped too, where it sleeps: what it knows outlives `make down`.
+        """
+        running = [service.resource] if service.resource else []
+        proof = gate(name, {**inputs, "watch": service.identity}, self.child(after=[*running, *after]))
+        return [proof] if running else []
+
     def child(self, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """Options of a child that holds no data."""
         return pulumi.ResourceOptions(parent=self, depends_on=[*self._after, *after])

@@ -105,11 +105,11 @@ class Minio(Component):
                 **app,
             },
         )
-        self.gates = self.prove(
+        self.gates = self.prove_data(
             ObjectStoreGate,
             "minio-gate",
             service,
-            {"endpoint": self.api.operator, "root_user": ROOT_USER, **app},
+            {"volume": args.volume.name, "endpoint": self.api.operator, "root_user": ROOT_USER, **app},
             after=[*buckets, *app_key],
         )
         self.register_outputs({"api": self.api.operator})

@@ -76,10 +76,15 @@ class Redis(Component):
         )
         self.address = service.addresses["redis"]
         self.password = args.password
-        self.gates = self.prove(
+        self.gates = self.prove_data(
             RedisGate,
             "redis-gate",
             service,
-            {"address": self.address.operator, "password": args.password, "floor": list(args.floor)},
+            {
+                "volume": args.volume.name,
+                "address": self.address.operator,
+                "password": args.password,
+                "floor": list(args.floor),
+            },
         )
         self.register_outputs({"address": self.address.operator})
