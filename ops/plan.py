@@ -103,9 +103,13 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
         )
     code = session.run(argv)
     if code == 0:
-        _, left_behind = _standing_on(session, UP, overrides)
-        remember(session.stack, left_behind)
+        remember_applied(session, **overrides)
     return code
+
+
+def remember_applied(session: Session, **overrides: object) -> None:
+    """Keep what a successful run left behind, so that the next one can see that there is nothing to do."""
+    remember(session.stack, _standing_on(session, UP, overrides)[1])
 
 
 def show(plan: Plan, console: Console) -> None:

@@ -35,7 +35,7 @@ class BucketProvider(dynamic.ResourceProvider):
 
 
 def _folder(props: dict[str, Any]) -> Path:
-    return Path(os.environ[DATA]) / props["name"]
+    return Path(os.environ[DATA], str(props["name"]))
 
 
 class Bucket(dynamic.Resource, module="checks", name="Bucket"):
