@@ -1,9 +1,11 @@
 """Writes docs/attacks.md out of the `attack` markers of the tests: `python -m tests.attacks`."""
 
-import ast
-from collections.abc import Iterator, Mapping
+import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "attacks.md"
@@ -47,38 +49,35 @@ def page() -> str:
 
 
 def _in_file(path: Path, folder: Path) -> Iterator[Attack]:
-    text = path.read_text(encoding="utf-8")
-    if "mark.attack" not in text:
+    if "mark.attack" not in path.read_text(encoding="utf-8"):
         return
-    tree = ast.parse(text)
-    constants = dict(_constants(tree))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.attack":
-            given = {keyword.arg: _text(keyword.value, constants) for keyword in node.keywords}
-            name = _text(node.args[0], constants)
-            yield Attack(given["layer"], name, given["message"], str(path.relative_to(folder)))
+    spec = importlib.util.spec_from_file_location(f"attacks_of_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path} is no module")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for test in vars(module).values():
+        if getattr(test, "__module__", None) == module.__name__:
+            for mark in _marks(test):
+                yield from _attack(mark, str(path.relative_to(folder)))
 
 
-def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in tree.body:
-        if not isinstance(node, ast.Assign):
-            continue
-        [target] = node.targets
-        pairs = (
-            zip(target.elts, node.value.elts, strict=True)
-            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
-            else [(target, node.value)]
-        )
-        for name, value in pairs:
-            if isinstance(name, ast.Name) and isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield name.id, value.value
+def _marks(test: object) -> Iterator[pytest.Mark]:
+    """The marks of a test function and of its parameters."""
+    for mark in getattr(test, "pytestmark", ()):
+        yield mark
+        if mark.name == "parametrize":
+            for parameters in mark.args[1]:
+                yield from (getattr(found, "mark", found) for found in getattr(parameters, "marks", ()))
 
 
-def _text(node: ast.expr, constants: Mapping[str, str]) -> str:
-    value = constants.get(node.id) if isinstance(node, ast.Name) else ast.literal_eval(node)
-    if not isinstance(value, str):
-        raise ValueError(f"line {node.lineno}: an attack is described by text, not {ast.unparse(node)}")  # noqa: TRY004
-    return value
+def _attack(mark: pytest.Mark, test: str) -> Iterator[Attack]:
+    if mark.name != "attack":
+        return
+    described = (mark.kwargs.get("layer"), *mark.args, mark.kwargs.get("message"))
+    if len(described) != len(("layer", "name", "message")) or not all(isinstance(text, str) for text in described):
+        raise ValueError(f"{test}: an attack has a name, a layer and a message, all text, not {described}")
+    yield Attack(*described, test)
 
 
 def _cell(text: str) -> str:
