@@ -72,12 +72,11 @@ def _marks(test: object) -> Iterator[pytest.Mark]:
 
 
 def _attack(mark: pytest.Mark, test: str) -> Iterator[Attack]:
-    if mark.name != "attack":
-        return
-    described = (mark.kwargs.get("layer"), *mark.args, mark.kwargs.get("message"))
-    if len(described) != len(("layer", "name", "message")) or not all(isinstance(text, str) for text in described):
-        raise ValueError(f"{test}: an attack has a name, a layer and a message, all text, not {described}")
-    yield Attack(*described, test)
+    match (mark.name, mark.args, mark.kwargs):
+        case ("attack", (str(name),), {"layer": str(layer), "message": str(message)}):
+            yield Attack(layer, name, message, test)
+        case ("attack", *given):
+            raise ValueError(f"{test}: an attack has a name, a layer and a message, all text, not {given}")
 
 
 def _cell(text: str) -> str:
