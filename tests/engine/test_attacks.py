@@ -202,6 +202,14 @@ def test_retained_data_outlives_its_entry_in_the_state(bare: Attacked, request: 
             ),
         ),
         pytest.param(
+            "provider",
+            marks=pytest.mark.attack("change the provider of data", layer=GATE, message="replace part-salt: it would"),
+        ),
+        pytest.param(
+            "import",
+            marks=pytest.mark.attack("leave an `import_` option on data", layer=GATE, message="part-salt: it would be"),
+        ),
+        pytest.param(
             "twice",
             marks=pytest.mark.attack(
                 "two resources for one bucket or volume", layer=GATE, message="twin: bucket already stands for events"
