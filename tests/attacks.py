@@ -3,6 +3,7 @@
 The markers are those that pytest collects; nothing is run. This module is the plugin that hands them over.
 """
 
+import functools
 import json
 import os
 import subprocess
@@ -38,6 +39,7 @@ class Attack:
     """File, relative to `tests/`."""
 
 
+@functools.cache
 def attacks(folder: Path = ROOT / "tests") -> list[Attack]:
     """Every attack that a test carries out, in the order of the page.
 
