@@ -104,5 +104,6 @@ def copied(stack: Attacked, root: Path) -> Attacked:
 
 
 def _settle(stack: Attacked) -> None:
+    stack.project.environment["PULUMI_STACK"] = "test"
     stack.project.environment["PYTHONPATH"] = str(ROOT)
     stack.project.environment["ATTACKED_DATA"] = str(stack.root / "data")
