@@ -2,16 +2,18 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ops.session import ROOT, Session
+from policy.inventories import FOLDER_VARIABLE as INVENTORY
 from toolchain.paths import state_dir, write_private
 
 FILES = ("*.py", "Pulumi.yaml", "requirements.lock")
-FOLDERS = ("components", "platforms", "checks", "policy")
-"""What the program is made of."""
+FOLDERS = ("components", "platforms", "checks", "policy", "settings", "vault")
+"""What the program is made of; one that is missing is nothing."""
 OURS = "LANGFUSE_STACK_"
 """Prefix of the variables that lead to further inputs of the program."""
 
@@ -33,6 +35,7 @@ def fingerprint(session: Session, config_file: Path, deployment: Mapping[str, An
             for pattern in (*FILES, *(f"{folder}/**/*" for folder in FOLDERS))
             for path in sorted(ROOT.glob(pattern))
         ),
+        "inventory": _of_files(iter(sorted((ROOT / os.environ.get(INVENTORY, "policy/inventory")).glob("*")))),
         "settings": _of_files(iter([config_file])),
         "images": _of_files(iter(files)) + _of(sorted(variables.items())),
         "engine": _of([session.environment.get("PATH"), session.environment.get("PULUMI_HOME")]),

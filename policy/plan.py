@@ -84,4 +84,9 @@ def read_plan(text: str) -> Plan:
 
 
 def _essence(state: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    return {key: value for key, value in (state or {}).items() if key not in RUN_NOTES | KNOWN_AFTERWARDS}
+    """What of a state is about the resource; the engine lists dependencies in the order of their arrival."""
+    kept = {key: value for key, value in (state or {}).items() if key not in RUN_NOTES | KNOWN_AFTERWARDS}
+    kept["dependencies"] = sorted(kept.get("dependencies") or ())
+    by_property = kept.get("propertyDependencies") or {}
+    kept["propertyDependencies"] = {name: sorted(urns or ()) for name, urns in by_property.items()}
+    return kept

@@ -56,6 +56,21 @@ class Attacked:
         """URN of a resource in the state."""
         return next(str(entry["urn"]) for entry in self.resources() if entry["urn"].endswith(f"::{name}"))
 
+    def forget(self, name: str) -> None:
+        """Take a resource out of the state by hand, with all that refers to it."""
+        urn = self.urn(name)
+        state = json.loads(self.project.run("stack", "export", check=True).stdout)
+        kept = [entry for entry in state["deployment"]["resources"] if entry["urn"] != urn]
+        for entry in kept:
+            entry["dependencies"] = [other for other in entry.get("dependencies") or () if other != urn]
+            for urns in (entry.get("propertyDependencies") or {}).values():
+                if urn in (urns or ()):
+                    urns.remove(urn)
+        state["deployment"]["resources"] = kept
+        path = self.root / "edited.json"
+        path.write_text(json.dumps(state))
+        self.project.run("stack", "import", "--file", str(path), check=True)
+
     @property
     def data(self) -> Path:
         """The folder that stands for the bucket."""
@@ -89,5 +104,6 @@ def copied(stack: Attacked, root: Path) -> Attacked:
 
 
 def _settle(stack: Attacked) -> None:
+    stack.project.environment["PULUMI_STACK"] = "test"
     stack.project.environment["PYTHONPATH"] = str(ROOT)
     stack.project.environment["ATTACKED_DATA"] = str(stack.root / "data")

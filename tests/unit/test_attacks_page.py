@@ -18,8 +18,8 @@ def test_every_layer_is_named_and_every_message_can_be_looked_for() -> None:
     assert all(attack.message.strip() and attack.name.strip() for attack in attacks())
 
 
-def test_a_marker_without_a_text_is_an_error(tmp_path: Path) -> None:
-    marked = "import pytest\n@pytest.mark.attack('x', layer=None, message='m')\ndef test_x(): ...\n"
+def test_a_marker_without_a_message_is_an_error(tmp_path: Path) -> None:
+    marked = "import pytest\n@pytest.mark.attack('x', layer='l', message='')\ndef test_x(): ...\n"
     (tmp_path / "test_x.py").write_text(marked)
-    with pytest.raises(ValueError, match="all text"):
+    with pytest.raises(ValueError, match="a name, a layer and a message"):
         attacks(tmp_path)
