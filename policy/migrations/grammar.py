@@ -1,7 +1,8 @@
 """The second opinion: what a real SQL grammar makes of a statement, and whether that agrees with its words."""
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from policy.migrations.lexer import Token, UnreadableError, code_positions
@@ -23,6 +24,8 @@ KNOWN_FUNCTIONS = frozenset(
 )
 """Postgres functions without side effects that the grammar has no class for."""
 
+QUOTES = 2
+LITERAL = re.compile(r"[eE]?'|\$")
 FIRST_WORDS = {
     "Create": "CREATE",
     "Drop": "DROP",
@@ -48,24 +51,30 @@ def same_words(sql: str, found: Sequence[Token], dialect: Dialect) -> None:
     Raises:
         UnreadableError: they differ, or the text cannot be taken apart.
     """
-    from sqlglot.dialects.dialect import Dialect as Grammar
     from sqlglot.errors import SqlglotError
 
     try:
-        theirs = Grammar.get_or_raise(dialect).tokenize(sql)
+        positions = set(_code(sql, 0, dialect))
     except (SqlglotError, ValueError, RecursionError) as error:
         raise UnreadableError("the grammar cannot take it apart") from error
-    positions = {
-        position
-        for token in theirs
-        if "STRING" not in token.token_type.name
-        for position in range(token.start, token.end + 1)
-        if not sql[position].isspace()
-    }
     ours = {position for position in code_positions(list(found)) if not sql[position].isspace()}
     if positions != ours:
         at = min(positions ^ ours)
         raise UnreadableError(f"two readings differ at {ascii(sql[at : at + 12])}")
+
+
+def _code(sql: str, offset: int, dialect: Dialect) -> Iterator[int]:
+    """Where the grammar's tokenizer sees code."""
+    from sqlglot.dialects.dialect import Dialect as Grammar
+
+    for token in Grammar.get_or_raise(dialect).tokenize(sql):
+        text = sql[token.start : token.end + 1]
+        if "STRING" not in token.token_type.name:
+            yield from (offset + token.start + at for at, character in enumerate(text) if not character.isspace())
+        elif not LITERAL.match(text) or len(text) < len(token.text) + QUOTES:
+            # The rest of a command that it does not know comes in one piece, unread.
+            start = token.end + 1 - len(token.text)
+            yield from _code(sql[start : token.end + 1], offset + start, dialect)
 
 
 def objection(sql: str, first: str, effects: Sequence[Effect], dialect: Dialect) -> Effect | None:
