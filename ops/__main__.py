@@ -169,6 +169,7 @@ def migrations(
     image: Annotated[
         str | None, typer.Argument(help="Image reference or id; default is the stack's Langfuse web image.")
     ] = None,
+    *,
     stack: Stack = "local",
     config_file: ConfigFile = None,
     as_json: AsJson = False,

@@ -101,7 +101,9 @@ def _show(report: Report, source: Source, against: str, console: Console) -> Non
     if report.files:
         console.print(table, highlight=False)
     for verdict in report.blocking:
-        console.print(f"\n{verdict.file.name}\n  sha256 {verdict.file.sha256}", style="red", highlight=False, markup=False)
+        console.print(
+            f"\n{verdict.file.name}\n  sha256 {verdict.file.sha256}", style="red", highlight=False, markup=False
+        )
         for judged in verdict.statements:
             if judged.verdict is Verdict.DESTRUCTIVE:
                 console.print(
@@ -113,4 +115,6 @@ def _show(report: Report, source: Source, against: str, console: Console) -> Non
     if report.blocking:
         console.print("\nTo let one through, add its digest and the reason to policy/approved-migrations.yaml.")
     for approval in report.stale:
-        console.print(f"stale approval: {approval.file} ({approval.sha256[:12]}…) is no file of this image", markup=False)
+        console.print(
+            f"stale approval: {approval.file} ({approval.sha256[:12]}…) is no file of this image", markup=False
+        )

@@ -93,33 +93,41 @@ def _last_identifier(action: Cursor) -> str:
     return column
 
 
+ADDING = (
+    *("ADD INDEX", "ADD PROJECTION", "ADD CONSTRAINT", "MATERIALIZE INDEX", "MATERIALIZE PROJECTION"),
+    *("COMMENT COLUMN", "MODIFY COMMENT"),
+)
+ON_ROWS = (
+    *("CLEAR COLUMN", "CLEAR INDEX", "DROP PARTITION", "DROP PART", "DETACH PARTITION", "DETACH PART"),
+    *("MODIFY TTL", "REMOVE TTL", "MODIFY ORDER BY", "MODIFY SETTING", "RESET SETTING", "DELETE", "UPDATE"),
+)
+
+
 def _clickhouse(action: Cursor, table: str) -> Effects:
-    if action.take("ADD", "COLUMN"):
-        action.if_exists()
-        return [Effect("makes", "column", table, action.identifier())]
-    if action.one_of("ADD INDEX", "ADD PROJECTION", "ADD CONSTRAINT", "MATERIALIZE INDEX", "MATERIALIZE PROJECTION"):
-        return [KEEPS]
-    if action.one_of("COMMENT COLUMN", "MODIFY COMMENT"):
+    if action.one_of(*ADDING):
         return [KEEPS]
     if action.one_of("DROP INDEX", "DROP PROJECTION", "DROP CONSTRAINT"):
         _last_identifier(action)
         return [Effect("takes", "index", table)]
-    if action.take("DROP", "COLUMN"):
-        return [Effect("takes", "column", table, _last_identifier(action))]
-    if action.one_of("MODIFY COLUMN", "ALTER COLUMN"):
-        action.if_exists()
-        return [Effect("takes", "values of column", table, action.identifier())]
-    if action.take("RENAME", "COLUMN"):
-        action.if_exists()
-        old = action.identifier()
-        if not action.take("TO"):
-            raise NoShapeError
-        new = action.identifier()
-        action.end()
-        return [Effect("takes", "name of column", table, old), Effect("makes", "column", table, new, origin=old)]
-    if action.one_of(
-        *("CLEAR COLUMN", "CLEAR INDEX", "DROP PARTITION", "DROP PART", "DETACH PARTITION", "DETACH PART"),
-        *("MODIFY TTL", "REMOVE TTL", "MODIFY ORDER BY", "MODIFY SETTING", "RESET SETTING", "DELETE", "UPDATE"),
-    ):
+    if action.one_of(*ON_ROWS):
         return [Effect("takes", "rows", table)]
-    raise NoShapeError
+    return _clickhouse_column(action, table)
+
+
+def _clickhouse_column(action: Cursor, table: str) -> Effects:
+    verb = action.one_of("ADD COLUMN", "DROP COLUMN", "MODIFY COLUMN", "ALTER COLUMN", "RENAME COLUMN")
+    if verb == "DROP COLUMN":
+        return [Effect("takes", "column", table, _last_identifier(action))]
+    if not verb:
+        raise NoShapeError
+    action.if_exists()
+    column = action.identifier()
+    if verb == "ADD COLUMN":
+        return [Effect("makes", "column", table, column)]
+    if verb != "RENAME COLUMN":
+        return [Effect("takes", "values of column", table, column)]
+    if not action.take("TO"):
+        raise NoShapeError
+    new = action.identifier()
+    action.end()
+    return [Effect("takes", "name of column", table, column), Effect("makes", "column", table, new, origin=column)]

@@ -60,7 +60,7 @@ def same_words(sql: str, found: Sequence[Token], dialect: Dialect) -> None:
     ours = {position for position in code_positions(list(found)) if not sql[position].isspace()}
     if positions != ours:
         at = min(positions ^ ours)
-        raise UnreadableError(f"two readings differ at {ascii(sql[at : at + 12])}")
+        raise UnreadableError(f"two readings differ at {sql[at : at + 12]!a}")
 
 
 def _code(sql: str, offset: int, dialect: Dialect) -> Iterator[int]:
@@ -121,8 +121,11 @@ def _disagreement(root: "exp.Expr", effects: Sequence[Effect], dialect: Dialect)
     if not taking:
         actions = root.args.get("actions") or []
         quiet = not nested and not (isinstance(root, exp.Create) and root.args.get("replace"))
-        known = all(type(action).__name__ in KEEPING_ACTIONS and not action.args.get("dtype") for action in actions
-                    if not isinstance(action, exp.ColumnDef))
+        known = all(
+            type(action).__name__ in KEEPING_ACTIONS and not action.args.get("dtype")
+            for action in actions
+            if not isinstance(action, exp.ColumnDef)
+        )
         return None if quiet and known and not isinstance(root, (exp.Drop, exp.Delete, exp.Update)) else differ
     if isinstance(root, (exp.Drop, exp.Alter, exp.Delete, exp.Update, exp.Insert)):
         target = root.find(exp.Table)

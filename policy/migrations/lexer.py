@@ -77,13 +77,13 @@ def _scan(sql: str, dialect: Dialect) -> Iterator[Token]:
         match = PATTERNS[dialect].match(sql, position)
         if match is None or match.lastgroup is None:
             line = sql.count("\n", 0, position) + 1
-            raise UnreadableError(f"line {line}: unreadable at {ascii(sql[position : position + 12])}")
+            raise UnreadableError(f"line {line}: unreadable at {sql[position : position + 12]!a}")
         kind = "string" if match["string"] else match.lastgroup
         text, line = match[0], sql.count("\n", 0, position) + 1
         if kind in {"comment", "string", "name"}:
             _plain(text, kind, dialect, line)
         if kind not in {"space", "comment", "mark"} and before and before not in {"mark", "space", "comment"}:
-            raise UnreadableError(f"line {line}: no space before {ascii(text[:12])}")
+            raise UnreadableError(f"line {line}: no space before {text[:12]!a}")
         if kind not in {"space", "comment"}:
             yield Token(kind, text, position, match.end())  # type: ignore[arg-type]
         position, before = match.end(), kind
@@ -91,7 +91,7 @@ def _scan(sql: str, dialect: Dialect) -> Iterator[Token]:
 
 def _plain(text: str, kind: str, dialect: Dialect, line: int) -> None:
     if kind == "name" and not text.isascii():
-        raise UnreadableError(f"line {line}: name with characters outside ASCII: {ascii(text[:24])}")
+        raise UnreadableError(f"line {line}: name with characters outside ASCII: {text[:24]!a}")
     if dialect == "clickhouse" and ";" in text:
         # The tool that applies the files splits them at every semicolon, wherever it stands.
         raise UnreadableError(f"line {line}: semicolon inside a {kind}, where the file would be cut in two")
@@ -116,6 +116,4 @@ def statements(found: list[Token]) -> list[list[Token]]:
 
 def code_positions(found: list[Token]) -> set[int]:
     """Where code stands in the text: every position that is in no comment, string or space."""
-    return {
-        position for token in found if token.kind not in {"string"} for position in range(token.start, token.end)
-    }
+    return {position for token in found if token.kind != "string" for position in range(token.start, token.end)}

@@ -31,15 +31,32 @@ ON_ROWS = frozenset({"DO", "WITH", "OPTIMIZE", "MERGE", "REINDEX", "ANALYZE", "V
 """First words of statements that change at most rows or definitions, so that an empty database makes them harmless."""
 
 WRITING = frozenset(
-    "DELETE UPDATE TRUNCATE DROP MERGE INSERT ALTER EXECUTE INTO CALL COPY GRANT REVOKE PROGRAM".split()
+    [
+        "DELETE",
+        "UPDATE",
+        "TRUNCATE",
+        "DROP",
+        "MERGE",
+        "INSERT",
+        "ALTER",
+        "EXECUTE",
+        "INTO",
+        "CALL",
+        "COPY",
+        "GRANT",
+        "REVOKE",
+        "PROGRAM",
+    ]
 )
 READING_PHRASES = re.compile(
     r" (?:ON DELETE|ON UPDATE|ON COMMIT DROP|DO UPDATE|FOR UPDATE|FOR NO KEY UPDATE|TTL [^;]*? DELETE)(?= )"
 )
 PLAIN_ENGINE = re.compile(r"(?:Replicated|Shared)?\w*MergeTree|Null|Memory|(?:Tiny|Stripe)?Log")
 HARMLESS_SETTINGS = {
-    "postgres": re.compile(r"statement_timeout|lock_timeout|idle_in_transaction_session_timeout|client_min_messages"
-                           r"|maintenance_work_mem|work_mem"),
+    "postgres": re.compile(
+        r"statement_timeout|lock_timeout|idle_in_transaction_session_timeout|client_min_messages"
+        r"|maintenance_work_mem|work_mem"
+    ),
     "clickhouse": re.compile(r"(?:allow_experimental|enable)_\w+|max_execution_time|mutations_sync|alter_sync"),
 }
 
