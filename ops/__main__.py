@@ -189,6 +189,26 @@ def evidence(
     run(as_json=as_json, everything=everything)
 
 
+@cli.command()
+def migrations(
+    image: Annotated[
+        str | None, typer.Argument(help="Image reference or id; default is the stack's Langfuse web image.")
+    ] = None,
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Read the SQL from here, laid out as packages/shared in the image.")
+    ] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Judge as against empty databases.")] = False,
+) -> None:
+    """Judge the migrations an image ships against the stack's data; exits 1 when one would take data away."""
+    from ops.migrations import migrations as run
+
+    run(image, folder, stack, config_file, empty=empty, as_json=as_json)
+
+
 def main() -> None:
     """Run the command line; failures that the operator can act on are messages, not tracebacks."""
     from evidence import EvidenceError

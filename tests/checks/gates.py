@@ -12,7 +12,7 @@ from checks.base import CheckProvider, GateClosedError
 
 MESSAGE = re.compile(
     r"(?P<label>.+): not proven after \d+ s \(deadline \d+ s\): (?P<probe>.+)\n"
-    r"    seen: (?P<seen>.+)\n"
+    r"    seen: (?P<seen>(?s:.+?))\n"
     r"    fix:  (?P<fix>.+)"
 )
 SECRET_INPUTS = ("password", "admin_password", "secret_key", "root_password", "role_password", "master_key")
