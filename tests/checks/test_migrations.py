@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import evidence
-from checks.clickhouse import Login
+from checks.clickhouse_login import Login
 from checks.migrations import MigrationProvider, clickhouse_live, postgres_live
 from policy import migrations
 from tests.checks.clickhouse_session import Session, session_with
