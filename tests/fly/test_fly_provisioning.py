@@ -87,7 +87,7 @@ def each_step_spoilt() -> Iterator[Any]:
             yield pytest.param(kind, step, marks=() if quick else pytest.mark.soak)
 
 
-@pytest.mark.parametrize(("kind", "step"), each_step_spoilt())
+@pytest.mark.parametrize(("kind", "step"), list(each_step_spoilt()))
 def test_a_lost_or_spoilt_reply_leaves_one_of_each_in_the_end(kind: str, step: int) -> None:
     cloud, answers = Cloud(), dict[str, Answer]()
     caller = Caller(cloud, faults=[{"kind": kind, "step": step}])
