@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ops.evidence import transcribed
 from ops.fingerprint import fingerprint, remember, remembered
+from ops.known_data import known, learn
 from ops.session import ROOT, RefusedError, Session
 from ops.state import read_state
 from policy.allowed_changes import FILE, AllowListError, read_allowed
@@ -61,7 +62,8 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
     try:
         plan = read_plan(ran.stdout)
         today = dt.datetime.now(tz=dt.UTC).date()
-        verdict = judge(plan, read_state(session).resources, read_allowed(FILE, today), today)
+        state = read_state(session).resources
+        verdict = judge(plan, state, read_allowed(FILE, today), today, known(session.stack))
     except (PlanError, AllowListError) as error:
         session.check_passphrase()
         raise GateRefusedError(f"{error}; nothing was applied\n{ran.stderr.strip()[-2000:]}".strip()) from None
@@ -70,6 +72,7 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
         console.print(f"[yellow]allow list[/]  {escape(note)}")
     if verdict.refusals:
         raise GateRefusedError(_refused(verdict, plan))
+    learn(session.stack, state)
     if ran.returncode != 0:
         session.check_passphrase()
         # Policies are not part of the engine's JSON: let it say in its own words what is wrong.
@@ -103,6 +106,7 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
             f"changed since the gate read the plan: {', '.join(moved)}. Nothing was applied; run the command again"
         )
     code = transcribed("pulumi up", argv, session.run)
+    learn(session.stack, read_state(session).resources)
     if code == 0:
         remember_applied(session, **overrides)
     return code

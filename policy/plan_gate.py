@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,13 @@ class Verdict:
     """About the allow list: what was used, is unused or has expired."""
 
 
-def judge(plan: Plan, state: Sequence[Mapping[str, Any]], allowed: Iterable[Allowed], today: dt.date) -> Verdict:
+def judge(
+    plan: Plan,
+    state: Sequence[Mapping[str, Any]],
+    allowed: Iterable[Allowed],
+    today: dt.date,
+    known: Container[str] | None = None,
+) -> Verdict:
     """Compare a plan with what must never happen to data.
 
     Args:
@@ -80,8 +86,12 @@ def judge(plan: Plan, state: Sequence[Mapping[str, Any]], allowed: Iterable[Allo
         state: resources in the stack's state before the run.
         allowed: the allow list; expired entries do not count.
         today: decides what has expired.
+        known: URNs of data that the stack is known to have had; other data is new. None when nobody knows: then
+            anything that a proven gate stands on may have been there.
     """
-    found = list(dict.fromkeys([*_steps(plan), *_vanished(plan, state), *_unguarded(plan), *_shared(plan, state)]))
+    found = list(
+        dict.fromkeys([*_steps(plan), *_vanished(plan, state, known), *_unguarded(plan), *_shared(plan, state)])
+    )
     entries = list(allowed)
     alive = {(entry.urn, entry.operation): entry for entry in entries if entry.is_alive(today)}
     refused = tuple(refusal for refusal in found if (refusal.urn, refusal.operation) not in alive)
@@ -110,6 +120,8 @@ def _steps(plan: Plan) -> Iterator[Refusal]:
             changed[step.urn, "delete"] += []
         elif step.op in REPLACES:
             changed[step.urn, "replace"] += step.changed
+        elif _moves(step):
+            changed[step.urn, "replace"] += ["provider"]
         elif step.op in IMPORTS or (step.new or {}).get("importID"):
             changed[step.urn, "import"] += []
         elif step.op not in HARMLESS:
@@ -117,6 +129,13 @@ def _steps(plan: Plan) -> Iterator[Refusal]:
     for (urn, kind), inputs in changed.items():
         reasons = ", ".join(dict.fromkeys(inputs))
         yield _refusal(urn, _KINDS[kind], _WHY[kind] + (f" (changed: {reasons})" if reasons else ""))
+
+
+def _moves(step: Step) -> bool:
+    """Whether another provider would look after it from now on, which is another machine or account."""
+    before, after = (str((state or {}).get("provider") or "").rpartition("::")[0] for state in (step.old, step.new))
+    names = {provider.rpartition("::")[2] for provider in (before, after)}
+    return bool(before and after) and before != after and not all(name.startswith("default") for name in names)
 
 
 _KINDS: Mapping[str, Operation] = {"delete": "delete", "replace": "replace", "import": "import"}
@@ -132,14 +151,20 @@ def _unknown(step: Step, what: str) -> Refusal:
     return Refusal(step.urn, step.op, what, f"the gate does not know the operation {step.op!r}", fix)
 
 
-def _vanished(plan: Plan, state: Sequence[Mapping[str, Any]]) -> Iterator[Refusal]:
+def _vanished(plan: Plan, state: Sequence[Mapping[str, Any]], known: Container[str] | None) -> Iterator[Refusal]:
     """Data that is to be created although a gate that stands on it was proven before: was present, now missing."""
     checked = {entry["urn"] for entry in state if str(entry.get("type", "")).startswith(GATE_TYPES)}
     proven = {urn for urn in checked if what_is(urn) is None}
     planned = {step.urn: step.new for step in plan.steps if step.new}
     stands_on = {urn: gate for gate in sorted(proven & planned.keys()) for urn in _closure(gate, planned)}
     for step in plan.steps:
-        if step.op == "create" and what_is(step.urn) and step.urn in stands_on:
+        if step.op != "create" or not what_is(step.urn):
+            continue
+        if known is not None and step.urn in known and step.urn not in stands_on:
+            yield _refusal(
+                step.urn, "create", "was present, now missing: this stack has had it, a new one would be empty"
+            )
+        if step.urn in stands_on and (known is None or step.urn in known):
             gate = stands_on[step.urn].rpartition("::")[2]
             yield _refusal(
                 step.urn, "create", f"was present, now missing: {gate} was proven on it, and a new one would be empty"

@@ -135,7 +135,7 @@ def test_plain_up_without_the_pack_meets_the_hook(guarded: Attacked, request: py
 @pytest.mark.attack("`up --target` data that was removed", layer=HOOK, message="never deleted or replaced")
 def test_a_targeted_run_meets_the_hook(guarded: Attacked, request: pytest.FixtureRequest) -> None:
     guarded.configure("remove")
-    assert said(request) in guarded.up("--target", guarded.urn("bucket"))
+    assert said(request) in guarded.up("--target", guarded.urn("bucket"), "--target-dependents")
     assert guarded.holds_data()
 
 

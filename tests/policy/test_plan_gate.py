@@ -114,6 +114,34 @@ def test_data_under_a_proven_gate_is_never_made_anew() -> None:
     assert refused(*chain) == (), "a first run creates it"
 
 
+def test_data_that_the_stack_never_had_is_new_and_what_it_had_is_missed_without_any_gate() -> None:
+    chain = (
+        step("create", VOLUME),
+        step("create", OTHER_VOLUME),
+        step("same", GATE, dependencies=[VOLUME, OTHER_VOLUME]),
+    )
+    before = (state(GATE),)
+    found = judge(plan(*chain), before, (), TODAY, known={VOLUME}).refusals
+    assert [(refusal.urn, refusal.operation) for refusal in found] == [(VOLUME, "create")]
+    [missed] = judge(plan(step("create", VOLUME)), (), (), TODAY, known={VOLUME}).refusals
+    assert "this stack has had it" in missed.why
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moves"),
+    [
+        ("default_4_21_1", "default_4_22_0", False),
+        ("default_4_21_1", "other-host", True),
+        ("one-host", "other-host", True),
+        ("one-host", "one-host", False),
+    ],
+)
+def test_data_stays_with_its_provider_but_a_new_version_of_it_is_fine(before: str, after: str, *, moves: bool) -> None:
+    old, new = (state(VOLUME, provider=f"{STACK}pulumi:providers:docker::{name}::id") for name in (before, after))
+    found = refused({"op": "same", "urn": VOLUME, "oldState": old, "newState": new})
+    assert [refusal.operation for refusal in found] == ["replace"] * moves
+
+
 def test_a_leftover_import_option_is_refused() -> None:
     [refusal] = refused(step("same", VOLUME, importID="langfuse_redis_data"))
     assert refusal.operation == "import"

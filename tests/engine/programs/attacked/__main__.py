@@ -29,7 +29,7 @@ class Part(Component):
         if edit == "twice":
             Bucket("twin", {"name": "events", "region": "here"}, self.guarded())
         if edit == "one-more":
-            random.RandomId("service", byte_length=4, opts=self.child())
+            Gate("service-gate", {"watch": "service"}, self.child(), deadline_seconds=1)
         self.register_outputs({})
 
     def salted(self) -> pulumi.ResourceOptions:
