@@ -336,8 +336,8 @@ def test_the_ledgers_are_read_out_of_the_web_image(tmp_path: Path, monkeypatch: 
     said = client.run("run", "--rm", "--entrypoint=sh", identity, "-c", count.format(shipped, shipped)).split()
     assert ledgers == {"clickhouse": int(Path(said[0]).name[:4]), "postgres": int(said[1])}
     taken = {str(path.relative_to(migrations)): path.read_bytes() for path in Path(migrations).rglob("*.sql")}
-    text = client.run("run", "--rm", "--entrypoint=cat", identity, f"/app/packages/shared/{sorted(taken)[0]}")
-    assert taken[sorted(taken)[0]].decode() == text
+    text = client.run("run", "--rm", "--entrypoint=cat", identity, f"/app/packages/shared/{min(taken)}")
+    assert taken[min(taken)].decode() == text
     assert {Path(name).parts[:3] for name in taken} >= {
         ("clickhouse", "migrations", "clustered"),
         ("clickhouse", "migrations", "unclustered"),
