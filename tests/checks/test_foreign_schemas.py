@@ -64,7 +64,9 @@ CHANGES: dict[LiteralString, str] = {
     "CREATE SCHEMA another": "schema another",
     "CREATE EXTENSION hstore": "extension hstore",
     "CREATE EVENT TRIGGER notices ON ddl_command_start EXECUTE FUNCTION app.noticed()": "event trigger notices",
-    "ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO {role}": "default privileges of postgres in app on r",
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO {role}": (
+        "default privileges of postgres in app on r"
+    ),
     "CREATE ROLE snapshot_reader": "role snapshot_reader",
     "GRANT snapshot_reader TO postgres": "role postgres",
 }
