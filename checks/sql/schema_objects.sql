@@ -1,4 +1,4 @@
--- Every object of every schema that is not ours and not the server's, with the identity that a drop,
+-- Every object of every schema that is not ours and not the server's, and what belongs to no schema, with the identity that a drop,
 -- a re-creation, a truncation or a change of definition, owner or grants would alter.
 WITH foreign_schema AS (
     SELECT oid, nspname, nspowner, nspacl FROM pg_namespace
@@ -40,4 +40,21 @@ FROM pg_type t JOIN foreign_schema n ON n.oid = t.typnamespace
 WHERE t.typtype IN ('e', 'd', 'r')
 UNION ALL
 SELECT format('schema %%I', nspname), md5(concat_ws('|', oid, nspowner, nspacl::text)) FROM foreign_schema
+UNION ALL
+SELECT format('extension %%I', extname), md5(concat_ws('|', oid, extowner, extversion, extnamespace)) FROM pg_extension
+UNION ALL
+SELECT format('event trigger %%I', evtname),
+       md5(concat_ws('|', oid, evtowner, evtevent, evtfoid, evtenabled, evttags::text)) FROM pg_event_trigger
+UNION ALL
+SELECT format('default privileges of %%I%%s on %%s', pg_get_userbyid(d.defaclrole), ' in ' || n.nspname, d.defaclobjtype),
+       md5(d.defaclacl::text)
+FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
+WHERE n.nspname IS DISTINCT FROM %(own)s
+UNION ALL
+SELECT format('role %%I', r.rolname),
+       md5(concat_ws('|', r.oid, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication,
+           r.rolbypassrls, r.rolconnlimit, r.rolconfig::text,
+           (SELECT string_agg(concat_ws(',', m.roleid, m.admin_option), ';' ORDER BY m.roleid)
+            FROM pg_auth_members m WHERE m.member = r.oid)))
+FROM pg_roles r WHERE r.rolname NOT LIKE 'pg\_%%'
 ORDER BY 1

@@ -23,6 +23,7 @@ SOMEBODY_ELSES: tuple[LiteralString, ...] = (
     "CREATE TYPE app.pair AS (x int, y int)",
     "CREATE DOMAIN app.positive AS int CHECK (VALUE > 0)",
     "CREATE TABLE public.orders (id int)",
+    "CREATE FUNCTION app.noticed() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
 )
 CHANGED_TABLES: tuple[LiteralString, ...] = (
     "ALTER TABLE {table} ADD COLUMN phone text",
@@ -61,6 +62,13 @@ CHANGES: dict[LiteralString, str] = {
     "GRANT USAGE ON SCHEMA app TO {role}": "schema app",
     "ALTER SCHEMA public OWNER TO {role}": "schema public",
     "CREATE SCHEMA another": "schema another",
+    "CREATE EXTENSION hstore": "extension hstore",
+    "CREATE EVENT TRIGGER notices ON ddl_command_start EXECUTE FUNCTION app.noticed()": "event trigger notices",
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO {role}": (
+        "default privileges of postgres in app on r"
+    ),
+    "CREATE ROLE snapshot_reader": "role snapshot_reader",
+    "GRANT snapshot_reader TO postgres": "role postgres",
 }
 TABLE_LIKE_CUSTOMERS: tuple[LiteralString, ...] = (
     "CREATE TABLE {table} (LIKE app.customers INCLUDING ALL)",

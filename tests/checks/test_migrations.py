@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import pytest
 
 import evidence
-from checks.clickhouse_login import Login
+from checks.clickhouse_login import Login, rows
 from checks.migrations import MigrationProvider, clickhouse_live, postgres_live
 from policy import migrations
-from tests.checks.clickhouse_session import Session, session_with
+from tests.checks.clickhouse_session import Session, as_langfuse, as_operator, session_with
 from tests.checks.containers import Container, gate_inputs
 from tests.checks.gates import green, red
 from tests.checks.postgres_database import Database
@@ -28,13 +29,12 @@ FIRST_POSTGRES = {"20240101_init": 'CREATE TABLE "models" ("id" TEXT);'}
 
 @pytest.fixture
 def login(clickhouse: Container) -> Login:
-    """A database of its own."""
-    given = gate_inputs("clickhouse-gate")
+    """A database of its own, as the operator: Langfuse's user sees no database but its own."""
     name = f"migrated_{next(numbers)}"
-    entry = Login(clickhouse.published[8123], given["user"], given["password"], given["database"])
-    with session_with(entry) as session:
+    operator = as_operator(clickhouse)
+    with session_with(operator) as session:
         session.run(f"CREATE DATABASE {name}")
-    return Login(entry.http_address, entry.user, entry.password, name)
+    return replace(operator, database=name)
 
 
 @pytest.fixture
@@ -50,6 +50,8 @@ def inputs(login: Login, database: Database) -> dict[str, Any]:
     return {
         **gate_inputs("migration-gate"),
         "http_address": login.http_address,
+        "user": login.user,
+        "password": login.password,
         "database": login.database,
         "direct_url": database.url(),
         "deadline_seconds": 0,
@@ -197,7 +199,7 @@ def test_evidence_is_written_of_what_was_stopped(
         inputs,
         folder=str(folder_of(tmp_path, FIRST_CLICKHOUSE, {"20240101_drop": 'TRUNCATE "models";'})),
     )
-    [record] = run.iterdir()
+    [record] = [path for path in run.iterdir() if "-migrations-" in path.name]
     assert '"verdict": "destructive"' in record.read_text()
 
 
@@ -262,3 +264,14 @@ def test_rows_are_counted_in_whatever_stores_them(login: Login, session: Session
         "plain": 0,
     }
     assert live["parent"].columns == {"id"}
+
+
+def test_langfuses_own_user_sees_the_rows_that_the_gate_counts(clickhouse: Container) -> None:
+    own = as_langfuse(clickhouse)
+    with session_with(own) as session:
+        session.run(f"CREATE TABLE {own.database}.seen_by_the_gate (id String) ENGINE = MergeTree ORDER BY id")
+        session.fill(own.database, "seen_by_the_gate", id=["a", "b"])
+        found = {str(row[0]): row[2] for row in rows(session.client, "clickhouse_objects.sql", database=own.database)}
+        columns = rows(session.client, "clickhouse_columns.sql", database=own.database)
+    assert found["seen_by_the_gate"] == 2
+    assert ("seen_by_the_gate", "id") in [tuple(row) for row in columns]

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import re
+import shutil
 import subprocess
 import time
 import urllib.error
@@ -324,14 +325,26 @@ def test_the_version_told_is_that_of_the_program_in_the_image(
 def test_the_ledgers_are_read_out_of_the_web_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     identity = image("langfuse-web")
     monkeypatch.setenv("LANGFUSE_STACK_CACHE", str(tmp_path))
-    ledgers = facts.facts_of("langfuse-web", identity, LANGFUSE).ledgers
+    found = facts.facts_of("langfuse-web", identity, LANGFUSE)
+    ledgers, migrations = found.ledgers, found.migrations
     assert ledgers is not None
+    assert migrations is not None
     shipped = "/app/packages/shared"
     count = (
         "ls {}/clickhouse/migrations/unclustered/*.up.sql | tail -1; ls {}/prisma/migrations/*/migration.sql | wc -l"
     )
     said = client.run("run", "--rm", "--entrypoint=sh", identity, "-c", count.format(shipped, shipped)).split()
     assert ledgers == {"clickhouse": int(Path(said[0]).name[:4]), "postgres": int(said[1])}
+    taken = {str(path.relative_to(migrations)): path.read_bytes() for path in Path(migrations).rglob("*.sql")}
+    text = client.run("run", "--rm", "--entrypoint=cat", identity, f"/app/packages/shared/{min(taken)}")
+    assert taken[min(taken)].decode() == text
+    assert {Path(name).parts[:3] for name in taken} >= {
+        ("clickhouse", "migrations", "clustered"),
+        ("clickhouse", "migrations", "unclustered"),
+    }
+    shutil.rmtree(migrations)
+    assert facts.facts_of("langfuse-web", identity, LANGFUSE) == found
+    assert Path(migrations).is_dir()
 
 
 def test_an_image_without_migrations_has_no_ledgers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

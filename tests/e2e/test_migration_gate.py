@@ -1,0 +1,39 @@
+"""An upgrade whose migrations would take rows away never boots, in the whole stack as the operator drives it."""
+
+import pytest
+
+from tests.e2e.stack import TestStack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+ROW = "INSERT INTO langfuse.traces (id, project_id) VALUES ('kept', 'p')"
+
+
+def psql(stack: TestStack, statement: str) -> str:
+    return stack.docker(
+        "exec", stack.container("postgres"), "psql", "-U", "postgres", "-d", "postgres", "-Atc", statement
+    )
+
+
+@pytest.mark.attack(
+    "an upgrade whose migration drops a table that holds rows", layer="migration gate", message="is destructive, sha256"
+)
+def test_an_upgrade_that_would_drop_rows_is_stopped_before_the_new_web_boots(fresh: TestStack) -> None:
+    run = fresh.ops("up")
+    assert run.code == 0, run.output
+    assert fresh.outputs()["checks"]["migration-gate"]
+    web = fresh.docker("inspect", "--format", "{{.Image}}", fresh.container("langfuse-web"))
+    psql(fresh, ROW)
+    fresh.configure(langfuse__release="4", langfuse__standInOnOldClickhouse="true")
+    stopped = fresh.ops("up")
+    assert stopped.code == 1
+    assert "20260723150000_drop_legacy_tracing_tables is destructive, sha256" in stopped.output
+    assert "traces, 1 rows" in stopped.output
+    assert fresh.docker("inspect", "--format", "{{.Image}}", fresh.container("langfuse-web")) == web
+    assert psql(fresh, "SELECT id FROM langfuse.traces") == "kept"
+    shown = fresh.ops("migrations", "--json")
+    assert shown.code == 1
+    assert [entry["file"] for entry in shown.json["pending"] if entry["verdict"] == "destructive"] == [
+        "20260723150000_drop_legacy_tracing_tables"
+    ]
+    assert shown.json["against"] == "the databases of stack test"
