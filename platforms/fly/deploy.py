@@ -1,13 +1,8 @@
 """A deployment: only when something changed, after a snapshot, of exactly one machine, and proven afterwards."""
 
-import fcntl
 import hashlib
 import json
-import os
-import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from platforms.fly import argv, replies
@@ -20,12 +15,11 @@ from platforms.fly.errors import (
     StagedSecretsError,
     VanishedError,
 )
+from platforms.fly.folder import Folder
 from platforms.fly.machines import at_most_one, healthy, until
 from platforms.fly.requests import DeployRequest, VolumeRef
 from platforms.fly.toml import fixed, lint, text
 
-FOLDER_VARIABLE = "LANGFUSE_STACK_FLY_BUILD"
-"""Names another folder than `build/fly` for the rendered files."""
 TRIES_FOR_A_LEASE = 4
 WAIT_FOR_A_LEASE = 15
 """Seconds."""
@@ -44,18 +38,17 @@ def deploy(fly: Client, request: DeployRequest, previous: Mapping[str, Any]) -> 
     if request.toml.get("app") != request.app or request.toml.get("primary_region") != request.region:
         raise RequestError(f"app {request.app}, region {request.region}: the fly.toml is for another app or region")
     previous = previous if previous.get("app") == request.app else {}
-    file = _folder(request.app) / "fly.toml"
-    for before in (previous.get("fixed"), _fixed_in(file)):
+    folder = Folder.of(request.app)
+    for before in (previous.get("fixed"), folder.fixed()):
         lint(request.toml, data=request.data, previous=before, secrets=frozenset(request.secrets))
-    with _alone(file.parent) as interrupted:
+    with folder.alone():
         machine = at_most_one(fly, request.app)
         _require_volume(fly, request, machine)
         wanted = _digests(request)
         snapshot = None
         if not (machine and _is_current(fly, request.app, previous, machine, wanted)):
             snapshot = _checkpoint(fly, request.volume) if machine and request.data and request.volume else None
-            _write(file, text(request.toml))
-            _release(fly, request, file, machine if interrupted else None)
+            _release(fly, request, folder, machine if folder.interrupted else None)
         elif machine.state.lower() != "started":
             fly(argv.machine_start(request.app, machine.id))
         return _proven(fly, request, wanted) | ({"snapshot": snapshot} if snapshot else {})
@@ -121,14 +114,20 @@ def _checkpoint(fly: Client, volume: VolumeRef) -> str:
     return complete[0]
 
 
-def _release(fly: Client, request: DeployRequest, file: Path, ours: replies.Machine | None) -> None:
+def _release(fly: Client, request: DeployRequest, folder: Folder, ours: replies.Machine | None) -> None:
     private = request.private if request.private is not None else "http_service" not in request.toml
     command = argv.deploy(
-        request.app, file, request.image, strategy=request.strategy, wait_minutes=request.wait_minutes, private=private
+        request.app,
+        folder.write(request.toml),
+        request.image,
+        strategy=request.strategy,
+        wait_minutes=request.wait_minutes,
+        private=private,
     )
     for wait in (*(WAIT_FOR_A_LEASE,) * (TRIES_FOR_A_LEASE - 1), None):
         try:
-            fly(command)
+            with folder.deploying():
+                fly(command)
         except LeaseHeldError as error:
             if ours is not None:
                 # A deployment from here was killed, and left its lease: nobody else would give it back for an hour.
@@ -169,43 +168,3 @@ def _proven(fly: Client, request: DeployRequest, wanted: Mapping[str, str]) -> A
         "state": machine.state.lower(),
         "fixed": fixed(request.toml),
     }
-
-
-def _folder(app: str) -> Path:
-    root = os.environ.get(FOLDER_VARIABLE) or Path(__file__).parents[2] / "build" / "fly"
-    folder = Path(root).absolute() / app
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _fixed_in(file: Path) -> dict[str, Any] | None:
-    try:
-        return fixed(tomllib.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return None  # only a copy, which may be missing or cut off; the last answer is what counts
-
-
-def _write(file: Path, content: str) -> None:
-    draft = file.with_suffix(".draft")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(content, encoding="utf-8")
-    draft.replace(file)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Hold the app's lock on this machine; yields whether the last holder was killed while it held it."""
-    with (folder / "deploying").open("a+", encoding="utf-8") as marker:
-        try:
-            fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LeaseHeldError(
-                f"app {folder.name} is being deployed from this machine right now: wait for it, then run it again"
-            ) from None
-        marker.seek(0)
-        interrupted = bool(marker.read())
-        marker.write("a deployment is going on\n")
-        marker.flush()
-        yield interrupted
-        marker.truncate(0)

@@ -9,13 +9,12 @@ from platforms.fly import argv, replies
 from platforms.fly.argv import Command
 from platforms.fly.client import Client
 from platforms.fly.errors import (
+    UNSURE,
     AppTakenError,
-    CallError,
     FlyError,
     GarbledReplyError,
     PublicAddressError,
     RegionError,
-    TimedOutError,
     TwinVolumesError,
     UnencryptedError,
     VanishedError,
@@ -24,8 +23,6 @@ from platforms.fly.requests import AppRequest, KnownSecret, SecretsRequest, Volu
 from platforms.fly.secret_lines import lines
 
 Answer = dict[str, Any]
-UNSURE = (CallError, TimedOutError, GarbledReplyError)
-"""Failures after which a write may have taken effect all the same."""
 
 
 def ensure_app(fly: Client, request: AppRequest, previous: Mapping[str, Any]) -> Answer:

@@ -92,6 +92,9 @@ class SecretValueError(FlyError):
     """A secret cannot be handed to `fly` unchanged."""
 
 
+UNSURE = (CallError, TimedOutError, GarbledReplyError)
+"""Failures after which a change may have taken effect all the same."""
+
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 _WAYS_OUT: Sequence[tuple[type[FlyError], str, str]] = (
     (

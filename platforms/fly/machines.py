@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from platforms.fly import argv, replies
 from platforms.fly.client import Client
-from platforms.fly.driver import UNSURE, Answer
-from platforms.fly.errors import MachineCountError, TimedOutError, UnhealthyError, VanishedError
+from platforms.fly.driver import Answer
+from platforms.fly.errors import UNSURE, MachineCountError, TimedOutError, UnhealthyError, VanishedError
 from platforms.fly.requests import StateRequest
 
 PAUSE = 3
