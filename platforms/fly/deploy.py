@@ -43,6 +43,8 @@ def deploy(fly: Client, request: DeployRequest, previous: Mapping[str, Any]) -> 
         lint(request.toml, data=request.data, previous=before, secrets=frozenset(request.secrets))
     with folder.alone():
         machine = at_most_one(fly, request.app)
+        if machine:
+            lint(request.toml, data=request.data, previous=_mounted(machine), secrets=frozenset(request.secrets))
         _require_volume(fly, request, machine)
         wanted = _digests(request)
         snapshot = None
@@ -51,7 +53,14 @@ def deploy(fly: Client, request: DeployRequest, previous: Mapping[str, Any]) -> 
             _release(fly, request, folder, machine if folder.interrupted else None)
         elif machine.state.lower() != "started":
             fly(argv.machine_start(request.app, machine.id))
-        return _proven(fly, request, wanted) | ({"snapshot": snapshot} if snapshot else {})
+        answer = _proven(fly, request, wanted)
+        folder.remember(request.toml)
+        return answer | ({"snapshot": snapshot} if snapshot else {})
+
+
+def _mounted(machine: replies.Machine) -> dict[str, Any]:
+    mounts = {mount.name: mount.path for mount in machine.config.mounts if mount.name and mount.path}
+    return {"region": machine.region, "mounts": mounts}
 
 
 def _digests(request: DeployRequest) -> dict[str, str]:

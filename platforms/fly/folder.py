@@ -1,8 +1,8 @@
 """Where an app's fly.toml and its files are rendered, and who is deploying it from this machine."""
 
 import fcntl
+import json
 import os
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,12 +48,17 @@ class Folder:
         _replace(written, text({**document, "files": files} if files else document))
         return written
 
+    def remember(self, document: Document) -> None:
+        """Keep what must not change after a deployment that is proven."""
+        _replace(self.path / "deployed.json", json.dumps(fixed(document), sort_keys=True))
+
     def fixed(self) -> dict[str, Any] | None:
-        """What the last rendered document says must not change; None when it cannot be read."""
+        """What the last proven deployment says must not change; None when nothing is known of one."""
         try:
-            return fixed(tomllib.loads((self.path / "fly.toml").read_text(encoding="utf-8")))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            return None  # only a copy, which may be missing or cut off; the last answer is what counts
+            known = json.loads((self.path / "deployed.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None  # only a copy, which may be missing; the last answer and the machine itself are what counts
+        return known if isinstance(known, dict) else None
 
     @property
     def interrupted(self) -> bool:
