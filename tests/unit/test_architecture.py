@@ -68,6 +68,16 @@ def test_imports_point_inward(part: str) -> None:
     assert not wrong
 
 
+def test_the_fly_driver_knows_a_spec_and_evidence_and_nothing_else_of_ours() -> None:
+    wrong = {
+        f"{path.name} imports {name}"
+        for path in sources("platforms/fly")
+        for name in imports(path)
+        if name.split(".")[0] in OURS and not within(name, {"platforms.fly", "platforms.spec", "evidence"})
+    }
+    assert not wrong
+
+
 @pytest.mark.parametrize("library", sorted(ONLY_IMPORTERS))
 def test_each_provider_has_one_importer(library: str) -> None:
     importers = {

@@ -1,0 +1,237 @@
+"""Apps, secrets and volumes: list first, then adopt what is there or create what is missing; stop when in doubt."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from platforms.fly import argv, replies
+from platforms.fly.argv import Command
+from platforms.fly.client import Client
+from platforms.fly.errors import (
+    UNSURE,
+    AppTakenError,
+    FlyError,
+    GarbledReplyError,
+    PublicAddressError,
+    RegionError,
+    TwinVolumesError,
+    UnencryptedError,
+    VanishedError,
+)
+from platforms.fly.requests import AppRequest, KnownSecret, SecretsRequest, VolumeRequest
+from platforms.fly.secret_lines import lines
+
+Answer = dict[str, Any]
+
+
+def ensure_app(fly: Client, request: AppRequest, previous: Mapping[str, Any]) -> Answer:
+    """An app of ours with that name; see `AppRequest`.
+
+    Raises:
+        AppTakenError: the name is somebody else's.
+        VanishedError: it was there before.
+        PublicAddressError: it is private and has a public address.
+        FlyError: a call failed.
+    """
+    found = _app(fly, request)
+    adopted = found is not None
+    if found is None:
+        if previous.get("app") == request.app:
+            raise VanishedError(
+                f"app {request.app} was there before and is not any more, and its volumes went with it: find out who "
+                "removed it and restore its data; only then remove it from the stack's state and run again"
+            )
+        created = argv.apps_create(request.app, request.org)
+        found = _write(fly, created, lambda: _app(fly, request))
+    if request.private:
+        require_private(fly, request.app)
+    answer = {"app": found.name, "org": request.org, "adopted": adopted}
+    return answer | ({"id": found.id} if found.id else {})
+
+
+def _app(fly: Client, request: AppRequest) -> replies.App | None:
+    listed = replies.many(replies.App, fly(argv.apps_list(request.org)))
+    found = next((app for app in listed if app.name == request.app), None)
+    if found and found.organization and found.organization.lower() != request.org.lower():
+        raise AppTakenError(
+            f"app {request.app} belongs to organization {found.organization}, not {request.org}: "
+            "choose another app name or set the right organization"
+        )
+    return found
+
+
+def require_private(fly: Client, app: str) -> None:
+    """Stop when a private app can be reached from the internet.
+
+    Raises:
+        PublicAddressError: names the addresses.
+    """
+    public = [ip.address for ip in replies.many(replies.Address, fly(argv.ips_list(app))) if ip.public]
+    if public:
+        raise PublicAddressError(
+            f"app {app} is private and has public addresses {', '.join(public)}: "
+            f"take them away by hand (see `fly ips --help`), then run again"
+        )
+
+
+def stage_secrets(fly: Client, request: SecretsRequest, previous: Mapping[str, Any]) -> Answer:
+    """Stage the secrets that changed here or at Fly since the last time; see `SecretsRequest`.
+
+    Raises:
+        SecretValueError: a value cannot be handed over unchanged.
+        FlyError: a call failed.
+    """
+    key = request.hmac_key.get_secret_value().encode()
+    values = {name: value.get_secret_value() for name, value in request.values.items()}
+    lines(values)  # refuses them all at once, before anything is called
+    marks = {
+        name: hmac.new(key, f"{request.app}\0{name}\0{value}".encode(), hashlib.sha256).hexdigest()
+        for name, value in values.items()
+    }
+    known = request.known if request.known is not None else _known(request.app, previous)
+    live = _digests(fly, request.app)
+    changed = sorted(
+        name
+        for name, mark in marks.items()
+        if name not in known or known[name].hmac != mark or not live.get(name) or live[name] != known[name].digest
+    )
+    if changed:
+        fly(argv.secrets_import(request.app), lines({name: values[name] for name in changed}))
+        live = _digests(fly, request.app)
+    missing = sorted(name for name in marks if not live.get(name))
+    if missing:
+        raise GarbledReplyError(f"app {request.app}: Fly does not list the secrets {', '.join(missing)}; run it again")
+    return {
+        "app": request.app,
+        "names": {name: {"hmac": mark, "digest": live[name]} for name, mark in sorted(marks.items())},
+        "staged": changed,
+    }
+
+
+def _known(app: str, previous: Mapping[str, Any]) -> Mapping[str, KnownSecret]:
+    if previous.get("app") != app:
+        return {}
+    return {name: KnownSecret.model_validate(entry) for name, entry in previous.get("names", {}).items()}
+
+
+def _digests(fly: Client, app: str) -> dict[str, str]:
+    return {secret.name: secret.digest for secret in replies.many(replies.Secret, fly(argv.secrets_list(app)))}
+
+
+def ensure_volume(fly: Client, request: VolumeRequest, previous: Mapping[str, Any]) -> Answer:
+    """The one volume with that name, at least that large; see `VolumeRequest`.
+
+    Raises:
+        TwinVolumesError: there are several; names their ids.
+        RegionError: it is in another region.
+        UnencryptedError: it is not known to be encrypted.
+        VanishedError: it was there before.
+        FlyError: a call failed.
+    """
+    found = the_volume(fly, request.app, request.name)
+    adopted = found is not None
+    if found is None:
+        if previous.get("id") and previous.get("app") == request.app:
+            raise VanishedError(
+                f"volume {request.name} ({previous['id']}) of app {request.app} was there before and is not any more, "
+                "and an empty one would hide that: restore it with "
+                f"`fly volumes create {request.name} -a {request.app} --snapshot-id …`, then run again"
+            )
+        created = argv.volumes_create(
+            request.app, request.name, request.region, request.size_gb, request.snapshot_retention
+        )
+        found = _write(fly, created, lambda: the_volume(fly, request.app, request.name))
+    _require_fit(found, request)
+    extended = found.size_gb < request.size_gb
+    if extended:
+        grown = argv.volumes_extend(request.app, found.id, request.size_gb)
+        found = _write(fly, grown, lambda: _grown(fly, request))
+    return {
+        "app": request.app,
+        "id": found.id,
+        "name": found.name,
+        "region": found.region,
+        "size_gb": found.size_gb,
+        "adopted": adopted,
+        "extended": extended,
+        "kept_larger": found.size_gb > request.size_gb,
+    }
+
+
+def the_volume(fly: Client, app: str, name: str) -> replies.Volume | None:
+    """The app's volume of that name, if it has one.
+
+    Raises:
+        TwinVolumesError: it has several.
+    """
+    listed = replies.many(replies.Volume, fly(argv.volumes_list(app)))
+    found = [volume for volume in listed if volume.name == name and volume.state.lower() not in replies.GONE]
+    if len(found) > 1:
+        ids = " and ".join(sorted(f"{volume.id} ({volume.size_gb} GB, {volume.region})" for volume in found))
+        raise TwinVolumesError(
+            f"app {app} has {len(found)} volumes named {name}: {ids}. Find out which one holds the data; the other "
+            "must be retired by hand before this can go on"
+        )
+    return found[0] if found else None
+
+
+def _require_fit(volume: replies.Volume, request: VolumeRequest) -> None:
+    what = f"volume {volume.name} ({volume.id}) of app {request.app}"
+    if volume.region.lower() != request.region:
+        raise RegionError(
+            f"{what} is in region {volume.region or 'unknown'}, not {request.region}: a volume cannot move, so set the "
+            "region to where it is"
+        )
+    if volume.encrypted is not True:
+        raise UnencryptedError(
+            f"{what} is not known to be encrypted: make an encrypted one from its snapshot and retire this one"
+        )
+
+
+def _grown(fly: Client, request: VolumeRequest) -> replies.Volume | None:
+    volume = the_volume(fly, request.app, request.name)
+    return volume if volume and volume.size_gb >= request.size_gb else None
+
+
+def _write(fly: Client, command: Command, look: Any) -> Any:
+    """Make a change, then look: what counts is what exists, not what was replied."""
+    failure: FlyError | None = None
+    try:
+        fly(command)
+    except UNSURE as error:
+        failure = error
+    except AppTakenError as error:
+        # Ours when an earlier try of this very call was obeyed and its reply lost.
+        failure = error
+    found = look()
+    if found is None:
+        raise failure or GarbledReplyError(f"{command}: said to be done, but nothing of it is listed; run it again")
+    return found
+
+
+def inspect(fly: Client, apps: Sequence[str]) -> Answer:
+    """Machines, volumes, names of secrets and releases of apps; an app that cannot be read has `error` instead."""
+    return {"apps": {app: _inspected(fly, app) for app in apps}}
+
+
+def _inspected(fly: Client, app: str) -> Answer:
+    try:
+        return {
+            "machines": _plain(replies.many(replies.Machine, fly(argv.machine_list(app)))),
+            "volumes": _plain(replies.many(replies.Volume, fly(argv.volumes_list(app)))),
+            "secrets": sorted(secret.name for secret in replies.many(replies.Secret, fly(argv.secrets_list(app)))),
+            "releases": _plain(replies.many(replies.Release, fly(argv.releases(app)))),
+        }
+    except FlyError as error:
+        return {"error": str(error)}
+
+
+def _plain(items: Sequence[replies.Reply]) -> list[Answer]:
+    return [item.model_dump(mode="json") for item in items]
+
+
+def logs(fly: Client, app: str, count: int) -> Answer:
+    """The last lines of an app's log, without anything secret."""
+    text = fly.clean(fly(argv.logs(app)))
+    return {"app": app, "text": "\n".join(text.splitlines()[-count:])}

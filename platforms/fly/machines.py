@@ -1,0 +1,118 @@
+"""The machine of an app: exactly one, and how long it is waited for."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from platforms.fly import argv, replies
+from platforms.fly.client import Client
+from platforms.fly.driver import Answer
+from platforms.fly.errors import UNSURE, MachineCountError, TimedOutError, UnhealthyError, VanishedError
+from platforms.fly.requests import StateRequest
+
+PAUSE = 3
+"""Seconds between two looks."""
+LOOKS = 200
+RESTING = frozenset({"stopped", "suspended", "created"})
+Seen = TypeVar("Seen")
+
+
+def machines(fly: Client, app: str) -> Sequence[replies.Machine]:
+    """The app's machines that count."""
+    listed = replies.many(replies.Machine, fly(argv.machine_list(app)))
+    return [machine for machine in listed if machine.state.lower() not in replies.GONE]
+
+
+def at_most_one(fly: Client, app: str) -> replies.Machine | None:
+    """The app's machine, if it has one.
+
+    Raises:
+        MachineCountError: it has several; names their ids.
+    """
+    found = machines(fly, app)
+    if len(found) > 1:
+        ids = ", ".join(sorted(machine.id for machine in found))
+        raise MachineCountError(
+            f"app {app} has {len(found)} machines ({ids}), this stack runs exactly 1: find out which one has the "
+            "volume and retire the others by hand, then run again"
+        )
+    return found[0] if found else None
+
+
+def healthy(fly: Client, app: str) -> replies.Machine:
+    """The app's one machine, started and with all its checks passing; waited for.
+
+    Raises:
+        MachineCountError: there is none, or there are several.
+        UnhealthyError: it did not get there in time; says what was seen last.
+    """
+
+    def look() -> tuple[replies.Machine | None, str]:
+        machine = at_most_one(fly, app)
+        return machine, "no machine" if machine is None else _fault(machine)
+
+    machine, fault = until(fly, look, lambda seen: not seen[1])
+    if machine is None:
+        raise MachineCountError(
+            f"app {app} has no machine after its deployment: read `fly logs -a {app}`, run it again"
+        )
+    if fault:
+        raise UnhealthyError(f"app {app}, machine {machine.id}: {fault}; read `fly logs -a {app}`, then run it again")
+    return machine
+
+
+def _fault(machine: replies.Machine) -> str:
+    if machine.state.lower() != "started":
+        return f"state is {machine.state or 'unknown'}"
+    red = [check for check in machine.checks if check.status.lower() != "passing"]
+    return "; ".join(f"check {check.name} is {check.status} ({check.output.strip()[:200]})" for check in red)
+
+
+def until(fly: Client, look: Callable[[], Seen], accept: Callable[[Seen], bool]) -> Seen:
+    """Look until it is accepted or patience ends; the last thing seen."""
+    for _ in range(LOOKS - 1):
+        seen = look()
+        if accept(seen):
+            return seen
+        fly.sleep(PAUSE)
+    return look()
+
+
+def set_state(fly: Client, request: StateRequest) -> Answer:
+    """Start or stop every machine of an app; volumes are not touched.
+
+    Raises:
+        VanishedError: the app has no machine.
+        UnhealthyError: a machine did not get there in time.
+    """
+    found = machines(fly, request.app)
+    if not found:
+        raise VanishedError(f"app {request.app} has no machine to {_verb(request)}: put the stack up first")
+    change = argv.machine_start if request.want == "started" else argv.machine_stop
+    for machine in found:
+        if not _is(machine, request.want):
+            try:
+                fly(change(request.app, machine.id))
+            except UNSURE as error:
+                if isinstance(error, TimedOutError) or not _settled(fly, request, looks=1):
+                    raise
+    if not _settled(fly, request, looks=LOOKS):
+        raise UnhealthyError(f"app {request.app} is still not {request.want}: read `fly logs -a {request.app}`")
+    return {"app": request.app, "state": request.want}
+
+
+def _settled(fly: Client, request: StateRequest, *, looks: int) -> bool:
+    for look in range(looks):
+        if look:
+            fly.sleep(PAUSE)
+        if all(_is(machine, request.want) for machine in machines(fly, request.app)):
+            return True
+    return False
+
+
+def _is(machine: replies.Machine, want: str) -> bool:
+    state = machine.state.lower()
+    return state == "started" if want == "started" else state in RESTING
+
+
+def _verb(request: StateRequest) -> str:
+    return "start" if request.want == "started" else "stop"

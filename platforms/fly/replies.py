@@ -1,0 +1,189 @@
+"""Readers of what `fly --json` prints: any key casing, nulls, extra fields, and warnings around the document."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from platforms.fly.errors import GarbledReplyError, plain
+
+GONE = frozenset({"destroyed", "destroying", "pending_destroy", "scheduling_destroy"})
+"""States of volumes and machines that do not count any more."""
+
+
+def _squeezed(key: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", key.lower())
+
+
+def _named(value: object) -> object:
+    """An organization is a slug, or an object that has one."""
+    if isinstance(value, Mapping):
+        fields = {_squeezed(str(key)): field for key, field in value.items()}
+        return fields.get("slug") or fields.get("rawslug") or fields.get("name") or ""
+    return value
+
+
+class Reply(BaseModel):
+    """One object of a reply."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _any_casing(cls, data: object) -> object:
+        if not isinstance(data, Mapping):
+            return data
+        given: dict[str, object] = {}
+        for key, value in data.items():
+            if value is not None:
+                given.setdefault(_squeezed(str(key)), value)
+        return {name: given[_squeezed(name)] for name in cls.model_fields if _squeezed(name) in given}
+
+
+class App(Reply):
+    """An app."""
+
+    name: str
+    id: str = ""
+    organization: Annotated[str, BeforeValidator(_named)] = ""
+    """Slug; empty when the reply does not say."""
+
+
+class Address(Reply):
+    """An address of an app."""
+
+    address: str
+    type: str = ""
+
+    @property
+    def public(self) -> bool:
+        """Whether strangers can reach it."""
+        return "private" not in self.type.lower()
+
+
+class Volume(Reply):
+    """A volume."""
+
+    id: str
+    name: str
+    state: str = ""
+    size_gb: int = Field(gt=0)
+    region: str = ""
+    encrypted: bool | None = None
+    attached_machine_id: str = ""
+    snapshot_retention: int | None = None
+
+
+class Snapshot(Reply):
+    """A snapshot of a volume."""
+
+    id: str
+    status: str = ""
+    created_at: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether it can be restored from."""
+        return self.status.lower() not in {"pending", "creating", "waiting", "running", "scheduled", "failed"}
+
+
+class Secret(Reply):
+    """A secret, without its value."""
+
+    name: str
+    digest: str
+    status: str = ""
+
+    @property
+    def staged(self) -> bool:
+        """Whether some machine does not have it yet."""
+        return self.status.lower() in {"staged", "partial", "partially deployed"}
+
+
+class Check(Reply):
+    """A health check of a machine."""
+
+    name: str = ""
+    status: str = ""
+    output: str = ""
+
+
+class MachineMount(Reply):
+    """A volume in a machine."""
+
+    volume: str = ""
+    path: str = ""
+    name: str = ""
+
+
+class MachineConfig(Reply):
+    """What a machine runs."""
+
+    image: str = ""
+    mounts: tuple[MachineMount, ...] = ()
+
+
+class Machine(Reply):
+    """A machine."""
+
+    id: str
+    name: str = ""
+    state: str = ""
+    region: str = ""
+    private_ip: str = ""
+    config: MachineConfig = MachineConfig()
+    checks: tuple[Check, ...] = ()
+
+
+class Release(Reply):
+    """A release of an app."""
+
+    version: int
+    status: str = ""
+    description: str = ""
+    created_at: str = ""
+    image_ref: str = ""
+
+
+Model = TypeVar("Model", bound=Reply)
+
+
+def _document(text: str, kind: type) -> Any:
+    """The first JSON document of `kind` that starts a line: an indented one is part of another that is cut off."""
+    decoder = json.JSONDecoder()
+    for start in re.finditer(r"^(?=[\[{]|null\s*\Z)", text, re.MULTILINE):
+        try:
+            value, _ = decoder.raw_decode(text, start.start())
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, kind) or value is None:
+            return value
+    raise GarbledReplyError(f"the reply has no complete JSON {'list' if kind is list else 'object'}")
+
+
+def many(model: type[Model], stdout: str) -> Sequence[Model]:
+    """The objects of a list reply; `null` is an empty list.
+
+    Raises:
+        GarbledReplyError: it is incomplete, or an object lacks what identifies it.
+    """
+    return [_read(model, item) for item in _document(plain(stdout), list) or []]
+
+
+def one(model: type[Model], stdout: str) -> Model:
+    """The object of a reply.
+
+    Raises:
+        GarbledReplyError: as for `many`.
+    """
+    return _read(model, _document(plain(stdout), dict))
+
+
+def _read(model: type[Model], item: object) -> Model:
+    try:
+        return model.model_validate(item)
+    except ValidationError as error:
+        wrong = ", ".join(sorted({".".join(map(str, entry["loc"])) or "all of it" for entry in error.errors()}))
+        raise GarbledReplyError(f"an entry of the reply has no usable {wrong} ({model.__name__.lower()})") from None

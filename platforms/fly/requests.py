@@ -1,0 +1,93 @@
+"""What the actions are asked: one model each, strict about names so that a misspelt field is no silent default."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class Request(BaseModel):
+    """A request; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class AppRequest(Request):
+    """An app of the organization `org`; a private one must have no public address."""
+
+    app: str
+    org: str
+    private: bool
+
+
+class KnownSecret(BaseModel):
+    """What is remembered of a secret: our keyed hash of its value, and Fly's digest."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hmac: str
+    digest: str
+
+
+class SecretsRequest(Request):
+    """Secrets of an app: values by name, and the key of the hashes by which a change is noticed.
+
+    `known` is the `names` of the last answer; when absent, the engine's copy of that answer is used.
+    """
+
+    app: str
+    values: dict[str, SecretStr] = Field(min_length=1)
+    hmac_key: SecretStr = Field(min_length=16)
+    known: dict[str, KnownSecret] | None = None
+
+
+class VolumeRequest(Request):
+    """A volume: size in GB, snapshots kept for `snapshot_retention` days."""
+
+    app: str
+    name: str
+    region: str
+    size_gb: int = Field(ge=1, le=500)
+    snapshot_retention: int = Field(default=14, ge=1, le=60)
+
+
+class VolumeRef(Request):
+    """A volume that exists."""
+
+    name: str
+    id: str
+
+
+class DeployRequest(Request):
+    """A deployment: `toml` is the document of a fly.toml; a data app's volume gets a snapshot first."""
+
+    app: str
+    region: str
+    image: str
+    toml: dict[str, Any]
+    volume: VolumeRef | None = None
+    secrets: dict[str, KnownSecret] = {}
+    data: bool = False
+    private: bool | None = None
+    """Whether it must stay without public address; by default when the document has no public service."""
+    strategy: Literal["rolling", "immediate"] = "rolling"
+    wait_minutes: int = Field(default=10, ge=1, le=15)
+
+
+class StateRequest(Request):
+    """Whether an app's machines shall run."""
+
+    app: str
+    want: Literal["started", "stopped"]
+
+
+class InspectRequest(Request):
+    """Which apps to look at."""
+
+    apps: list[str]
+
+
+class LogsRequest(Request):
+    """How many of the last log lines."""
+
+    app: str
+    lines: int = Field(default=200, ge=1, le=10_000)

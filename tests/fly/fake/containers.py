@@ -1,0 +1,142 @@
+"""Machines as real containers on one private network; `<app>.internal` is their name there."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shlex
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.fly.fake.cloud import Machines, State
+
+LABEL = "langfuse-stack.fake-fly"
+
+
+class Containers(Machines):
+    """One container an app, one Docker volume a Fly volume; all of them labelled with the prefix.
+
+    Args:
+        prefix: of every name, and the name of the network.
+        public: app to the port of 127.0.0.1 at which its public service is reached.
+    """
+
+    def __init__(self, prefix: str, public: dict[str, int]) -> None:
+        self.prefix, self.public = prefix, public
+
+    def create(self, machine: State, app: str, secrets: dict[str, str]) -> None:
+        self._network()
+        name, toml = f"{self.prefix}-{app}", machine["toml"]
+        docker("rm", "-f", name, check=False)
+        env = {**toml.get("env", {}), **secrets, "FLY_APP_NAME": app, "FLY_REGION": machine["region"]}
+        words = ["create", "--name", name, "--label", f"{LABEL}={self.prefix}", "--network", self.prefix]
+        words += ["--network-alias", f"{app}.internal", "--stop-timeout", str(toml.get("kill_timeout", 5))]
+        for mount in toml.get("mounts", []):
+            volume = f"{self.prefix}-{machine['volume']}"
+            docker("volume", "create", "--label", f"{LABEL}={self.prefix}", volume)
+            words += ["-v", f"{volume}:{mount['destination']}"]
+        if app in self.public and "http_service" in toml:
+            words += ["-p", f"127.0.0.1:{self.public[app]}:{toml['http_service']['internal_port']}"]
+        words += [part for key in sorted(env) for part in ("-e", key)]  # values never stand on a command line
+        command = shlex.split(toml.get("processes", {}).get("app", ""))
+        docker(*words, machine["config"]["image"], *command, env=env)
+        for file in toml.get("files", []):
+            self._place(name, file, secrets)
+        docker("start", name)
+
+    def _place(self, container: str, file: State, secrets: dict[str, str]) -> None:
+        if "secret_name" in file:
+            content = base64.b64decode(secrets[file["secret_name"]])
+        else:
+            content = Path(file["local_path"]).read_bytes()
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder, file["guest_path"].lstrip("/"))
+            draft.parent.mkdir(parents=True)
+            draft.write_bytes(content)
+            for path in Path(folder).rglob("*"):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+            top = Path(file["guest_path"]).parts[1]
+            docker("cp", str(Path(folder, top)), f"{container}:/")
+
+    def start(self, machine: State) -> None:
+        docker("start", f"{self.prefix}-{machine['app']}")
+
+    def stop(self, machine: State) -> None:
+        docker("stop", f"{self.prefix}-{machine['app']}")
+
+    def checks(self, machine: State) -> list[State]:
+        toml = machine["toml"]
+        checks = dict(toml.get("checks", {}))
+        service = toml.get("http_service", {})
+        for index, check in enumerate(service.get("checks", [])):
+            checks[f"service-{index}"] = {**check, "type": "http", "port": service["internal_port"]}
+        return [{"name": name, **self._checked(machine, check)} for name, check in sorted(checks.items())]
+
+    def _checked(self, machine: State, check: State) -> State:
+        import socket
+
+        try:
+            host = self.ip(machine["app"])
+            if check["type"] == "tcp":
+                socket.create_connection((host, check["port"]), 2).close()
+            else:
+                with urllib.request.urlopen(f"http://{host}:{check['port']}{check['path']}", timeout=3) as reply:
+                    reply.read()
+        except (OSError, urllib.error.URLError) as error:
+            return {"status": "critical", "output": str(error)}
+        return {"status": "passing", "output": "ok"}
+
+    def logs(self, app: str) -> str:
+        return docker("logs", "--tail", "1000", f"{self.prefix}-{app}", check=False)
+
+    def ip(self, app: str) -> str:
+        """Its address on the private network."""
+        shown = json.loads(docker("inspect", f"{self.prefix}-{app}"))[0]
+        address = str(shown["NetworkSettings"]["Networks"][self.prefix]["IPAddress"])
+        if not address:
+            raise OSError(f"{app} does not run")
+        return address
+
+    def execute(self, app: str, line: str) -> tuple[int, str, str]:
+        """Run a command inside."""
+        done = subprocess.run(
+            ["docker", "exec", f"{self.prefix}-{app}", *shlex.split(line)], capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def _network(self) -> None:
+        if docker("network", "ls", "-q", "--filter", f"name=^{self.prefix}$") == "":
+            docker("network", "create", "--label", f"{LABEL}={self.prefix}", self.prefix, check=False)
+
+
+def remove_everything(prefix: str) -> None:
+    """Remove the containers, volumes and network of one prefix, and nothing else."""
+    mine = f"label={LABEL}={prefix}"
+    for listing, removal in (
+        (("ps", "-aq"), ("rm", "-f", "-v")),
+        (("volume", "ls", "-q"), ("volume", "rm")),
+        (("network", "ls", "-q"), ("network", "rm")),
+    ):
+        found = docker(*listing, "--filter", mine).split()
+        if found:
+            docker(*removal, *found)
+
+
+def docker(*words: str, check: bool = True, env: dict[str, Any] | None = None) -> str:
+    """Run one docker command; what it printed."""
+    done = subprocess.run(
+        ["docker", *words],
+        env={**os.environ, **(env or {})},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if check and done.returncode:
+        raise RuntimeError(f"docker {' '.join(words[:3])}: {done.stdout}")
+    return done.stdout.strip()

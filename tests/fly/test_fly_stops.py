@@ -1,0 +1,294 @@
+"""Each thing that must stop the driver, with its own error, and with nothing done after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from platforms.fly import errors
+from platforms.fly.folder import Folder
+from tests.fly.driving import KEY, Answer, Caller, image, toml
+from tests.fly.fake.cloud import Cloud
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+APP = "langfuse-clickhouse"
+DATA = "langfuse_clickhouse_data"
+WANTED = {"app": APP, "name": DATA, "region": "ord", "size_gb": 25, "snapshot_retention": 14}
+PRIVATE = {"app": APP, "org": "hotdash", "private": True}
+
+
+def seeded() -> Caller:
+    caller = Caller()
+    caller.cloud.seed_app(APP)
+    return caller
+
+
+def deployment(volume_id: str, **other: Any) -> Answer:
+    request = {"app": APP, "region": "ord", "image": image("one"), "toml": toml(APP, DATA), "data": True}
+    return {**request, "volume": {"name": DATA, "id": volume_id}, "secrets": {}, **other}
+
+
+def deployed() -> tuple[Caller, str, Answer]:
+    caller = seeded()
+    volume = caller.cloud.seed_volume(APP, DATA)
+    answer = caller.do("deploy", deployment(volume))
+    return caller, volume, answer
+
+
+def test_a_strangers_name_is_refused_and_no_wider_token_is_asked_for() -> None:
+    caller = Caller()
+    caller.cloud.seed_app(APP, "strangers")
+    with pytest.raises(errors.AppTakenError, match="choose another app name"):
+        caller.do("app", PRIVATE)
+    assert caller.cloud.state["apps"][APP]["Organization"]["Slug"] == "strangers"
+
+
+def test_an_app_that_vanished_is_not_made_anew() -> None:
+    caller = Caller()
+    with pytest.raises(errors.VanishedError, match="volumes went with it"):
+        caller.do("app", PRIVATE, {"app": APP})
+    assert caller.written == []
+
+
+def test_a_private_app_with_a_public_address_is_refused() -> None:
+    caller = Caller()
+    caller.cloud.seed_app(APP, public=True)
+    with pytest.raises(errors.PublicAddressError, match="2a09:8280:1::1"):
+        caller.do("app", PRIVATE)
+
+
+def test_twin_volumes_stop_with_both_ids() -> None:
+    caller = seeded()
+    ids = [caller.cloud.seed_volume(APP, DATA), caller.cloud.seed_volume(APP, DATA, "iad")]
+    with pytest.raises(errors.TwinVolumesError) as stop:
+        caller.do("volume", WANTED)
+    assert all(each in str(stop.value) for each in ids)
+    assert caller.written == []
+
+
+def test_a_smaller_volume_is_extended_in_place() -> None:
+    caller = seeded()
+    volume = caller.cloud.seed_volume(APP, DATA, size=10)
+    answer = caller.do("volume", WANTED)
+    assert (answer["id"], answer["size_gb"], answer["extended"], answer["adopted"]) == (volume, 25, True, True)
+    assert caller.written == [f"fly volumes extend {volume} -a {APP} -s 25 -y --json"]
+
+
+def test_a_larger_volume_is_kept_and_said_so() -> None:
+    caller = seeded()
+    caller.cloud.seed_volume(APP, DATA, size=100)
+    answer = caller.do("volume", WANTED)
+    assert (answer["size_gb"], answer["kept_larger"], answer["extended"]) == (100, True, False)
+    assert caller.written == []
+
+
+@pytest.mark.parametrize(
+    ("other", "stop"),
+    [
+        ({"region": "iad"}, errors.RegionError),
+        ({"region": None}, errors.RegionError),
+        ({"encrypted": False}, errors.UnencryptedError),
+        ({"encrypted": None}, errors.UnencryptedError),
+        ({"size_gb": None}, errors.GarbledReplyError),
+    ],
+)
+def test_a_volume_that_does_not_fit_is_neither_used_nor_replaced(other: Answer, stop: type[errors.FlyError]) -> None:
+    caller = seeded()
+    caller.cloud.state["volumes"][caller.cloud.seed_volume(APP, DATA)] |= other
+    with pytest.raises(stop):
+        caller.do("volume", WANTED)
+    assert caller.written == []
+
+
+@pytest.mark.parametrize("state", ["destroyed", "pending_destroy", "destroying"])
+def test_volumes_on_their_way_out_do_not_count(state: str) -> None:
+    caller = seeded()
+    gone = caller.cloud.seed_volume(APP, DATA, state=state)
+    answer = caller.do("volume", WANTED)
+    assert answer["id"] != gone
+    assert answer["adopted"] is False
+
+
+def test_a_volume_that_vanished_is_not_replaced_by_an_empty_one() -> None:
+    caller = seeded()
+    with pytest.raises(errors.VanishedError, match="--snapshot-id"):
+        caller.do("volume", WANTED, {"app": APP, "id": "vol_gone"})
+    with pytest.raises(errors.VanishedError, match="vol_gone"):
+        caller.do("deploy", deployment("vol_gone"))
+    assert caller.written == []
+
+
+def test_more_than_one_machine_stops_a_deployment_and_names_them() -> None:
+    caller, volume, _ = deployed()
+    (machine,) = caller.cloud.state["machines"].values()
+    caller.cloud.state["machines"]["0beef"] = {**machine, "id": "0beef"}
+    again = Caller(caller.cloud)
+    with pytest.raises(errors.MachineCountError, match="0beef"):
+        again.do("deploy", deployment(volume, image=image("two")))
+    assert again.written == []
+
+
+@pytest.mark.parametrize("change", ["image", "toml", "secrets"])
+def test_only_a_change_deploys_and_a_snapshot_comes_first(change: str) -> None:
+    caller, volume, answer = deployed()
+    assert not any("snapshots" in line for line in caller.written)
+    same = Caller(caller.cloud)
+    assert same.do("deploy", deployment(volume), answer) == answer
+    assert same.written == []
+    changed = {
+        "image": image("two"),
+        "toml": {**toml(APP, DATA), "env": {"PLAIN": "other"}},
+        "secrets": {"NAME": {"hmac": "1", "digest": "2"}},
+    }
+    again = Caller(caller.cloud)
+    renewed = again.do("deploy", deployment(volume, **{change: changed[change]}), answer)
+    assert [line.split()[1] for line in again.written] == ["volumes", "deploy"]
+    assert renewed["snapshot"] in {each["id"] for each in caller.cloud.state["snapshots"][volume]}
+    assert (renewed["machine"], renewed["release"]) == (answer["machine"], 2)
+
+
+def test_without_a_complete_snapshot_nothing_is_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    caller, volume, answer = deployed()
+    monkeypatch.setattr(Cloud, "_volumes_snapshots_list", lambda *_: [])
+    again = Caller(caller.cloud)
+    with pytest.raises(errors.SnapshotError, match="nothing is deployed"):
+        again.do("deploy", deployment(volume, image=image("two")), answer)
+    assert not any(line.startswith("fly deploy") for line in again.written)
+
+
+def test_a_release_made_by_hand_is_replaced() -> None:
+    caller, volume, answer = deployed()
+    caller.cloud.state["releases"][APP].insert(0, {"Version": 7})
+    again = Caller(caller.cloud)
+    again.do("deploy", deployment(volume), answer)
+    assert any(line.startswith("fly deploy") for line in again.written)
+
+
+def test_a_stopped_machine_is_started_without_a_deployment() -> None:
+    caller, volume, answer = deployed()
+    assert caller.do("state", {"app": APP, "want": "stopped"}) == {"app": APP, "state": "stopped"}
+    again = Caller(caller.cloud)
+    assert again.do("deploy", deployment(volume), answer)["state"] == "started"
+    assert again.written == [f"fly machine start {answer['machine']} -a {APP}"]
+
+
+def test_secrets_that_stay_staged_are_put_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = seeded()
+    volume = caller.cloud.seed_volume(APP, DATA)
+    values = {"app": APP, "values": {"NAME": "value-of-it"}, "hmac_key": KEY}
+    names = caller.do("secrets", values)["names"]
+    apply, calls = Cloud._apply_secrets, list[str]()
+
+    def late(cloud: Cloud, app: str) -> None:
+        calls.append(app)
+        if len(calls) > 1:
+            apply(cloud, app)
+
+    monkeypatch.setattr(Cloud, "_apply_secrets", late)
+    caller.do("deploy", deployment(volume, secrets=names))
+    assert caller.written[-1] == f"fly secrets deploy -a {APP}"
+    monkeypatch.setattr(Cloud, "_apply_secrets", lambda *_: None)
+    caller.cloud.state["secrets"][APP]["NAME"]["status"] = "Partial"
+    with pytest.raises(errors.StagedSecretsError, match="NAME"):
+        caller.do("deploy", deployment(volume, secrets=names, image=image("two")))
+
+
+def test_an_unhealthy_machine_fails_with_the_checks_last_words() -> None:
+    caller, volume, answer = deployed()
+    (machine,) = caller.cloud.state["machines"].values()
+    machine["health"] = "critical"
+    with pytest.raises(errors.UnhealthyError, match="check health is critical"):
+        caller.do("deploy", deployment(volume), answer)
+
+
+def test_somebody_elses_lease_is_waited_for_and_never_cleared() -> None:
+    caller, volume, answer = deployed()
+    caller.cloud.state["leases"] = [answer["machine"]]
+    again = Caller(caller.cloud)
+    with pytest.raises(errors.LeaseHeldError, match="leases clear"):
+        again.do("deploy", deployment(volume, image=image("two")), answer)
+    assert len(again.waits) >= 3
+    assert not any("leases" in line for line in again.written)
+
+
+def test_a_deployment_from_this_machine_is_alone() -> None:
+    caller = seeded()
+    volume = caller.cloud.seed_volume(APP, DATA)
+    with Folder.of(APP).alone(), pytest.raises(errors.LeaseHeldError, match="right now"):
+        caller.do("deploy", deployment(volume))
+    assert caller.asked == []
+
+
+def test_haste_is_punished_with_patience_that_ends() -> None:
+    caller = Caller(faults=[{"kind": "rate_limit", "verb": "apps list", "times": 2}])
+    caller.do("app", PRIVATE)
+    assert caller.waits == [1, 2]
+    endless = Caller(faults=[{"kind": "rate_limit", "verb": "apps list", "times": 99}])
+    with pytest.raises(errors.RateLimitedError, match="wait a few minutes"):
+        endless.do("app", PRIVATE)
+    assert len(endless.asked) == 6
+
+
+@pytest.mark.parametrize(("kind", "stop"), [("logged_out", errors.NotLoggedInError), ("timeout", errors.TimedOutError)])
+def test_a_call_that_cannot_succeed_says_how_it_could(kind: str, stop: type[errors.FlyError]) -> None:
+    caller = Caller(faults=[{"kind": kind, "verb": "apps list"}])
+    with pytest.raises(stop, match=r"fly auth login|status"):
+        caller.do("app", PRIVATE)
+
+
+def test_only_changed_and_drifted_secrets_are_staged() -> None:
+    caller = seeded()
+    request = {"app": APP, "values": {"ONE": "value-1", "TWO": "value-2"}, "hmac_key": KEY}
+    first = caller.do("secrets", request)
+    assert first["staged"] == ["ONE", "TWO"]
+    assert caller.do("secrets", request, first) == {**first, "staged": []}
+    assert caller.do("secrets", {**request, "known": first["names"]})["staged"] == []
+    assert caller.do("secrets", {**request, "values": {"ONE": "value-1", "TWO": "new"}}, first)["staged"] == ["TWO"]
+    caller.cloud.state["secrets"][APP]["ONE"]["digest"] = "changed by hand"
+    caller.cloud.state["secrets"][APP]["TWO"]["digest"] = first["names"]["TWO"]["digest"]
+    assert caller.do("secrets", request, first)["staged"] == ["ONE"]
+
+
+def test_a_request_that_is_wrong_names_fields_and_no_values() -> None:
+    with pytest.raises(errors.RequestError) as stop:
+        Caller().do("secrets", {"app": APP, "values": {"ONE": ["canary-value"]}, "hmac_key": KEY, "extra": 1})
+    assert "values.ONE" in str(stop.value)
+    assert "extra" in str(stop.value)
+    assert "canary" not in str(stop.value)
+
+
+def test_evidence_that_cannot_be_written_fails_the_action(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from evidence import EvidenceError
+
+    monkeypatch.setenv("LANGFUSE_STACK_EVIDENCE", str(tmp_path / "missing"))
+    with pytest.raises(EvidenceError, match="missing"):
+        Caller().do("app", PRIVATE)
+
+
+def test_inspection_reads_every_app_even_when_one_cannot_be_read() -> None:
+    caller, volume, answer = deployed()
+    looked = Caller(caller.cloud)
+    found = looked.do("inspect", {"apps": [APP, "not-there"]})["apps"]
+    assert found[APP]["machines"][0]["id"] == answer["machine"]
+    assert found[APP]["volumes"][0]["id"] == volume
+    assert "Could not find App" in found["not-there"]["error"]
+    assert looked.written == []
+    assert "ready" in looked.do("logs", {"app": APP, "lines": 5})["text"]
+
+
+def test_the_last_run_is_compared_with_before_anything_is_called() -> None:
+    caller, volume, answer = deployed()
+    moved = {**toml(APP, DATA), "mounts": [{"source": DATA, "destination": "/elsewhere"}]}
+    for previous in (answer, None):
+        again = Caller(caller.cloud)
+        with pytest.raises(errors.LintError, match="leaves its volume behind"):
+            again.do("deploy", deployment(volume, toml=moved), previous)
+        assert again.asked == []
+    (Folder.of(APP).path / "deployed.json").unlink()
+    live = Caller(caller.cloud)
+    with pytest.raises(errors.LintError, match="leaves its volume behind"):
+        live.do("deploy", deployment(volume, toml=moved))
+    assert live.written == []
