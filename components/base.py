@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from checks.base import CheckResource, Inputs
-from platforms.spec import Service
+from platforms.spec import Address, Service, tunnels
 
 PACKAGE = "langfuse-stack:index"
 DELETE_HOOK = "refuse-to-delete-data"
@@ -55,6 +55,12 @@ def data_options(
     )
 
 
+def ways(*addresses: Address) -> Inputs:
+    """The input of a check that says how it gets to these addresses; nothing where it just does."""
+    found = tunnels(*addresses)
+    return {"tunnels": found} if found else {}
+
+
 class Component(pulumi.ComponentResource):
     """A part of the stack. Its token is `langfuse-stack:index:<class name>`.
 
@@ -73,12 +79,25 @@ class Component(pulumi.ComponentResource):
         name: str,
         service: Service,
         inputs: Inputs,
+        *,
         after: Sequence[pulumi.Resource] = (),
+        reach: Sequence[Address] = (),
     ) -> list[CheckResource]:
-        """The gate that proves a running service and re-runs when it is replaced; none while the stack is stopped."""
+        """The gate that proves a running service and re-runs when it is replaced; none while the stack is stopped.
+
+        Args:
+            gate: what kind of proof.
+            name: its logical name.
+            service: what it proves.
+            inputs: what it looks at.
+            after: what must be there first, beside the service.
+            reach: addresses of other services that it talks to.
+        """
         if service.resource is None:
             return []
-        watched = {**inputs, "watch": service.identity}
+        watched = {**inputs, "watch": service.identity, **ways(*service.addresses.values(), *reach)}
+        if service.logs:
+            watched["logs"] = list(service.logs)
         return [gate(name, watched, self.child(after=[service.resource, *after]))]
 
     def child(self, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:

@@ -35,6 +35,8 @@ class LangfuseArgs:
     web_port: int
     worker_port: int
     public_url: str
+    media_url: str | None
+    """Where browsers and SDKs outside the private network reach the object store."""
     sign_up: bool
     telemetry: bool
     log_level: str
@@ -100,6 +102,7 @@ class LangfuseWeb(Component):
                 "password": clickhouse.password,
                 "database": clickhouse.database,
             },
+            reach=[clickhouse.http],
         )
         untouched = [
             ForeignUntouched("foreign-after", {**catalog, "before": snapshot.evidence}, self.child(after=gate))
@@ -141,7 +144,9 @@ class LangfuseWorker(Component):
         )
         address = service.addresses["http"]
         gate = self.prove(WorkerGate, "langfuse-worker-gate", service, {"url": f"http://{address.operator}"})
-        trace = self.prove(TraceGate, "langfuse-trace-gate", service, trace_inputs(args, web), after=gate)
+        trace = self.prove(
+            TraceGate, "langfuse-trace-gate", service, trace_inputs(args, web), after=gate, reach=[web.address]
+        )
         self.gates = [*gate, *trace]
         self.register_outputs({"url": f"http://{address.operator}"})
 
@@ -172,6 +177,7 @@ def _spec(
         args.stores,
         args.crypto,
         public_url=args.public_url,
+        media_url=args.media_url,
         bind_address=platform.bind_address,
         telemetry=args.telemetry,
         log_level=args.log_level,

@@ -20,7 +20,14 @@ WEB: Routes = {
     PROJECTS: Answer(body={"data": []}),
 }
 WORKER: Routes = {"/api/health": Answer(body={"status": "ok"}), "/api/ready": Answer(body={"status": "ok"})}
+LOOKED_AT = {"ui_bytes": 1}
 PAGE = Answer(200, "<html>somebody else's page</html>")
+
+
+@pytest.fixture(autouse=True)
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look at UI and stores has its own tests, against real stores."""
+    monkeypatch.setattr("checks.http.validated", lambda _inputs: LOOKED_AT)
 
 
 def inputs_for(name: str, url: str, **altered: Any) -> dict[str, Any]:
