@@ -154,10 +154,11 @@ def _read(path: Path, *, private: bool) -> Any:
     except OSError as error:
         why = "is a symbolic link" if path.is_symlink() else f"cannot be read: {error.strerror}"
         raise VaultError(f"the vault {path} {why}: put the file itself there (mode 0600)") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise VaultError(f"the vault {path} is not a file: put the JSON file itself there (mode 0600)")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise VaultError(f"the vault {path} is not a file: put the JSON file itself there (mode 0600)")
         if private and status.st_mode & 0o077:
             mode = stat.S_IMODE(status.st_mode)
             raise VaultError(

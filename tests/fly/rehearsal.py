@@ -1,4 +1,4 @@
-"""Stack `prod` from nothing on a fake Fly with real containers, beside a real Postgres and a real Redis of other people."""
+"""Stack `prod` on a fake Fly with real containers, beside a Postgres and a Redis of other people."""
 
 import json
 import os
@@ -169,8 +169,8 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
     )
     redis = _neighbour(prefix, "cache", images["redis"], ("redis-server", "--requirepass", cache), {})
     _await(prefix, "supabase", "pg_isready", "--host=127.0.0.1", "--username=postgres", "--quiet")
-    docker("cp", str(FOREIGN), f"{prefix}-supabase:/tmp/foreign.sql")
-    docker("exec", f"{prefix}-supabase", "psql", "-U", "postgres", "-qf", "/tmp/foreign.sql")
+    docker("cp", str(FOREIGN), f"{prefix}-supabase:/foreign.sql")
+    docker("exec", f"{prefix}-supabase", "psql", "-U", "postgres", "-qf", "/foreign.sql")
     host = f"http://127.0.0.1:{port}"
     vault = {
         "CLICKHOUSE_PASSWORD": canary("clickhouse"),
@@ -189,7 +189,6 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
     stack.config.update(
         {
             "langfuse-stack:vault": str(made.vault_file),
-            "langfuse-stack:instance": prefix,
             "langfuse:publicUrl": host,
             **settings,
         }

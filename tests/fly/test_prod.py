@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,8 +87,8 @@ def test_there_is_one_of_everything(first: Up) -> None:
         "apps": sorted(APPS),
         "machines": sorted(APPS),
         "volumes": [
-            f"hotdash-langfuse-clickhouse/{first.prod.prefix.replace('-', '_')}_clickhouse_data",
-            f"hotdash-langfuse-minio/{first.prod.prefix.replace('-', '_')}_minio_data",
+            "hotdash-langfuse-clickhouse/langfuse_clickhouse_data",
+            "hotdash-langfuse-minio/langfuse_minio_data",
         ],
     }
 
@@ -192,7 +191,7 @@ def test_down_stops_the_machines_and_keeps_everything(first: Up) -> None:
     assert first.prod.inventory() == before
 
 
-def test_a_closed_gate_stops_all_later_phases_and_says_how_to_go_on(first: Up, tmp_path: Path) -> None:
+def test_a_closed_gate_stops_all_later_phases_and_says_how_to_go_on(tmp_path: Path) -> None:
     """A Redis that evicts is somebody's cache: nothing of Langfuse is started on it."""
     with rehearsal(tmp_path) as prod:
         _evicting(prod)
@@ -200,7 +199,6 @@ def test_a_closed_gate_stops_all_later_phases_and_says_how_to_go_on(first: Up, t
         assert run.code != 0
         assert "maxmemory-policy" in run.output
         assert "run the same command again" in run.output
-        assert {call["argv"][-1] for call in prod.calls() if call["verb"] == "deploy"} <= {"--yes"}
         assert sorted(prod.cloud()["apps"]) == sorted(APPS[:2])
         _evicting(prod, "noeviction")
         again = prod.ops("up", FAKE_FLY_FAULTS=json.dumps([{"kind": "crash", "verb": verb} for verb in KILLED_AT]))
@@ -208,8 +206,6 @@ def test_a_closed_gate_stops_all_later_phases_and_says_how_to_go_on(first: Up, t
         finished = prod.ops("up")
         assert finished.code == 0, finished.output
         assert prod.inventory()["machines"] == sorted(APPS)
-    assert time.monotonic() > 0
-    assert first.run.code == 0
 
 
 def _evicting(prod: Rehearsal, policy: str = "allkeys-lru") -> None:
