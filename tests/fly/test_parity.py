@@ -16,13 +16,12 @@ DIFFERENT = {"HOSTNAME"}
 """Which addresses exist is the platform's to know."""
 
 
-@pytest.fixture
-def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Recording, Recording]:
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, Recording]:
     """The same settings on both platforms; nothing but the platform differs."""
-    return (
-        record({}, tmp_path, monkeypatch),
-        record({"langfuse-stack:platform": "fly"}, tmp_path, monkeypatch),
-    )
+    folder = tmp_path_factory.mktemp("both")
+    with pytest.MonkeyPatch.context() as patched:
+        return record({}, folder, patched), record({"langfuse-stack:platform": "fly"}, folder, patched)
 
 
 def request(fly: Recording, name: str) -> dict[str, Any]:
