@@ -167,7 +167,16 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
         (),
         {"POSTGRES_USER": "postgres", "POSTGRES_PASSWORD": admin, "POSTGRES_DB": "postgres"},
     )
-    redis = _neighbour(prefix, "cache", images["redis"], ("redis-server", "--requirepass", cache), {})
+    redis = _neighbour(prefix, "cache", images["redis"], ("redis-server", "--protected-mode", "no"), {})
+    _await(prefix, "cache", "redis-cli", "ping")
+    # On its standard input: a command line is seen by everybody on the machine.
+    subprocess.run(
+        ["docker", "exec", "--interactive", f"{prefix}-cache", "redis-cli"],
+        input=f"CONFIG SET requirepass {cache}\n",
+        text=True,
+        check=True,
+        capture_output=True,
+    )
     _await(prefix, "supabase", "pg_isready", "--host=127.0.0.1", "--username=postgres", "--quiet")
     docker("cp", str(FOREIGN), f"{prefix}-supabase:/foreign.sql")
     docker("exec", f"{prefix}-supabase", "psql", "-U", "postgres", "-qf", "/foreign.sql")

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from tests.e2e.stack import Run
-from tests.fly.rehearsal import APPS, ROOT, Rehearsal, rehearsal
+from tests.fly.rehearsal import APPS, Rehearsal, rehearsal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -127,7 +127,7 @@ def test_no_secret_of_the_vault_is_found_anywhere(first: Up) -> None:
         "command lines": "\n".join(first.command_lines),
         "calls of fly": json.dumps(prod.calls()),
     }
-    for folder in (prod.stack.folder / "state", prod.stack.folder / "build", ROOT / "artifacts"):
+    for folder in (prod.stack.folder / "state", prod.stack.folder / "build", prod.stack.folder / "artifacts"):
         for path in folder.rglob("*"):
             if path.is_file():
                 places[str(path)] = path.read_text(errors="replace")
@@ -139,6 +139,7 @@ def test_no_secret_of_the_vault_is_found_anywhere(first: Up) -> None:
     }
     assert len(_canaries(prod)) == 8
     assert not found
+    assert any("artifacts" in place for place in places), "no evidence was looked at"
     assert any("platforms.fly" in line for line in first.command_lines), "nothing was watched"
 
 
@@ -206,6 +207,21 @@ def test_a_closed_gate_stops_all_later_phases_and_says_how_to_go_on(tmp_path: Pa
         finished = prod.ops("up")
         assert finished.code == 0, finished.output
         assert prod.inventory()["machines"] == sorted(APPS)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("kind", ["crash", "lost"])
+def test_a_run_that_loses_fly_at_any_change_is_finished_by_the_next(
+    kind: str, first: Up, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    changes = [call["step"] for call in first.prod.calls() if call["writes"]][: 3 * len(APPS) + 2]
+    for step in changes:
+        with rehearsal(tmp_path_factory.mktemp(f"{kind}{step}")) as prod:
+            prod.ops("up", FAKE_FLY_FAULTS=json.dumps([{"kind": kind, "step": step}]))
+            run = prod.ops("up")
+            assert run.code == 0, f"{kind} at step {step}\n{run.output}"
+            assert prod.inventory() == first.prod.inventory()
 
 
 def _evicting(prod: Rehearsal, policy: str = "allkeys-lru") -> None:
