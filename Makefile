@@ -4,7 +4,7 @@ PYTHON ?= python3
 RUN = $(PYTHON) toolchain/venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: up preview down status smoke env images evidence shell test check bench help
+.PHONY: up preview down status smoke env images inventory shell test check bench help evidence
 
 up: ## put the stack up, each phase proven before the next, and prove it end to end
 	@$(RUN) -m ops up --stack $(STACK)
@@ -26,6 +26,9 @@ env: ## write .env for the application behind the gateway (0600)
 
 images: ## find, pull or build every image, and show where each came from
 	@$(RUN) -m ops images --stack $(STACK)
+
+inventory: ## add new data to the stack's reviewed inventory; nothing is ever taken out
+	@$(RUN) -m ops inventory --stack $(STACK)
 
 evidence: ## list what was done, and verify that none of its evidence was altered
 	@$(RUN) -m ops evidence

@@ -21,6 +21,8 @@ FOLDER_VARIABLE = "LANGFUSE_STACK_EVIDENCE"
 """Names the folder of the run at hand."""
 MANIFEST = "manifest.json"
 """Its presence seals a folder: nothing is added any more."""
+SEALING = ".manifest.json"
+"""What it is called until the decision log has its line."""
 LONGEST_SLUG = 80
 SHORTEST_SECRET = 6
 """Shorter values would be found everywhere; none of the stack's secrets is that short."""
@@ -47,7 +49,7 @@ def record(kind: str, name: str, content: Mapping[str, Any]) -> Path | None:
     folder = os.environ.get(FOLDER_VARIABLE)
     if not folder:
         return None
-    if (Path(folder) / MANIFEST).exists():
+    if any((Path(folder) / name).exists() for name in (MANIFEST, SEALING)):
         raise EvidenceError(f"evidence of {name} comes after its run was sealed in {folder}; run the command again")
     slug = slugged(f"{kind}-{name}")
     entry = {"kind": kind, "name": name, "at": now(), **content}

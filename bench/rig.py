@@ -16,9 +16,11 @@ from typing import NoReturn
 
 import yaml
 
+from ops.inventory import for_instance, write
 from ops.lifecycle import UP
 from ops.session import OpsError, Session, open_session
 from platforms.docker_labels import INSTANCE_LABEL
+from policy.inventories import FOLDER_VARIABLE, path_of
 from settings import load
 from toolchain.report import Report
 from toolchain.resolve import ResolvedImage, resolve
@@ -53,8 +55,10 @@ class Rig:
     def new_stack(self) -> None:
         """Turn to a stack that the backend has never seen."""
         self._stacks += 1
-        self.session = Session(f"bench{self._stacks}", self.session.environment, self.session.config_file)
+        name = f"bench{self._stacks}"
+        self.session = Session(name, self.session.environment, self.session.config_file)
         self.session.create()
+        write(path_of(name), for_instance("local", self.instance, self.session.settings.langfuse_version))
 
     def up(self) -> None:
         """`make up`'s engine call on the stack at hand."""
@@ -112,6 +116,7 @@ def assembled() -> Iterator[Rig]:
     for name in OTHERS_STATE:
         os.environ.pop(name, None)
     os.environ["LANGFUSE_STACK_STATE"] = str(folder / "state")
+    os.environ[FOLDER_VARIABLE] = str(folder / "inventory")
     os.environ["LANGFUSE_STACK_ARTIFACTS"] = str(folder / "artifacts")
     try:
         (folder / "state").mkdir(mode=0o700)

@@ -150,7 +150,7 @@ class ProofProvider(CheckProvider):
             new_user_id(),
         )
         people = until_healthy(lambda: validated(inputs), deadline_seconds=deadline_seconds)
-        if inputs.get("tracing") is False:
+        if not inputs["tracing"]:
             answer = until_healthy(lambda: gateway.call_smoke(user_id), deadline_seconds=deadline_seconds)
             return {"tracing": False, "answer": answer, **people}
         trace_id = in_turn(
@@ -165,9 +165,9 @@ class EndToEndProof(CheckResource, module="checks", name="EndToEnd"):
     Nothing is written but that trace.
 
     Args:
-        inputs: `gateway_url`, `master_key` (secret), `url`, `public_key`, `secret_key` (secret), `find_path`, `watch`;
-            `ui_url`, `store_url`, and ClickHouse's `http_address`, `user`, `password` (secret), `database`;
-            with `tracing` false, an answer of the gateway is proof enough.
+        inputs: `gateway_url`, `master_key` (secret), `url`, `public_key`, `secret_key` (secret), `find_path`,
+            `tracing` (false: an answer of the gateway is proof enough), `watch`; `ui_url`, `store_url`, and
+            ClickHouse's `http_address`, `user`, `password` (secret), `database`.
     """
 
     provider = ProofProvider

@@ -89,6 +89,22 @@ def env(
 
 
 @cli.command()
+def inventory(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when something is new.")] = False,
+) -> None:
+    """Add the data that the program declares to the stack's inventory. Never removes or changes an entry.
+
+    Exits 1 when the program lost or changed something that is listed.
+    """
+    from ops.inventory import inventory as run
+
+    run(stack, config_file, as_json=as_json, check=check)
+
+
+@cli.command()
 def rollback(
     stack: Stack = "local",
     config_file: ConfigFile = None,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evidence import MANIFEST
-from ops import decisions, evidence
+from ops import decisions, run_folder
 from ops.decisions import Line
 
 SHOWN = 20
@@ -103,7 +103,7 @@ def _chain(root: Path, log: list[Line]) -> Iterator[Problem]:
 def _file(root: Path, name: str, digest: str) -> Iterator[Problem]:
     path = root / name
     try:
-        seen = evidence.digest(path)
+        seen = run_folder.digest(path)
     except FileNotFoundError:
         yield Problem(name, "is missing")
     except OSError as error:
@@ -131,8 +131,8 @@ def _show(root: Path, entries: list[Entry], total: int, problems: list[Problem])
         table.add_row(moment, entry.stack, entry.action, entry.result, entry.who.partition("@")[0], str(entry.files))
     if entries:
         console.print(table)
-    for folder in evidence.unsealed(root) if root.exists() else []:
-        state = "is running" if evidence.is_running(folder) else "was killed; the next run seals it"
+    for folder in run_folder.unsealed(root) if root.exists() else []:
+        state = "is running" if run_folder.is_running(folder) else "was killed; the next run seals it"
         console.print(f"{folder.name} {state}", highlight=False)
     shown = f"{total} actions" if len(entries) == total else f"the last {len(entries)} of {total} actions (--all)"
     console.print(f"{root}: {shown}", soft_wrap=True, highlight=False)

@@ -1,9 +1,6 @@
 """Runs that leave evidence: each opens a folder, everything below writes into it, and its end seals it."""
 
 import contextlib
-import fcntl
-import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -19,12 +16,12 @@ from rich.console import Console
 from evidence import FOLDER_VARIABLE, MANIFEST, EvidenceError, now, record, slugged, unwritable, write_once
 from ops import decisions
 from ops.decisions import Action
+from ops.run_folder import hold, read, seal, unsealed
 from ops.session import OpsError, RefusedError, Session
 from settings import SettingsError, images
 
 LEAST_FREE_MB = 16
 START, END = "start.json", "end.json"
-GATE = "gate"
 
 
 @dataclass
@@ -41,22 +38,23 @@ class Run:
     action: Action
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def command(self, name: str, argv: Sequence[str], call: Callable[[Sequence[str]], int]) -> int:
-        """Exit code of a command whose output the operator sees, with a record of it.
 
-        Args:
-            name: what it does.
-            argv: of the command; free of secrets.
-            call: runs it and returns its exit code.
+def transcribed(name: str, argv: Sequence[str], call: Callable[[Sequence[str]], int]) -> int:
+    """Exit code of a command whose output the operator sees, with a record of it in the run at hand.
 
-        Raises:
-            EvidenceError: the record cannot be written.
-        """
-        started, clock = now(), time.monotonic()
-        code = call(argv)
-        seconds = round(time.monotonic() - clock, 3)
-        record("command", name, {"argv": list(argv), "exit_code": code, "seconds": seconds, "started": started})
-        return code
+    Args:
+        name: what it does.
+        argv: of the command; free of secrets.
+        call: runs it and returns its exit code.
+
+    Raises:
+        EvidenceError: the record cannot be written.
+    """
+    started, clock = now(), time.monotonic()
+    code = call(argv)
+    seconds = round(time.monotonic() - clock, 3)
+    record("command", name, {"argv": list(argv), "exit_code": code, "seconds": seconds, "started": started})
+    return code
 
 
 @contextlib.contextmanager
@@ -75,7 +73,7 @@ def recorded(session: Session, action: Action, facts: Mapping[str, Any] | None =
     """
     root = ready(decisions.place())
     for killed in seal_interrupted(root):
-        Console(stderr=True).print(f"[yellow]a run was killed[/]; its evidence is sealed as interrupted: {killed}")
+        Console(stderr=True).print(f"[yellow]a run was cut short[/]; its evidence is sealed now: {killed}")
     known = {**_described(session), **(facts or {})}
     with _opened(root, session.stack, action, known) as run:
         outer = os.environ.get(FOLDER_VARIABLE)
@@ -125,36 +123,12 @@ def seal_interrupted(root: Path) -> list[Path]:
     """
     sealed = []
     for folder in unsealed(root):
-        with _hold(folder) as alone:
+        with hold(folder) as alone:
             if alone and not (folder / MANIFEST).exists():
-                _seal(root, Run(folder, *_begun(folder)), "interrupted")
+                (action, facts), ended = _begun(folder), read(folder / END)
+                seal(root, folder, action, ended.get("result", "interrupted"), facts)
                 sealed.append(folder)
     return sealed
-
-
-def unsealed(root: Path) -> list[Path]:
-    """Folders of runs without a manifest, oldest first."""
-    with os.scandir(root) as entries:
-        folders = sorted(entry.path for entry in entries if entry.name[:1].isdigit())
-    return [Path(folder) for folder in folders if not os.access(f"{folder}/{MANIFEST}", os.F_OK)]
-
-
-def is_running(folder: Path) -> bool:
-    """Whether the run of an unsealed folder is still alive."""
-    with _hold(folder) as alone:
-        return not alone
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """File name to sha256 of everything in a run's folder but its manifest."""
-    files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
-    return {path.name: digest(path) for path in files}
-
-
-def digest(path: Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
@@ -168,7 +142,7 @@ def _opened(root: Path, stack: str, action: Action, facts: Mapping[str, Any]) ->
     except OSError as error:
         raise unwritable(hidden, error) from error
     try:
-        with _hold(hidden):
+        with hold(hidden):
             begun = {"action": action, "stack": stack, "who": decisions.operator(), "pid": os.getpid(), **facts}
             write_once(hidden / START, {"kind": "run", "name": "start", "at": now(), **begun})
             folder = hidden.rename(root / name)
@@ -180,35 +154,7 @@ def _opened(root: Path, stack: str, action: Action, facts: Mapping[str, Any]) ->
 
 def _close(root: Path, run: Run, result: str, message: str) -> None:
     write_once(run.folder / END, {"kind": "run", "name": "end", "at": now(), "result": result, "message": message})
-    _seal(root, run, result)
-
-
-def _seal(root: Path, run: Run, result: str) -> None:
-    files = digests(run.folder)
-    head = {"run": run.folder.name, "result": result, **run.facts}
-    manifest = write_once(run.folder / MANIFEST, {**head, "action": run.action, "sealed": now(), "files": files})
-    paths = {f"{run.folder.name}/{name}": value for name, value in [*files.items(), (MANIFEST, digest(manifest))]}
-    gates = {"gates": gate_results(run.folder), **head}
-    decisions.append(root, run.action, {**gates, "evidence": paths})
-
-
-def gate_results(folder: Path) -> dict[str, str]:
-    """Gate to result of every gate that wrote into a run's folder; of several by one name, the worst."""
-    results: dict[str, str] = {}
-    for path in sorted(folder.glob(f"*-{GATE}-*.json")):
-        entry = read(path)
-        if entry.get("kind") == GATE and results.get(str(entry["name"]), "ok") == "ok":
-            results[str(entry["name"])] = str(entry["result"])
-    return results
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A record; empty when a killed run left half of it."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
+    seal(root, run.folder, run.action, result, run.facts)
 
 
 def _begun(folder: Path) -> tuple[Action, dict[str, Any]]:
@@ -239,18 +185,3 @@ def _result(failure: BaseException) -> str:
 def _told(failure: BaseException) -> str:
     """What the operator was told; an unexpected error may quote anything, so only its kind is kept."""
     return str(failure) if isinstance(failure, OpsError | EvidenceError | SystemExit) else type(failure).__name__
-
-
-@contextlib.contextmanager
-def _hold(folder: Path) -> Iterator[bool]:
-    """Lock a folder; yields whether nobody else holds it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        alone = True
-    except BlockingIOError:
-        alone = False
-    try:
-        yield alone
-    finally:
-        os.close(descriptor)

@@ -19,8 +19,9 @@ from rich.console import Console
 from checks.base import brief, until_healthy
 from evidence import now, slugged, unwritable
 from ops import decisions, redaction
-from ops.evidence import digest, ready
+from ops.evidence import ready
 from ops.host import Host, host_of
+from ops.run_folder import digest
 from ops.session import ROOT, OpsError, Session, open_session
 from ops.smoke import access, causes
 from ops.state import State, read_state

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from checks.base import CheckFailedError
 from ops import report
-from ops.evidence import Run, recorded
+from ops.evidence import recorded, transcribed
 from ops.preflight import preflight
 from ops.recover import exclusive, recover
 from ops.session import ROOT, OpsError, RefusedError, Session, open_session
@@ -31,7 +31,7 @@ def up(stack: str, config_file: Path | None) -> None:
             session.create()
             recover(session, console)
             preflight(session)
-            converge(session, run)
+            converge(session)
         with access(session) as to:
             report.follow(to, console)
         try:
@@ -61,23 +61,22 @@ def down(stack: str, config_file: Path | None) -> None:
     """
     console = Console()
     session = open_session(stack, config_file)
-    with recorded(session, "down") as run, exclusive(session):
+    with recorded(session, "down"), exclusive(session):
         if not session.exists():
             raise RefusedError(f"there is no stack {stack}: nothing is up")
         recover(session, console)
-        converge(session, run, running=False)
+        converge(session, running=False)
     console.print("Nothing runs any more; every volume, bucket, schema and secret is kept. `make up` starts again.")
 
 
-def converge(session: Session, run: Run, **overrides: bool) -> None:
-    """Let the engine make the stack what the program says, as part of a recorded run; exits with its code if it fails.
+def converge(session: Session, **overrides: bool) -> None:
+    """Let the engine make the stack what the program says, in a recorded run; exits with its code if it fails.
 
     Args:
         session: the stack, held by `exclusive`.
-        run: takes the record of the command.
         overrides: settings `langfuse-stack:<name>` for this run only.
     """
-    _exit_unless_done(session, run.command("pulumi up", session.with_config(*UP, **overrides), session.run))
+    _exit_unless_done(session, transcribed("pulumi up", session.with_config(*UP, **overrides), session.run))
 
 
 def _exit_unless_done(session: Session, code: int) -> None:

@@ -2,12 +2,12 @@
 
 from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
 
-from policy.data_types import DATA_TYPES
+from policy.data_types import what_is
 
 
 def data_protected(args: ResourceValidationArgs, report: ReportViolation) -> None:
-    """Report a data resource without `protect`."""
-    what = DATA_TYPES.get(args.resource_type)
+    """Report a data resource without `protect`. Looks at options only, which are never unknown."""
+    what = what_is(args.urn)
     if what and not args.opts.protect:
         report(
             f"{args.name} is {what} and not protected, so the engine would delete or replace it. "

@@ -17,7 +17,10 @@ from typing import Any
 
 import yaml
 
+from components.releases import RELEASES
+from ops.inventory import for_instance, write
 from platforms.docker_labels import INSTANCE_LABEL
+from policy.inventories import FOLDER_VARIABLE
 from settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,15 +61,18 @@ class TestStack:
         return {
             **os.environ,
             "LANGFUSE_STACK_STATE": str(self.folder / "state"),
+            FOLDER_VARIABLE: str(self.folder / "inventory"),
             "LANGFUSE_STACK_ARTIFACTS": str(self.folder / "artifacts"),
             "CONFIG_FILE": str(self.config_file),
             "STACK": "test",
         }
 
     def configure(self, **changes: Any) -> None:
-        """Write the settings file; keys are given with `__` for the colon."""
+        """Write the settings file, and the inventory that goes with it; keys are given with `__` for the colon."""
         self.config.update({key.replace("__", ":"): value for key, value in changes.items()})
         self.config_file.write_text(yaml.safe_dump({"config": self.config}))
+        version = RELEASES[self.config.get("langfuse:release", "3")].version
+        write(self.folder / "inventory" / "test.json", for_instance("local", self.instance, version))
 
     def ops(self, *arguments: str, seconds: float = UP_SECONDS) -> Run:
         """Run `python -m ops …` to its end."""

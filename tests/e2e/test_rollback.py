@@ -64,7 +64,7 @@ def test_rollback_takes_langfuse_out_of_the_gateway_and_undo_puts_it_back(stack:
         stack.docker("stop", stack.container("langfuse-web"))  # as in the incident that asks for it
         off = stack.ops("rollback", "--note", "errors rise")
         assert off.code == 0, off.output
-        assert "49 unchanged" in off.output
+        assert "+-1 replaced" in off.output
         assert "SWITCHED gateway:tracing is held at false" in off.output
         stack.ops("start", "langfuse-web")
 
@@ -87,7 +87,8 @@ def test_rollback_takes_langfuse_out_of_the_gateway_and_undo_puts_it_back(stack:
     with pytest.raises(CheckFailedError, match="no trace"):
         api.find_trace(untraced)
     again = stack.ops("rollback", "--undo")
-    assert (again.code, "52 unchanged" in again.output) == (0, True)
+    assert again.code == 0
+    assert not any(word in again.output for word in ("created", "updated", "replaced", "deleted"))
     done = [line["action"] for line in decisions(stack)]
     assert [action for action in done if action in {"rollback", "undo"}] == ["rollback", "undo", "undo"]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from evidence import FOLDER_VARIABLE, MANIFEST, EvidenceError, record
-from ops import audit, decisions
+from evidence import FOLDER_VARIABLE, MANIFEST, SEALING, EvidenceError, record
+from ops import audit, decisions, run_folder
 from ops import evidence as runs
 from ops.evidence import recorded
 from ops.session import OpsError, RefusedError, Session
@@ -208,10 +208,10 @@ def test_a_killed_run_is_sealed_as_interrupted_by_the_next(
 ) -> None:
     living.send_signal(signal.SIGKILL)
     living.wait()
-    [folder] = runs.unsealed(root)
-    assert not runs.is_running(folder)
+    [folder] = run_folder.unsealed(root)
+    assert not run_folder.is_running(folder)
     a_run(session)
-    assert "a run was killed" in capsys.readouterr().err
+    assert "a run was cut short" in capsys.readouterr().err
     first, second = entries(root)
     assert (first["action"], first["result"], first["run"]) == ("rollback", "interrupted", folder.name)
     assert second["result"] == "ok"
@@ -222,8 +222,8 @@ def test_a_killed_run_is_sealed_as_interrupted_by_the_next(
 @pytest.mark.usefixtures("living")
 def test_a_run_that_is_under_way_is_left_alone(session: Session, root: Path) -> None:
     a_run(session)
-    [folder] = runs.unsealed(root)
-    assert runs.is_running(folder)
+    [folder] = run_folder.unsealed(root)
+    assert run_folder.is_running(folder)
     assert [line["result"] for line in entries(root)] == ["ok"]
 
 
@@ -325,8 +325,35 @@ def test_a_record_that_does_not_fit_fails_the_run_and_leaves_no_half_of_it(sessi
     )
     assert ran.returncode == 1
     assert "File too large" in ran.stderr
-    [folder] = runs.unsealed(root)
+    [folder] = run_folder.unsealed(root)
     assert [path.name for path in folder.iterdir()] == ["start.json"]
+
+
+@pytest.mark.parametrize("step", ["append", "rename"])
+def test_sealing_that_is_cut_short_is_taken_up_by_the_next_run(
+    step: str, session: Session, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed = Path.rename
+
+    def cut_short(*_: object) -> None:
+        raise EvidenceError("cut short")
+
+    def kept(path: Path, target: Path) -> Path:
+        if path.name == SEALING:
+            cut_short()
+        return renamed(path, target)
+
+    a_run(session)
+    with monkeypatch.context() as patched:
+        if step == "append":
+            patched.setattr(decisions, "append", cut_short)
+        else:
+            patched.setattr(Path, "rename", kept)
+        with pytest.raises(EvidenceError, match="cut short"):
+            a_run(session)
+    a_run(session)
+    assert [line["result"] for line in entries(root)] == ["ok", "ok", "ok"]
+    assert problems(root) == []
 
 
 def test_a_run_without_changes_leaves_little(session: Session, root: Path) -> None:

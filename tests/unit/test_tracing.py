@@ -35,6 +35,6 @@ def test_nothing_but_the_gateway_and_its_proof_changes(on: Recording, off: Recor
     assert not {type_ for type_, name, _ in after if name in changed} & set(DATA_TYPES)
 
 
-def test_the_switch_is_an_input_of_the_proof(on: Recording, off: Recording) -> None:
+def test_the_proof_is_told_whether_calls_are_traced(on: Recording, off: Recording) -> None:
     assert on.one("end-to-end-proof").inputs["tracing"] is True
     assert off.one("end-to-end-proof").inputs["tracing"] is False

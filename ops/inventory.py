@@ -1,0 +1,207 @@
+"""`inventory`: what data the program declares, against the stack's inventory; adds what is new, never takes away."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ops.session import ROOT, OpsError, Session, open_session
+from policy.data_types import what_is
+from policy.fly import RequestError
+from policy.identity import Identity, differences, identity_of
+from policy.inventories import Inventory, Key, key_of, numbers, parse, path_of
+from policy.rules.release_not_downgraded import WEB
+from policy.values import Unknown
+
+EMPTY = Inventory({})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A program against an inventory."""
+
+    new: Mapping[Key, Identity]
+    """Declared, not listed."""
+    missing: tuple[Key, ...]
+    """Listed, no longer declared."""
+    changed: Mapping[Key, list[str]]
+    """Listed and declared, as something else: what differs."""
+    new_version: str | None
+    """Langfuse version newer than every recorded one."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the program would lose data that the inventory lists."""
+        return bool(self.missing or self.changed)
+
+
+def inventory(stack: str, config_file: Path | None, *, as_json: bool, check: bool) -> None:
+    """The `inventory` command; exits 1 when the program lost or changed something, or, with `check`, has something new.
+
+    Raises:
+        OpsError: the program cannot be previewed, or the inventory cannot be read.
+    """
+    from ops.report import resolve_images
+
+    console = Console(stderr=as_json)
+    session = open_session(stack, config_file)
+    path = path_of(stack)
+    recorded = _recorded(path)
+    resolve_images(session, console)
+    session.create()
+    declared = declared_by(_previewed(session))
+    found = compare(recorded, declared)
+    if not check:
+        write(path, added(recorded, found))
+    if as_json:
+        sys.stdout.write(json.dumps(_document(path, found, written=not check), indent=2) + "\n")
+    else:
+        _show(path, found, len(declared.resources), console, written=not check)
+    if found.lost or (check and (found.new or found.new_version)):
+        sys.exit(1)
+
+
+def declared_by(resources: Sequence[Mapping[str, Any]]) -> Inventory:
+    """The inventory of what a preview would have afterwards.
+
+    Args:
+        resources: the new states of its steps.
+
+    Raises:
+        OpsError: what identifies a resource is not known before `up`, or cannot be read.
+    """
+    listed: dict[Key, Identity] = {}
+    versions: list[str] = []
+    for entry in resources:
+        urn, inputs = entry["urn"], entry.get("inputs") or {}
+        if entry["type"] == WEB:
+            versions.append(str(inputs["version"]))
+        if not what_is(urn):
+            continue
+        try:
+            identity = identity_of(urn, inputs)
+        except RequestError as error:
+            raise OpsError(f"{key_of(urn)[1]}: {error}") from None
+        if isinstance(identity, Unknown):
+            raise OpsError(f"{key_of(urn)[1]}: what identifies it is known only after `up`; give it plain values")
+        listed[key_of(urn)] = identity
+    return Inventory(listed, tuple(versions))
+
+
+def compare(recorded: Inventory, declared: Inventory) -> Difference:
+    """What differs between an inventory and a program."""
+    both = recorded.resources.keys() & declared.resources.keys()
+    changed = {key: differences(recorded.resources[key], declared.resources[key]) for key in sorted(both)}
+    newest = max(map(numbers, recorded.versions), default=())
+    return Difference(
+        new={key: value for key, value in sorted(declared.resources.items()) if key not in both},
+        missing=tuple(sorted(recorded.resources.keys() - both)),
+        changed={key: words for key, words in changed.items() if words},
+        new_version=next((version for version in declared.versions if numbers(version) > newest), None),
+    )
+
+
+def added(recorded: Inventory, found: Difference) -> Inventory:
+    """The inventory with what is new; every entry it has stays as it is."""
+    versions = (*recorded.versions, *([found.new_version] if found.new_version else []))
+    return Inventory({**found.new, **recorded.resources}, versions)
+
+
+def for_instance(template: str, instance: str, version: str) -> Inventory:
+    """The inventory of a stack that differs from another in its instance's name alone.
+
+    Args:
+        template: the stack it is like, whose instance is `langfuse`.
+        instance: setting `langfuse-stack:instance`.
+        version: Langfuse's.
+    """
+    prefix, own = "langfuse_", f"{instance.replace('-', '_')}_"
+    resources = {
+        key: {
+            field: own + str(value).removeprefix(prefix) if field == "name" and str(value).startswith(prefix) else value
+            for field, value in identity.items()
+        }
+        for key, identity in _recorded(ROOT / "policy" / "inventory" / f"{template}.json").resources.items()
+    }
+    return Inventory(resources, (version,))
+
+
+def write(path: Path, content: Inventory) -> None:
+    """Write an inventory, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(content.as_json(), encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _recorded(path: Path) -> Inventory:
+    try:
+        return parse(path.read_text(encoding="utf-8")) if path.exists() else EMPTY
+    except (OSError, ValueError) as error:
+        raise OpsError(f"{path} cannot be read: {error}. Put the committed file back; it is never remade.") from None
+
+
+def _previewed(session: Session) -> list[Mapping[str, Any]]:
+    """New states of everything the program declares, from a preview without the pack."""
+    result = subprocess.run(
+        session.with_config("preview", "--json"),
+        cwd=ROOT,
+        env={**os.environ, **session.environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        plan = json.loads(result.stdout)
+    except ValueError:
+        session.check_passphrase()
+        raise OpsError(f"the program cannot be previewed: {result.stderr.strip() or result.stdout.strip()}") from None
+    if result.returncode != 0:
+        raise OpsError("the program cannot be previewed, so nothing was added:\n" + "\n".join(_errors(plan)))
+    return [step["newState"] for step in plan["steps"] if "newState" in step]
+
+
+def _errors(plan: Mapping[str, Any]) -> Iterator[str]:
+    for entry in plan.get("diagnostics") or []:
+        if entry.get("severity") == "error":
+            yield f"  - {entry['message'].strip()}"
+
+
+def _document(path: Path, found: Difference, *, written: bool) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "written": written,
+        "new": [{"type": type_, "name": name, "identity": identity} for (type_, name), identity in found.new.items()],
+        "missing": [{"type": type_, "name": name} for type_, name in found.missing],
+        "changed": [{"type": type_, "name": name, "what": what} for (type_, name), what in found.changed.items()],
+        "new_version": found.new_version,
+    }
+
+
+def _show(path: Path, found: Difference, declared: int, console: Console, *, written: bool) -> None:
+    verb = "added" if written else "new"
+    for (type_, name), identity in found.new.items():
+        said = ", ".join(f"{field} {value}" for field, value in identity.items())
+        console.print(f"[green]+ {name}[/]  {what_is(type_)}: {said}", highlight=False)
+    if found.new_version:
+        console.print(f"[green]+ Langfuse {found.new_version}[/]", highlight=False)
+    for _, name in found.missing:
+        console.print(f"[red]- {name}[/]  listed, and no longer in the program", highlight=False)
+    for (_, name), what in found.changed.items():
+        console.print(f"[red]! {name}[/]  {'; '.join(what)}", highlight=False)
+    count = len(found.new) + bool(found.new_version)
+    console.print(f"{path}: {declared} declared, {count} {verb}.", highlight=False, soft_wrap=True)
+    if count and written:
+        console.print("Review and commit the file.")
+    if found.lost:
+        console.print(
+            "What the program lost was not taken out: put its declaration back. No command removes or changes an\n"
+            "entry; that is an edit of the file, in a change of its own that somebody reviews."
+        )

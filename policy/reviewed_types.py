@@ -1,0 +1,46 @@
+"""Types that somebody has read the code of. What is not here is refused until somebody has."""
+
+OURS = "langfuse-stack:"
+"""Components: they only group what they contain, and that is looked at by itself."""
+
+CHECKS = frozenset(
+    f"pulumi-python:dynamic/checks:{name}"
+    for name in (
+        "AppKey",
+        "Bucket",
+        "ClickHouse",
+        "EndToEnd",
+        "ForeignSnapshot",
+        "ForeignUntouched",
+        "Gateway",
+        "LangfuseSchema",
+        "LangfuseTrace",
+        "LangfuseWeb",
+        "LangfuseWorker",
+        "ObjectStore",
+        "Redis",
+        "Supabase",
+    )
+)
+"""Dynamic types, each a class in `checks/`. The engine stores a reference to it, or, for a class in the program's own
+entry file, its code: such a type is `pulumi-python:dynamic:Resource` and never reviewed."""
+
+TYPES = CHECKS | {
+    "docker:index/container:Container",
+    "docker:index/network:Network",
+    "docker:index/volume:Volume",
+    "pulumi:providers:command",
+    "pulumi:providers:docker",
+    "pulumi:providers:pulumi-python",
+    "pulumi:providers:random",
+    "pulumi:pulumi:Stack",
+    "random:index/randomBytes:RandomBytes",
+    "random:index/randomId:RandomId",
+    "random:index/randomPassword:RandomPassword",
+}
+
+COMMANDS = frozenset(
+    f"langfuse-stack:fly:{component}$command:local:Command"
+    for component in ("App", "Secrets", "Service", "State", "Volume")
+)
+"""A command can do anything, so it is known by the component that owns it."""
