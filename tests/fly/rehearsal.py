@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -203,6 +204,8 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
         }
     )
     stack.config_file.write_text(yaml.safe_dump({"config": stack.config}))
+    # The names are those of prod, and so is its inventory.
+    shutil.copy(ROOT / "policy" / "inventory" / "prod.json", folder / "inventory" / "test.json")
     return made
 
 
