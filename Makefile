@@ -4,12 +4,12 @@ PYTHON ?= python3
 RUN = $(PYTHON) toolchain/venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: up preview down status smoke env images inventory shell test check bench help evidence
+.PHONY: up preview down status smoke env images inventory shell test check bench help evidence destroy clickhouse-reset attacks
 
 up: ## put the stack up, each phase proven before the next, and prove it end to end
 	@$(RUN) -m ops up --stack $(STACK)
 
-preview: ## show what `up` would do, with the policy pack enforced
+preview: ## show what `up` would do, with policy pack and plan gate enforced
 	@$(RUN) -m ops preview --stack $(STACK)
 
 status: ## services, images, health, addresses
@@ -20,6 +20,15 @@ smoke: ## follow one call through the whole stack, hop by hop
 
 down: ## remove the containers, keep all data
 	@$(RUN) -m ops down --stack $(STACK)
+
+destroy:
+	@$(RUN) -m ops destroy --stack $(STACK)
+
+clickhouse-reset: ## empty the local ClickHouse after a verified copy (asks for the name)
+	@$(RUN) -m ops clickhouse-reset --stack $(STACK)
+
+attacks: ## write docs/attacks.md: every way to lose data, and what stops it
+	@$(RUN) -m tests.attacks
 
 env: ## write .env for the application behind the gateway (0600)
 	@$(RUN) -m ops env --stack $(STACK)
@@ -52,4 +61,4 @@ bench: ## measure the budgets and print the README's table
 	@$(RUN) bench/run.py
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -51,4 +51,5 @@ def export(
 
 
 def _described(image: Image) -> dict[str, object]:
-    return {name: value for name, value in asdict(image).items() if value is not None and name != "ledgers"}
+    inner = {"ledgers", "migrations"}
+    return {name: value for name, value in asdict(image).items() if value is not None and name not in inner}

@@ -126,6 +126,8 @@ class Wiring:
         return ClickHouseArgs(
             image=self.images["clickhouse"],
             password=self._secret("clickhouse_password"),
+            admin_password=self._secrets.clickhouse_admin_password,
+            deletions=self._settings.langfuse.deletions,
             database=group.database,
             volume=self._volume("clickhouse", group.volume_gb),
             http_port=group.http_port,
@@ -160,6 +162,7 @@ class Wiring:
                     role_password=self._secrets.langfuse_role_password,
                     connection_limit=group.connection_limit,
                     floor=self._settings.release.postgres_floor,
+                    running=self._settings.stack.running,
                 ),
                 after,
             )
@@ -169,6 +172,7 @@ class Wiring:
             role_password=self._secrets.langfuse_role_password,
             volume=self._volume("postgres", group.volume_gb),
             port=group.port,
+            event_trigger=group.event_trigger,
             floor=self._settings.release.postgres_floor,
         )
         return Postgres(arguments, platform, after)
@@ -187,6 +191,7 @@ class Wiring:
                 url=pulumi.Output.secret(url.text()),
                 key_prefix=group.key_prefix,
                 floor=self._settings.release.redis_floor,
+                running=self._settings.stack.running,
             )
             return ExternalRedis(external, platform, after)
         arguments = RedisArgs(

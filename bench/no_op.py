@@ -3,11 +3,14 @@
 import subprocess
 from functools import partial
 
+from rich.console import Console
+
 from bench.commands import PACK, Program, preview, up
 from bench.memory import peak_megabytes
 from bench.results import Row
 from bench.rig import ROOT, Rig
 from bench.series import Rounds, Spread, in_turns
+from ops.plan import gated_plan
 
 EMPTY = "empty"
 
@@ -21,7 +24,9 @@ def whole_stack(rig: Rig, empty: Program, rounds: int) -> list[Row]:
             "preview": partial(rig.run, plain),
             "preview with pack": partial(rig.run, packed),
             "empty up": partial(empty.no_op, ["up", "--yes"], EMPTY),
+            "make up": rig.no_op_up,
             "up with pack": partial(rig.run, update),
+            "gated preview": partial(gated_plan, rig.session, Console(quiet=True)),
         },
         rounds,
     )
@@ -33,16 +38,21 @@ def whole_stack(rig: Rig, empty: Program, rounds: int) -> list[Row]:
             note=both(taken, "preview with pack", "empty preview"),
         ),
         Row(
-            "no-op up, with pack ÷ empty up",
-            taken.ratio("up with pack", "empty up"),
+            "no-op make up, with pack and gate ÷ empty up",
+            taken.ratio("make up", "empty up"),
             budget=3,
+            note=both(taken, "make up", "empty up"),
+        ),
+        Row(
+            "no-op plain pulumi up, with pack ÷ empty up",
+            taken.ratio("up with pack", "empty up"),
             note=both(taken, "up with pack", "empty up"),
         ),
         Row(
-            "pack alone ÷ empty preview",
-            taken.share("preview with pack", "preview", "empty preview"),
+            "pack and gate alone ÷ empty preview",
+            taken.share("gated preview", "preview", "empty preview"),
             budget=0.6,
-            note=both(taken, "preview with pack", "preview"),
+            note=both(taken, "gated preview", "preview"),
         ),
     ]
 

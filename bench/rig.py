@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import yaml
+from rich.console import Console
 
 from ops.inventory import for_instance, write
-from ops.lifecycle import UP
+from ops.plan import UP, gated_plan, remember_applied
 from ops.session import OpsError, Session, open_session
 from platforms.docker_labels import INSTANCE_LABEL
 from policy.inventories import FOLDER_VARIABLE, path_of
@@ -61,8 +62,19 @@ class Rig:
         write(path_of(name), for_instance("local", self.instance, self.session.settings.langfuse_version))
 
     def up(self) -> None:
-        """`make up`'s engine call on the stack at hand."""
-        self.run(self.session.with_config(*UP))
+        """What `make up` does with the engine on the stack at hand: gated preview, then the update if there is any."""
+        if not gated_plan(self.session, Console(quiet=True)).is_done(self.session):
+            self.run(self.session.with_config(*UP))
+            remember_applied(self.session)
+
+    def no_op_up(self) -> None:
+        """The same where nothing changes.
+
+        Raises:
+            OpsError: something would change.
+        """
+        if not gated_plan(self.session, Console(quiet=True)).is_done(self.session):
+            raise OpsError("the stack is not as the last `up` left it, so there is no no-op to measure")
 
     def run(self, argv: Sequence[str], cwd: Path = ROOT) -> None:
         """Run a command in the rig's environment, silently.

@@ -35,6 +35,10 @@ GRACE_SECONDS = 15.0
 LOG_SECONDS = 20
 LOG_CHARACTERS = 100_000
 RESUME = "\n    then: run the same command again; what is proven stays, and nothing after this gate was started"
+KNOWN_IDENTITY = "known_identity"
+"""Input of a probe: which stores the check saw when it was proven last, or None. Never stored."""
+Identity = Mapping[str, str]
+"""Part of a store to what tells it from any other: it travels with the data, and an empty store has another or none."""
 URL_PASSWORD = re.compile(r"://[^:/]*:(?P<password>.*)@", re.DOTALL)
 
 
@@ -69,6 +73,34 @@ def until_healthy(probe: Callable[[], T], *, deadline_seconds: float) -> T:
                 raise
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+
+def continuous(known: Identity | None, seen: Identity) -> None:
+    """Refuse a store that is not the one that was proven before.
+
+    Args:
+        known: what was seen then; None when it never was.
+        seen: what is there now.
+
+    Raises:
+        CheckFailedError: a part of the store is another one, or gone.
+    """
+    for part, was in (known or {}).items():
+        now_there = seen.get(part)
+        if now_there is None:
+            raise _lost(part, f"was present, now missing: {was}")
+        if now_there != was:
+            raise _lost(part, f"the volume holds another server's data: was {was}, now {now_there}")
+
+
+def _lost(part: str, finding: str) -> CheckFailedError:
+    return CheckFailedError(
+        f"identity of {part}",
+        finding,
+        "bring back the volume, or a backup together with its identity (docs/data-safety.md, Another or an empty "
+        "store); nothing was written here",
+        final=True,
+    )
 
 
 def in_turn(first: Callable[[], object], second: Callable[[], T], *, deadline_seconds: float) -> T:
@@ -167,8 +199,13 @@ class CheckProvider(dynamic.ResourceProvider):
         """
         raise NotImplementedError
 
-    def run(self, inputs: Inputs) -> dict[str, Any]:
+    def run(self, inputs: Inputs, known: Identity | None = None) -> dict[str, Any]:
         """Prove it within the deadline; returns the resource's outputs.
+
+        Args:
+            inputs: of the resource.
+            known: the store it was proven against before. A check whose evidence has an `identity` is open only to the
+                same one; a probe that writes looks at it first, in the input `known_identity`.
 
         Raises:
             GateClosedError: it could not be proven, with the last thing seen.
@@ -179,7 +216,8 @@ class CheckProvider(dynamic.ResourceProvider):
             for name in self.libraries:
                 importlib.import_module(name)
         try:
-            evidence = self._reached(inputs, deadline)
+            evidence = self._reached({**inputs, KNOWN_IDENTITY: known}, deadline)
+            continuous(known, evidence.get("identity") or {})
         except Exception as failure:
             seen = str(failure) if isinstance(failure, CheckFailedError) else brief(failure)
             waited = time.monotonic() - started
@@ -233,14 +271,19 @@ class CheckProvider(dynamic.ResourceProvider):
         return f"\n    log:  {path or ' '.join(argv)}"
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        return dynamic.CreateResult(id_=self.label, outs=self.run(props))
+        outputs = {**props, "result": "stopped", "evidence": {}} if self._asleep(props) else self.run(props)
+        return dynamic.CreateResult(id_=self.label, outs=outputs)
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        return dynamic.UpdateResult(outs=self.run(news))
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
+        return dynamic.UpdateResult(outs=self.run(news, (olds.get("evidence") or {}).get("identity")))
+
+    def _asleep(self, inputs: Inputs) -> bool:
+        """Whether what it watches is stopped: then there is nothing to prove, and what it knows is kept."""
+        return "watch" in self.keys and inputs.get("watch") is None
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         """A changed key updates; nothing ever replaces."""
-        changed = any(olds.get(key) != news.get(key) for key in self.keys)
+        changed = not self._asleep(news) and any(olds.get(key) != news.get(key) for key in self.keys)
         return dynamic.DiffResult(changes=changed, replaces=[])
 
 

@@ -4,16 +4,30 @@ import io
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from checks.base import CheckFailedError, CheckProvider, CheckResource, DataProvider, Evidence, Inputs, brief
+from checks.base import (
+    KNOWN_IDENTITY,
+    CheckFailedError,
+    CheckProvider,
+    CheckResource,
+    DataProvider,
+    Evidence,
+    Identity,
+    Inputs,
+    brief,
+    continuous,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from minio import Minio
     from urllib3 import PoolManager
 
 MARKER = "langfuse-stack/marker"
+IDENTITY = "langfuse-stack/identity"
+"""Object that tells its bucket from any other."""
 TIMEOUT_SECONDS = 5
 KEY_REFUSALS = ("SignatureDoesNotMatch", "InvalidAccessKeyId")
 APP_POLICY = "langfuse-stack-app"
@@ -25,6 +39,16 @@ APP_ACTIONS = (
     "s3:ListMultipartUploadParts",
 )
 APP_BUCKET_ACTIONS = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads")
+DENIED_ACTIONS = (
+    "s3:BypassGovernanceRetention",
+    "s3:DeleteBucket",
+    "s3:DeleteObjectVersion",
+    "s3:ForceDeleteBucket",
+    "s3:PutBucketObjectLockConfiguration",
+    "s3:PutBucketVersioning",
+    "s3:PutLifecycleConfiguration",
+)
+"""Whatever else the key is given: each of these takes away objects, versions or what keeps them."""
 
 
 def client(endpoint: str, access_key: str, secret_key: str) -> "Minio":
@@ -82,12 +106,15 @@ class BucketProvider(DataProvider):
         try:
             # Asked with GET: the answer to a HEAD request cannot say why a key was refused.
             if not _exists(store, name):
+                continuous(inputs[KNOWN_IDENTITY], {})
                 store.make_bucket(name)
             if store.get_bucket_versioning(name).status != ENABLED:
                 store.set_bucket_versioning(name, VersioningConfig(ENABLED))
+        except CheckFailedError:
+            raise
         except Exception as error:
             raise _failure(f"bucket {name} at {inputs['endpoint']}", error) from None
-        return {"bucket": name, "versioning": "Enabled"}
+        return {"bucket": name, "versioning": "Enabled", "identity": _identity(store, [name], inputs[KNOWN_IDENTITY])}
 
 
 def _exists(store: "Minio", bucket: str) -> bool:
@@ -165,7 +192,7 @@ def app_policy(buckets: list[str]) -> dict[str, Any]:
             "Resource": [f"arn:aws:s3:::{name}/*" for name in buckets],
         },
         # Said outright, since MinIO lets a key that may hide an object remove its versions too.
-        {"Effect": "Deny", "Action": ["s3:DeleteObjectVersion"], "Resource": ["arn:aws:s3:::*"]},
+        {"Effect": "Deny", "Action": list(DENIED_ACTIONS), "Resource": ["arn:aws:s3:::*"]},
     ]
     return {"Version": "2012-10-17", "Statement": statements}
 
@@ -187,6 +214,7 @@ class ObjectStoreProvider(CheckProvider):
                 final=True,
             )
         store = client(inputs["endpoint"], inputs["access_key"], inputs["secret_key"])
+        identity = _identity(store, inputs["buckets"], inputs[KNOWN_IDENTITY])
         for name in inputs["buckets"]:
             version = _marker_round_trip(store, name)
             _may_not(
@@ -196,17 +224,67 @@ class ObjectStoreProvider(CheckProvider):
             )
             # The bucket holds the marker, so even a key that may remove buckets removes nothing.
             _may_not(f"DELETE bucket {name}", "s3:DeleteBucket", partial(store.remove_bucket, name))
-        return {"buckets": list(inputs["buckets"])}
+            for action, attempt in _attempts(store, name):
+                _may_not(f"{action} of {name}", action, attempt)
+        return {"buckets": list(inputs["buckets"]), "identity": identity}
 
 
 class ObjectStoreGate(CheckResource, module="checks", name="ObjectStore"):
     """The application's key writes and reads back a marker in every bucket, and can remove neither it nor the bucket.
+
+    Nor can it change how long versions are kept, and the buckets are the ones that were proven before.
 
     Args:
         inputs: `endpoint`, `root_user`, `access_key`, `secret_key` (secret), `buckets`, `watch`.
     """
 
     provider = ObjectStoreProvider
+
+
+def _identity(store: "Minio", buckets: "Sequence[str]", known: Identity | None) -> Identity:
+    """Each bucket's mark; made in a bucket that was never seen before, and never put into one that lost it."""
+    seen: dict[str, str] = {}
+    for name in buckets:
+        known_here = name in (known or {})
+        try:
+            mark = _mark(store, name, known=known_here)
+            if mark is None and not known_here:
+                mark = str(uuid4())
+                store.put_object(name, IDENTITY, io.BytesIO(mark.encode()), len(mark))
+        except Exception as error:
+            raise _failure(f"GET and PUT {name}/{IDENTITY}", error) from None
+        if mark:
+            seen[name] = mark
+    continuous(known, seen)
+    return seen
+
+
+def _mark(store: "Minio", bucket: str, *, known: bool) -> str | None:
+    """What tells the bucket from any other; None when it has none, or when it was known and is gone."""
+    from minio.error import S3Error
+
+    try:
+        answer = store.get_object(bucket, IDENTITY)
+    except S3Error as error:
+        if error.code == "NoSuchKey" or (known and error.code == "NoSuchBucket"):
+            return None
+        raise
+    try:
+        return str(answer.read().decode())
+    finally:
+        answer.close()
+
+
+def _attempts(store: "Minio", bucket: str) -> "Iterator[tuple[str, Callable[[], None]]]":
+    """Each changes what keeps versions, in a way that does no harm if it is taken."""
+    from minio.commonconfig import ENABLED, GOVERNANCE
+    from minio.objectlockconfig import DAYS, ObjectLockConfig
+    from minio.versioningconfig import VersioningConfig
+
+    lock = ObjectLockConfig(GOVERNANCE, 1, DAYS)  # no bucket of the stack was made with locks, so none takes it
+    yield "s3:PutBucketVersioning", partial(store.set_bucket_versioning, bucket, VersioningConfig(ENABLED))
+    yield "s3:PutBucketObjectLockConfiguration", partial(store.set_object_lock_config, bucket, lock)
+    yield "s3:PutLifecycleConfiguration", partial(store.delete_bucket_lifecycle, bucket)
 
 
 def _marker_round_trip(store: "Minio", bucket: str) -> str:
@@ -246,4 +324,4 @@ def _may_not(probe: str, action: str, attempt: "Callable[[], None]") -> None:
         raise CheckFailedError(probe, str(error.code), fix, final=True) from None
     except Exception as error:
         raise _failure(probe, error) from None
-    raise CheckFailedError(probe, "removed", fix, final=True)
+    raise CheckFailedError(probe, "allowed", fix, final=True)

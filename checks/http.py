@@ -3,7 +3,8 @@
 from typing import Any
 
 from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, in_turn, until_healthy
-from checks.clickhouse import Login, ledger
+from checks.clickhouse import ledger
+from checks.clickhouse_login import Login
 from checks.supabase import applied_migrations
 from checks.trace import OK, SEE_WEB_LOG, Gateway, PublicApi, answered, new_user_id, request
 from checks.validation import validated

@@ -1,13 +1,26 @@
 """Proof that Redis keeps every queued job: authenticated, recent enough, and evicting nothing."""
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, brief
+from checks.base import (
+    KNOWN_IDENTITY,
+    CheckFailedError,
+    CheckProvider,
+    CheckResource,
+    Evidence,
+    Identity,
+    Inputs,
+    brief,
+    continuous,
+)
 
 if TYPE_CHECKING:
     from redis import Redis
 
 TIMEOUT_SECONDS = 5
+IDENTITY_KEY = "langfuse-stack:identity"
+"""Tells this queue from any other."""
 
 
 def client(address: str, password: str | None, *, user: str | None = None, tls: bool = False) -> "Redis":
@@ -80,11 +93,17 @@ class RedisProvider(CheckProvider):
                 "set maxmemory-policy noeviction, or give Langfuse its own Redis: any other policy drops queued traces",
                 final=True,
             )
-        return {"version": version, "maxmemory_policy": policy, "aof": bool(info.get("aof_enabled"))}
+        identity = _identity(inputs)
+        return {
+            "version": version,
+            "maxmemory_policy": policy,
+            "aof": bool(info.get("aof_enabled")),
+            "identity": identity,
+        }
 
 
 class RedisGate(CheckResource, module="checks", name="Redis"):
-    """Redis takes the password, refuses others, is recent enough and never evicts.
+    """Redis takes the password, refuses others, is recent enough, never evicts, and holds the same queue as before.
 
     Args:
         inputs: `address` (`host:port`), `user`, `password` (secret), `tls`, `floor` (major,
@@ -96,6 +115,23 @@ class RedisGate(CheckResource, module="checks", name="Redis"):
 
 def _configured_policy(server: "Redis") -> str:
     return str(server.config_get("maxmemory-policy")["maxmemory-policy"])
+
+
+def _identity(inputs: Inputs) -> Identity:
+    """The queue's mark; made when this queue was never seen before, and never put into one that lost it."""
+    from redis.exceptions import RedisError
+
+    address, known = inputs["address"], inputs[KNOWN_IDENTITY]
+    try:
+        with client(address, inputs["password"], user=inputs["user"], tls=bool(inputs["tls"])) as server:
+            if known is None:
+                server.set(IDENTITY_KEY, str(uuid4()), nx=True)
+            mark = server.get(IDENTITY_KEY)
+    except RedisError as error:
+        raise CheckFailedError(f"GET {IDENTITY_KEY} at {address}", brief(error), "see the Redis log") from None
+    identity = {"Redis": str(mark)} if mark else {}
+    continuous(known, identity)
+    return identity
 
 
 def _closed_to_strangers(address: str, *, tls: bool) -> None:

@@ -7,12 +7,23 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from checks.base import CheckFailedError, CheckProvider, CheckResource, DataProvider, Evidence, Inputs, brief, now
+from checks.base import (
+    KNOWN_IDENTITY,
+    CheckFailedError,
+    CheckProvider,
+    CheckResource,
+    DataProvider,
+    Evidence,
+    Identity,
+    Inputs,
+    continuous,
+    now,
+)
 from checks.postgres import SQL, connection, findings, query, server_version, url_parts
+from checks.postgres_rights import confined
 
 if TYPE_CHECKING:
     from psycopg import Connection
-    from psycopg.sql import Composed
 
 TRANSACTION_POOLER_PORT = 6543
 NAMED_CHANGES = 20
@@ -24,32 +35,39 @@ class SchemaProvider(DataProvider):
     label = "langfuse schema"
     libraries = ("psycopg",)
     secrets = ("admin_url", "role_password")
-    keys = ("admin_url", "schema", "role", "role_password")
+    keys = ("admin_url", "schema", "role", "role_password", "event_trigger")
 
     def probe(self, inputs: Inputs) -> Evidence:
         from psycopg import sql
 
         schema, role = inputs["schema"], inputs["role"]
         with connection(inputs["admin_url"], "for schema changes") as db:
+            continuous(inputs[KNOWN_IDENTITY], _identity(db, schema))
             version = server_version(db)
             database = query(db, "SELECT current_database()")[0][0]
-            statement = sql.SQL((SQL / "schema_create.sql").read_text(encoding="utf-8")).format(
-                role=sql.Identifier(role),
-                role_text=sql.Literal(role),
-                schema=sql.Identifier(schema),
-                database=sql.Identifier(database),
-                password=sql.Literal(_scram_verifier(db, role, inputs["role_password"])),
-            )
-            with findings("schema_create.sql"), db.transaction():
-                db.execute(statement)
-        return {"version": version, "schema": schema, "role": role}
+            names = {
+                "role": sql.Identifier(role),
+                "role_text": sql.Literal(role),
+                "schema": sql.Identifier(schema),
+                "schema_text": sql.Literal(schema),
+                "database": sql.Identifier(database),
+                "password": sql.Literal(_scram_verifier(db, role, inputs["role_password"])),
+            }
+            guard = ["event_trigger.sql"] if inputs["event_trigger"] else []
+            with db.transaction():
+                for file in ("schema_create.sql", "schema_mark.sql", *guard):
+                    with findings(file):
+                        db.execute(sql.SQL((SQL / file).read_text(encoding="utf-8")).format(**names))
+            identity = _identity(db, schema)
+        return {"version": version, "schema": schema, "role": role, "identity": identity}
 
 
 class LangfuseSchema(CheckResource, module="checks", name="LangfuseSchema"):
     """Langfuse's own schema and the role that is confined to it. Holds data: never dropped, never replaced.
 
     Args:
-        inputs: `admin_url` (secret; a role that may create schemas), `schema`, `role`, `role_password` (secret).
+        inputs: `admin_url` (secret; a role that may create schemas), `schema`, `role`, `role_password` (secret),
+            `event_trigger` (whether the database refuses to drop what is outside the schema; needs a superuser).
     """
 
     provider = SchemaProvider
@@ -76,8 +94,10 @@ class SupabaseProvider(CheckProvider):
                     f"this Langfuse release needs Postgres {floor} or newer: set postgres:image",
                     final=True,
                 )
+            identity = _identity(db, schema)
+            continuous(inputs[KNOWN_IDENTITY], identity)
             _owns_schema(db, schema)
-            foreign = _confined(db, schema)
+            foreign = confined(db, schema)
         with connection(pooled, "through DATABASE_URL", may_lag=True) as db:
             search_path = str(query(db, "SHOW search_path")[0][0])
             if search_path.strip('"') != schema:
@@ -87,11 +107,13 @@ class SupabaseProvider(CheckProvider):
                     f"ALTER ROLE … SET search_path = {schema}: the pooler drops the URL's schema parameter",
                     final=True,
                 )
-        return {"version": version, "refused_schemas": foreign}
+        return {"version": version, "refused_schemas": foreign, "identity": identity}
 
 
 class SupabaseGate(CheckResource, module="checks", name="Supabase"):
     """Both URLs log in, the role owns its schema, and it was seen being refused in every other one.
+
+    The schema is the one that was proven before, not an empty one under the same name.
 
     Args:
         inputs: `direct_url`, `pooled_url` (secrets), `schema`, `floor` (major version), `watch`.
@@ -187,6 +209,12 @@ def applied_migrations(direct_url: str, schema: str) -> int:
     return int(finished)
 
 
+def _identity(db: "Connection[Any]", schema: str) -> Identity:
+    """The schema's mark; none when there is no schema, or when somebody else made it."""
+    marks = [str(mark) for (mark,) in query(db, "schema_identity.sql", {"schema": schema}) if mark]
+    return {f"schema {schema}": marks[0]} if marks else {}
+
+
 def _scram_verifier(db: "Connection[Any]", role: str, password: str) -> str:
     """What the server stores for `password`, made here so that the password itself never reaches a server log."""
     return db.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
@@ -210,56 +238,3 @@ def _owns_schema(db: "Connection[Any]", schema: str) -> None:
         raise CheckFailedError(
             owner, f"schema {schema} is {seen}", "ALTER SCHEMA … OWNER TO the Langfuse role", final=True
         )
-
-
-def _confined(db: "Connection[Any]", schema: str) -> list[str]:
-    """Try to write into, and read from, every foreign schema; all attempts are rolled back.
-
-    Raises:
-        CheckFailedError: an attempt succeeded, or failed for another reason than missing rights.
-    """
-    from psycopg import sql
-
-    tables = query(db, "schema_foreign_tables.sql", {"own": schema})
-    for foreign, table, some_right in tables:
-        attempts = [sql.SQL("CREATE TABLE {}.langfuse_must_not (id int)").format(sql.Identifier(foreign))]
-        if table:
-            attempts.append(sql.SQL("SELECT FROM {}.{} LIMIT 1").format(sql.Identifier(foreign), sql.Identifier(table)))
-        for attempt in attempts:
-            _refused(db, attempt, foreign)
-        if some_right:
-            raise _not_confined(f"has_table_privilege({foreign}.{table})", foreign)
-    memberships = [str(row[0]) for row in query(db, "schema_memberships.sql")]
-    if memberships:
-        names = ", ".join(memberships)
-        raise CheckFailedError(
-            "schema_memberships.sql",
-            f"the Langfuse role is a member of {names}",
-            f"REVOKE {names} from the Langfuse role: it may act as each of them",
-            final=True,
-        )
-    return [foreign for foreign, _, _ in tables]
-
-
-def _refused(db: "Connection[Any]", attempt: "Composed", foreign: str) -> None:
-    import psycopg
-
-    text = attempt.as_string(db)
-    try:
-        with db.transaction(force_rollback=True):
-            db.execute(attempt)
-    except psycopg.errors.InsufficientPrivilege:
-        return
-    except psycopg.Error as error:
-        raise CheckFailedError(text, brief(error), "expected 42501 (insufficient privilege)") from None
-    raise _not_confined(text, foreign)
-
-
-def _not_confined(probe: str, foreign: str) -> CheckFailedError:
-    return CheckFailedError(
-        probe,
-        "allowed",
-        f"REVOKE ALL ON SCHEMA {foreign}, and on all its tables, from the Langfuse role, and from PUBLIC as far as its "
-        "owner allows",
-        final=True,
-    )

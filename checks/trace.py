@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from minio import Minio
     from redis import Redis
 
-    from checks.clickhouse import Login
+    from checks.clickhouse_login import Login
 
 TIMEOUT_SECONDS = 10
 OK = 200

@@ -1,7 +1,7 @@
 """The last look at a stack, with the eyes of the people who use it. Reads only."""
 
 from checks.base import CheckFailedError, Evidence, Inputs, brief
-from checks.clickhouse import Login
+from checks.clickhouse_login import Login
 from checks.trace import accepted
 
 

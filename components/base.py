@@ -95,10 +95,23 @@ class Component(pulumi.ComponentResource):
         """
         if service.resource is None:
             return []
-        watched = {**inputs, "watch": service.identity, **ways(*service.addresses.values(), *reach)}
-        if service.logs:
-            watched["logs"] = list(service.logs)
-        return [gate(name, watched, self.child(after=[service.resource, *after]))]
+        return [gate(name, _watched(service, inputs, *reach), self.child(after=[service.resource, *after]))]
+
+    def prove_data(
+        self,
+        gate: type[CheckResource],
+        name: str,
+        service: Service,
+        inputs: Inputs,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> list[CheckResource]:
+        """As `prove`, for a gate that knows its store from any other.
+
+        It is declared while the stack is stopped too, where it sleeps: what it knows outlives `make down`.
+        """
+        running = [service.resource] if service.resource else []
+        proof = gate(name, _watched(service, inputs), self.child(after=[*running, *after]))
+        return [proof] if running else []
 
     def child(self, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """Options of a child that holds no data."""
@@ -107,3 +120,9 @@ class Component(pulumi.ComponentResource):
     def data(self, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """Options of a child that holds data."""
         return data_options(self, [*self._after, *after])
+
+
+def _watched(service: Service, inputs: Inputs, *reach: Address) -> Inputs:
+    """The inputs of a gate, with the service it watches, the way there and where its log is."""
+    logs = {"logs": list(service.logs)} if service.logs and service.resource else {}
+    return {**inputs, "watch": service.identity, **ways(*service.addresses.values(), *reach), **logs}

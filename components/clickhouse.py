@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import pulumi
 
@@ -23,6 +24,7 @@ from platforms.spec import (
 )
 
 USER = "langfuse"
+ADMIN = "langfuse_admin"
 HTTP_PORT = 8123
 NATIVE_PORT = 9000
 CONFIG = "/etc/clickhouse-server"
@@ -34,7 +36,10 @@ class ClickHouseArgs:
 
     image: Image
     password: pulumi.Output[str]
+    admin_password: pulumi.Output[str]
     database: str
+    deletions: bool
+    """Whether Langfuse may delete rows."""
     volume: VolumeSpec
     http_port: int
     native_port: int
@@ -59,7 +64,11 @@ class ClickHouse(Component):
     http: Address
     native: Address
     user = USER
+    """Langfuse's user: confined to its database."""
     password: pulumi.Output[str]
+    admin_user = ADMIN
+    """The operator's user: for backups and repairs."""
+    admin_password: pulumi.Output[str]
     database: str
     gates: list[CheckResource]
 
@@ -78,11 +87,11 @@ class ClickHouse(Component):
                 health=HealthSpec(HttpProbe(HTTP_PORT, "/ping")),
                 stop_grace=60,
                 env={
-                    "CLICKHOUSE_USER": USER,
+                    "CLICKHOUSE_USER": ADMIN,
                     "CLICKHOUSE_DB": args.database,
                     "CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT": "1",
                 },
-                secret_env={"CLICKHOUSE_PASSWORD": args.password},
+                secret_env={"CLICKHOUSE_PASSWORD": args.admin_password},
                 mounts=(Mount(volume, "/var/lib/clickhouse"),),
                 files=(
                     File(
@@ -94,21 +103,27 @@ class ClickHouse(Component):
                         ),
                     ),
                     File(f"{CONFIG}/users.d/langfuse-profile.xml", read("clickhouse/profile.xml")),
+                    File(f"{CONFIG}/users.d/langfuse-users.xml", _users(args)),
                 ),
             ),
             self.child(),
         )
         self.http, self.native = service.addresses["http"], service.addresses["native"]
         self.password, self.database = args.password, args.database
-        self.gates = self.prove(
+        self.admin_password = args.admin_password
+        self.gates = self.prove_data(
             ClickHouseGate,
             "clickhouse-gate",
             service,
             {
+                "volume": args.volume.name,
                 "http_address": self.http.operator,
                 "native_address": self.native.operator,
                 "user": USER,
                 "password": args.password,
+                "admin_user": ADMIN,
+                "admin_password": args.admin_password,
+                "deletions": args.deletions,
                 "database": args.database,
                 "floor": list(args.floor),
                 "release": args.release,
@@ -116,3 +131,18 @@ class ClickHouse(Component):
             },
         )
         self.register_outputs({"http": self.http.operator, "native": self.native.operator})
+
+
+def _users(args: ClickHouseArgs) -> pulumi.Output[str]:
+    deletions = render("clickhouse/deletions.xml", database=args.database) if args.deletions else ""
+
+    def rendered(password: str) -> str:
+        return render(
+            "clickhouse/users.xml",
+            user=USER,
+            password_sha256_hex=sha256(password.encode()).hexdigest(),
+            database=args.database,
+            deletions=deletions,
+        )
+
+    return args.password.apply(rendered)

@@ -44,6 +44,8 @@ class ExternalPostgresArgs:
     """Connections of each service through a transaction pooler."""
     floor: int
     """Oldest major version the Langfuse release runs on."""
+    running: bool
+    """False while the stack is stopped, which proves nothing and keeps what it knows."""
 
 
 class ExternalPostgres(Component):
@@ -68,21 +70,28 @@ class ExternalPostgres(Component):
         self.operator_admin_url = args.direct.url
         schema = LangfuseSchema(
             "langfuse-schema",
-            {"admin_url": args.direct.url, "schema": SCHEMA, "role": ROLE, "role_password": args.role_password},
+            {
+                "admin_url": args.direct.url,
+                "schema": SCHEMA,
+                "role": ROLE,
+                "role_password": args.role_password,
+                # A trigger would be everybody's in a database that is somebody else's.
+                "event_trigger": False,
+            },
             self.data(),
         )
-        self.gates = [
-            SupabaseGate(
-                "postgres-gate",
-                {
-                    "direct_url": self.direct_url,
-                    "pooled_url": self.pooled_url,
-                    "schema": SCHEMA,
-                    "floor": args.floor,
-                },
-                self.child(after=[schema]),
-            )
-        ]
+        proof = SupabaseGate(
+            "postgres-gate",
+            {
+                "direct_url": self.direct_url,
+                "pooled_url": self.pooled_url,
+                "schema": SCHEMA,
+                "floor": args.floor,
+                "watch": _awake(args.running),
+            },
+            self.child(after=[schema]),
+        )
+        self.gates = [proof] if args.running else []
         self.register_outputs({"address": f"{args.direct.host}:{args.direct.port}"})
 
 
@@ -112,6 +121,8 @@ class ExternalRedisArgs:
     """Sets Langfuse's keys apart; empty for none."""
     floor: tuple[int, int]
     """Oldest version the Langfuse release runs on."""
+    running: bool
+    """False while the stack is stopped, which proves nothing and keeps what it knows."""
 
 
 class ExternalRedis(Component):
@@ -133,18 +144,23 @@ class ExternalRedis(Component):
         super().__init__("redis", after)
         self.address = platform.external(args.host, args.port)
         self.password, self.url, self.key_prefix = args.password, args.url, args.key_prefix
-        self.gates = [
-            RedisGate(
-                "redis-gate",
-                {
-                    "address": self.address.operator,
-                    "user": args.user or DEFAULT_USER,
-                    "password": args.password,
-                    "tls": args.tls,
-                    "floor": list(args.floor),
-                    **ways(self.address),
-                },
-                self.child(),
-            )
-        ]
+        proof = RedisGate(
+            "redis-gate",
+            {
+                "address": self.address.operator,
+                "user": args.user or DEFAULT_USER,
+                "password": args.password,
+                "tls": args.tls,
+                "floor": list(args.floor),
+                "watch": _awake(args.running),
+                **ways(self.address),
+            },
+            self.child(),
+        )
+        self.gates = [proof] if args.running else []
         self.register_outputs({"address": self.address.operator})
+
+
+def _awake(running: bool) -> str | None:
+    """What a gate watches where no service of ours can tell it."""
+    return "external" if running else None

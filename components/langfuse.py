@@ -7,9 +7,10 @@ import pulumi
 
 from checks.base import CheckResource
 from checks.http import TraceGate, WebGate, WorkerGate
+from checks.migrations import MigrationGate
 from checks.supabase import ForeignSnapshot, ForeignUntouched
 from components import langfuse_env
-from components.base import Component
+from components.base import Component, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
 from components.releases import Image, Release
 from platforms.spec import Address, HealthSpec, HttpProbe, Platform, Port, ServiceSpec
@@ -64,6 +65,17 @@ class LangfuseWeb(Component):
         super().__init__("langfuse-web", after)
         postgres, clickhouse = args.stores.postgres, args.stores.clickhouse
         catalog = {"admin_url": postgres.operator_admin_url, "schema": postgres.schema}
+        stores = {
+            "direct_url": postgres.operator_url,
+            "schema": postgres.schema,
+            "http_address": clickhouse.http.operator,
+            "user": clickhouse.user,
+            "password": clickhouse.password,
+            "database": clickhouse.database,
+        }
+        image = {"image": args.web_image.image, "folder": args.web_image.migrations or ""}
+        way = ways(clickhouse.http)
+        migrations = [MigrationGate("migration-gate", {**stores, **image, **way}, self.child())] if after else []
         before = (
             [ForeignSnapshot("foreign-before", {**catalog, "watch": args.web_image.image}, self.child())]
             if after
@@ -82,7 +94,7 @@ class LangfuseWeb(Component):
                 stop_grace=WEB_STOP_GRACE,
                 own=web,
             ),
-            self.child(after=before),
+            self.child(after=[*migrations, *before]),
         )
         self.address = service.addresses["http"]
         gate = self.prove(
@@ -95,12 +107,7 @@ class LangfuseWeb(Component):
                 "public_key": args.bootstrap.public_key,
                 "secret_key": args.bootstrap.secret_key,
                 "ledgers": dict(args.web_image.ledgers or {}),
-                "direct_url": postgres.operator_url,
-                "schema": postgres.schema,
-                "http_address": clickhouse.http.operator,
-                "user": clickhouse.user,
-                "password": clickhouse.password,
-                "database": clickhouse.database,
+                **stores,
             },
             reach=[clickhouse.http],
         )
@@ -108,7 +115,7 @@ class LangfuseWeb(Component):
             ForeignUntouched("foreign-after", {**catalog, "before": snapshot.evidence}, self.child(after=gate))
             for snapshot in before
         ]
-        self.gates = [*gate, *untouched]
+        self.gates = [*migrations, *gate, *untouched]
         self.register_outputs({"url": f"http://{self.address.operator}"})
 
 

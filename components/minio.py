@@ -107,11 +107,11 @@ class Minio(Component):
                 **app,
             },
         )
-        self.gates = self.prove(
+        self.gates = self.prove_data(
             ObjectStoreGate,
             "minio-gate",
             service,
-            {"endpoint": self.api.operator, "root_user": args.root_user, **app},
+            {"volume": args.volume.name, "endpoint": self.api.operator, "root_user": args.root_user, **app},
             after=[*buckets, *app_key],
         )
         self.register_outputs({"api": self.api.operator})

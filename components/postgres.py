@@ -28,6 +28,8 @@ class PostgresArgs:
     role_password: pulumi.Output[str]
     volume: VolumeSpec
     port: int
+    event_trigger: bool
+    """Whether nobody may drop or rewrite what is outside Langfuse's schema, its owner included."""
     floor: int
     """Oldest major version the Langfuse release runs on."""
 
@@ -81,14 +83,16 @@ class Postgres(Component):
                 "schema": SCHEMA,
                 "role": ROLE,
                 "role_password": args.role_password,
+                "event_trigger": args.event_trigger,
             },
             self.data(after=[service.resource] if service.resource else []),
         )
-        self.gates = self.prove(
+        self.gates = self.prove_data(
             SupabaseGate,
             "postgres-gate",
             service,
             {
+                "volume": args.volume.name,
                 "direct_url": self.operator_url,
                 "pooled_url": self.operator_url,
                 "schema": SCHEMA,

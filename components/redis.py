@@ -80,11 +80,12 @@ class Redis(Component):
         )
         self.address = service.addresses["redis"]
         self.password = args.password
-        self.gates = self.prove(
+        self.gates = self.prove_data(
             RedisGate,
             "redis-gate",
             service,
             {
+                "volume": args.volume.name,
                 "address": self.address.operator,
                 "user": DEFAULT_USER,
                 "password": args.password,

@@ -40,6 +40,8 @@ class Image:
     """True for the Langfuse conformance stand-in."""
     ledgers: Mapping[str, int] | None = None
     """Langfuse web only: newest ClickHouse migration and count of Postgres migrations it ships."""
+    migrations: str | None = None
+    """Langfuse web only: folder with the SQL of those migrations, taken out of the image."""
 
     def at_registry(self) -> "Image":
         """The same image as another machine can pull it; itself when it came from no registry."""

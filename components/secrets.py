@@ -15,7 +15,9 @@ class StackSecrets(Component):
     stack_id: pulumi.Output[str]
     """Identity of the stack; not a secret. Tells its containers from those of another stack on the same machine."""
     clickhouse_password: pulumi.Output[str]
-    """64 hexadecimal digits."""
+    """Password of Langfuse's user, 64 hexadecimal digits."""
+    clickhouse_admin_password: pulumi.Output[str]
+    """Password of the operator's user, who may look at and change everything but drops no table that holds rows."""
     minio_root_password: pulumi.Output[str]
     minio_app_secret_key: pulumi.Output[str]
     """Key of the application user, who may not delete buckets."""
@@ -40,6 +42,7 @@ class StackSecrets(Component):
         super().__init__("secrets")
         self.stack_id = random.RandomId("stack-id", byte_length=8, opts=self.data()).hex
         self.clickhouse_password = self._hex("clickhouse-password")
+        self.clickhouse_admin_password = self._hex("clickhouse-admin-password")
         self.minio_root_password = self._hex("minio-root-password")
         self.minio_app_secret_key = self._hex("minio-app-secret-key")
         self.postgres_admin_password = self._hex("postgres-admin-password")

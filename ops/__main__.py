@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ops.refused import COMMANDS, refuse_command, refuse_options
 from ops.session import OpsError
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -15,31 +16,55 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config-file", envvar="CONFIG_FILE", help="Settings of the stack; default Pulumi.<stack>.yaml."),
 ]
+ENGINE_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""Options of the engine reach `ops.refused`, which says why they are not offered."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
 
-@cli.command()
-def up(stack: Stack = "local", config_file: ConfigFile = None) -> None:
+@cli.command(context_settings=ENGINE_OPTIONS)
+def up(context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None) -> None:
     """Put the stack up, each phase proven before the next, and prove it end to end."""
     from ops.lifecycle import up as run
 
+    refuse_options(context.args)
     run(stack, config_file)
 
 
-@cli.command()
-def preview(stack: Stack = "local", config_file: ConfigFile = None) -> None:
-    """Show what `up` would do, with the policy pack enforced. Changes nothing."""
+@cli.command(context_settings=ENGINE_OPTIONS)
+def preview(
+    context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False
+) -> None:
+    """Show what `up` would do, with policy pack and plan gate enforced. Changes nothing."""
     from ops.lifecycle import preview as run
 
-    run(stack, config_file)
+    refuse_options(context.args)
+    run(stack, config_file, json=as_json)
 
 
-@cli.command()
-def down(stack: Stack = "local", config_file: ConfigFile = None) -> None:
+@cli.command(context_settings=ENGINE_OPTIONS)
+def down(context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None) -> None:
     """Remove the containers. Every volume, bucket, schema and secret stays; `up` finds all data again."""
     from ops.lifecycle import down as run
 
+    refuse_options(context.args)
     run(stack, config_file)
+
+
+@cli.command("clickhouse-reset")
+def clickhouse_reset(stack: Stack = "local", config_file: ConfigFile = None) -> None:
+    """Empty the local ClickHouse after a verified copy of its volume; asks to type the volume's name."""
+    from ops.reset import reset as run
+
+    run(stack, config_file)
+
+
+def refused(context: typer.Context) -> None:
+    """A command of the engine that is not offered."""
+    refuse_command(context.info_name or "")
+
+
+for _name in COMMANDS:
+    cli.command(_name, hidden=True, context_settings=ENGINE_OPTIONS)(refused)
 
 
 @cli.command()
@@ -162,6 +187,26 @@ def evidence(
     from ops.audit import audit as run
 
     run(as_json=as_json, everything=everything)
+
+
+@cli.command()
+def migrations(
+    image: Annotated[
+        str | None, typer.Argument(help="Image reference or id; default is the stack's Langfuse web image.")
+    ] = None,
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Read the SQL from here, laid out as packages/shared in the image.")
+    ] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Judge as against empty databases.")] = False,
+) -> None:
+    """Judge the migrations an image ships against the stack's data; exits 1 when one would take data away."""
+    from ops.migrations import migrations as run
+
+    run(image, folder, stack, config_file, empty=empty, as_json=as_json)
 
 
 def main() -> None:

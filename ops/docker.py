@@ -57,6 +57,11 @@ def networks(session: Session) -> dict[str, str]:
     return {entry["Id"]: (entry["Labels"] or {}).get(OWNER_LABEL, "") for entry in entries}
 
 
+def volumes(session: Session) -> set[str]:
+    """Names of all volumes of this machine."""
+    return set(_docker(session, "volume", "ls", "--format", "{{.Name}}").split())
+
+
 def remove_containers(session: Session, ids: Sequence[str]) -> None:
     """Stop and remove containers; volumes stay."""
     for container in ids:

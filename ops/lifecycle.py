@@ -7,21 +7,19 @@ from rich.console import Console
 
 from checks.base import CheckFailedError
 from ops import report
-from ops.evidence import recorded, transcribed
+from ops.evidence import recorded
+from ops.plan import apply, as_json, exit_unless_done, gated_plan
 from ops.preflight import preflight
 from ops.recover import exclusive, recover
-from ops.session import ROOT, OpsError, RefusedError, Session, open_session
+from ops.session import OpsError, RefusedError, Session, open_session
 from ops.smoke import access
-
-ENFORCED = ("--suppress-outputs", "--policy-pack", str(ROOT / "policy"))
-UP = ("up", "--yes", *ENFORCED)
 
 
 def up(stack: str, config_file: Path | None) -> None:
     """Put the stack up and prove it end to end.
 
     Raises:
-        OpsError: the machine is not ready, or a gate did not open.
+        OpsError: the machine is not ready, the plan gate refused, or a gate did not open.
     """
     console = Console()
     session = open_session(stack, config_file)
@@ -31,7 +29,7 @@ def up(stack: str, config_file: Path | None) -> None:
             session.create()
             recover(session, console)
             preflight(session)
-            converge(session)
+            converge(session, console)
         with access(session) as to:
             report.follow(to, console)
         try:
@@ -40,24 +38,26 @@ def up(stack: str, config_file: Path | None) -> None:
             raise OpsError(str(failure)) from None
 
 
-def preview(stack: str, config_file: Path | None) -> None:
-    """Show what `up` would do.
+def preview(stack: str, config_file: Path | None, *, json: bool = False) -> None:
+    """Show what `up` would do, and whether policy pack and plan gate let it.
 
     Raises:
-        OpsError: the preview failed, for example at a policy.
+        OpsError: the preview failed, for example at a policy, or the plan gate refused.
     """
-    console = Console()
+    console = Console(stderr=json)
     session = open_session(stack, config_file)
     report.resolve_images(session, console)
     session.create()
-    _exit_unless_done(session, session.run(session.with_config("preview", *ENFORCED)))
+    plan = gated_plan(session, console)
+    if json:
+        sys.stdout.write(as_json(plan) + "\n")
 
 
 def down(stack: str, config_file: Path | None) -> None:
     """Remove the containers and the network; keep everything that holds data.
 
     Raises:
-        OpsError: the engine failed.
+        OpsError: the engine failed, or the plan gate refused.
     """
     console = Console()
     session = open_session(stack, config_file)
@@ -65,21 +65,16 @@ def down(stack: str, config_file: Path | None) -> None:
         if not session.exists():
             raise RefusedError(f"there is no stack {stack}: nothing is up")
         recover(session, console)
-        converge(session, running=False)
+        converge(session, console, running=False)
     console.print("Nothing runs any more; every volume, bucket, schema and secret is kept. `make up` starts again.")
 
 
-def converge(session: Session, **overrides: bool) -> None:
-    """Let the engine make the stack what the program says, in a recorded run; exits with its code if it fails.
+def converge(session: Session, console: Console, **overrides: bool) -> None:
+    """Make the stack what the program says, through the plan gate; exits with the engine's code if that fails.
 
     Args:
         session: the stack, held by `exclusive`.
+        console: takes the plan.
         overrides: settings `langfuse-stack:<name>` for this run only.
     """
-    _exit_unless_done(session, transcribed("pulumi up", session.with_config(*UP, **overrides), session.run))
-
-
-def _exit_unless_done(session: Session, code: int) -> None:
-    if code != 0:
-        session.check_passphrase()
-        sys.exit(code)
+    exit_unless_done(session, apply(session, gated_plan(session, console, **overrides), console, **overrides))

@@ -1,4 +1,4 @@
-"""What must be true of this machine before anything is created."""
+"""What must be true of this machine before anything is created or changed."""
 
 import shutil
 import socket
@@ -6,12 +6,13 @@ from pathlib import Path
 
 from ops import docker
 from ops.session import RefusedError, Session
+from ops.state import read_state
 
 LEAST_FREE_GB = 2
 
 
 def preflight(session: Session) -> None:
-    """Look for taken ports and a full disk; for a stack elsewhere, for the command line that reaches it.
+    """Look for lost volumes, taken ports and a full disk; for a stack elsewhere, for the command line that reaches it.
 
     Raises:
         RefusedError: lists everything that is in the way, with the setting that moves it.
@@ -19,7 +20,7 @@ def preflight(session: Session) -> None:
     if session.settings.stack.platform == "fly":
         problems = _missing_command_line(session)
     else:
-        problems = [*_taken_ports(session), *_full_disk(session)]
+        problems = [*_lost_volumes(session), *_taken_ports(session), *_full_disk(session)]
     if problems:
         raise RefusedError("this machine is not ready:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
@@ -28,6 +29,15 @@ def _missing_command_line(session: Session) -> list[str]:
     if shutil.which("fly", path=session.environment.get("PATH")):
         return []
     return ["there is no `fly` on the PATH: install Fly's command line, and log in with `fly auth login`"]
+
+
+def _lost_volumes(session: Session) -> list[str]:
+    """Docker makes a volume that a container asks for: a lost one would come back empty, without a word."""
+    return [
+        f"volume {name} was present, now missing: bring it back from a backup before anything else, since Docker would "
+        "make an empty one (docs/data-safety.md, Another or an empty store)"
+        for name in sorted(read_state(session).volumes - docker.volumes(session))
+    ]
 
 
 def _taken_ports(session: Session) -> list[str]:

@@ -45,7 +45,7 @@ def rollback(stack: str, config_file: Path | None, *, undo: bool, note: str) -> 
             switched = _throw(session, on=undo)
             run.facts["switches"] = {switch.key: switch.value for switch in switched.switches}
             report.resolve_images(switched, console)
-            converge(switched)
+            converge(switched, console)
         with access(switched) as to:
             report.follow(to, console)
     _tell(switched, console)

@@ -9,7 +9,7 @@ from typing import Any
 
 from checks import bucket, redis, tunnels
 from checks.base import CheckFailedError, until_healthy
-from checks.clickhouse import Login
+from checks.clickhouse_login import Login
 from checks.trace import (
     BULL,
     SMOKE_MODEL,

@@ -7,6 +7,7 @@ from typing import Any
 from ops.session import OpsError, Session
 
 CONTAINER = "docker:index/container:Container"
+VOLUME = "docker:index/volume:Volume"
 NETWORK = "docker:index/network:Network"
 
 
@@ -29,6 +30,20 @@ class State:
     def ids(self, resource_type: str) -> set[str]:
         """Provider ids of all resources of a type."""
         return {entry["id"] for entry in self._of_type(resource_type) if entry.get("id")}
+
+    @property
+    def volumes(self) -> set[str]:
+        """Docker volumes that hold this stack's data: those it declared, and those whose store a gate has come to know.
+
+        A refresh forgets a volume that is gone; the gate of its store does not.
+        """
+        declared = {str(entry["outputs"]["name"]) for entry in self._of_type(VOLUME) if entry.get("outputs")}
+        known = {
+            str(outputs["volume"])
+            for entry in self.resources
+            if (outputs := entry.get("outputs") or {}).get("volume") and (outputs.get("evidence") or {}).get("identity")
+        }
+        return declared | known
 
     def resource(self, logical_name: str) -> Mapping[str, Any]:
         """One resource by its logical name.

@@ -74,6 +74,8 @@ class PostgresSettings(Group):
     port: TcpPort = 5432
     image: str | None = None
     volume_gb: Annotated[int, Field(ge=1)] = 10
+    event_trigger: bool = True
+    """Whether the stack's own server refuses to drop anything outside Langfuse's schema."""
 
 
 class RedisSettings(Group):
@@ -121,6 +123,8 @@ class LangfuseSettings(Group):
     worker_port: TcpPort = 3030
     public_url: Url | None = None
     sign_up: bool = False
+    deletions: bool = False
+    """Whether Langfuse may delete rows; without, deleting a trace fails and loses nothing."""
     telemetry: bool = False
     log_level: Literal["trace", "debug", "info", "warn", "error"] = "info"
     organization: Organization = Organization()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.images import catalog, client
@@ -13,7 +14,6 @@ from toolchain.paths import state_dir, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from toolchain.images.client import LocalImage
     from toolchain.images.obtain import Obtained
@@ -32,6 +32,7 @@ class ResolvedImage:
         version: Version of the software in it.
         stand_in: It takes the place of software that cannot be had here.
         ledgers: Highest ClickHouse migration and number of Postgres migrations that Langfuse's web image ships.
+        migrations: Folder with the SQL of those migrations.
     """
 
     reference: str
@@ -41,6 +42,7 @@ class ResolvedImage:
     version: str
     stand_in: bool
     ledgers: dict[str, int] | None
+    migrations: str | None
 
 
 def resolution_file() -> Path:
@@ -92,7 +94,9 @@ def _still_right(remembered: Mapping[str, ResolvedImage], references: Mapping[st
     return {
         service: entry
         for service, entry in candidates.items()
-        if entry.image in present and _recipe_is_the_same(service, entry, present[entry.image])
+        if entry.image in present
+        and (entry.migrations is None or Path(entry.migrations).is_dir())
+        and _recipe_is_the_same(service, entry, present[entry.image])
     }
 
 
@@ -112,4 +116,5 @@ def _described(service: str, reference: str, obtained: Obtained) -> ResolvedImag
         version=facts.version,
         stand_in=obtained.stand_in,
         ledgers=facts.ledgers,
+        migrations=facts.migrations,
     )

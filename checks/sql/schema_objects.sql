@@ -2,7 +2,7 @@
 -- a re-creation, a truncation or a change of definition, owner or grants would alter.
 WITH foreign_schema AS (
     SELECT oid, nspname, nspowner, nspacl FROM pg_namespace
-    WHERE nspname <> %(own)s AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\_%%'
+    WHERE nspname NOT IN (%(own)s, 'langfuse_guard', 'information_schema') AND nspname NOT LIKE 'pg\_%%'
 )
 SELECT CASE c.relkind
            WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'f' THEN 'foreign table'

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from checks.clickhouse import Login
+from checks.clickhouse_login import Login
+from tests.checks.containers import Container, gate_inputs
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """Runs statements as the stack's own user."""
+    """Runs statements as one of the stack's users."""
 
     client: "Client"
 
@@ -64,3 +65,15 @@ def session_with(login: Login) -> Iterator[Session]:
         yield Session(client)
     finally:
         client.close()
+
+
+def as_operator(server: Container) -> Login:
+    """The operator's user of a server that the program describes."""
+    given = gate_inputs("clickhouse-gate")
+    return Login(server.published[8123], given["admin_user"], given["admin_password"], given["database"])
+
+
+def as_langfuse(server: Container) -> Login:
+    """Langfuse's user of a server that the program describes."""
+    given = gate_inputs("clickhouse-gate")
+    return Login(server.published[8123], given["user"], given["password"], given["database"])

@@ -12,10 +12,12 @@ import psycopg
 import pytest
 
 from tests.checks.containers import Blueprint, Container, blueprint, images, run
+from tests.checks.object_store import Store
 from tests.checks.postgres_database import Database, new_database
 
 READY_SECONDS = 90
 CLICKHOUSE_OVERRIDES = "/etc/clickhouse-server/config.d/langfuse.xml"
+CLICKHOUSE_PROFILE = "/etc/clickhouse-server/users.d/langfuse-profile.xml"
 
 
 def _clickhouse_in_istanbul() -> Blueprint:
@@ -24,10 +26,16 @@ def _clickhouse_in_istanbul() -> Blueprint:
     return replace(right, files={**right.files, CLICKHOUSE_OVERRIDES: overrides})
 
 
+def _clickhouse_without(path: str) -> Blueprint:
+    right = blueprint("clickhouse")
+    return replace(right, files={name: text for name, text in right.files.items() if name != path})
+
+
 SERVERS: Mapping[str, Callable[[], Blueprint]] = {
     "clickhouse": lambda: blueprint("clickhouse"),
     "clickhouse_in_istanbul": _clickhouse_in_istanbul,
-    "clickhouse_without_overrides": lambda: replace(blueprint("clickhouse"), files={}),
+    "clickhouse_without_overrides": lambda: _clickhouse_without(CLICKHOUSE_OVERRIDES),
+    "clickhouse_without_profile": lambda: _clickhouse_without(CLICKHOUSE_PROFILE),
     "clickhouse_without_password": lambda: blueprint("clickhouse").with_env(CLICKHOUSE_PASSWORD=""),
     "minio": lambda: blueprint("minio"),
     # Every statement is logged, so that a password in one would be seen.
@@ -73,6 +81,7 @@ def _server(name: str) -> Callable[[Mapping[str, Future[Container]]], Container]
 clickhouse = _server("clickhouse")
 clickhouse_in_istanbul = _server("clickhouse_in_istanbul")
 clickhouse_without_overrides = _server("clickhouse_without_overrides")
+clickhouse_without_profile = _server("clickhouse_without_profile")
 clickhouse_without_password = _server("clickhouse_without_password")
 minio = _server("minio")
 postgres = _server("postgres")
@@ -119,3 +128,10 @@ READY: Mapping[str, Callable[[Container], bool]] = {
 def database(postgres: Container) -> Database:
     """A new database, with the program's foreign schema and without Langfuse's."""
     return new_database(postgres, f"d_{token_hex(4)}")
+
+
+@pytest.fixture
+def store(minio: Container) -> Store:
+    """An object store without any of what the program makes in it."""
+    mark = token_hex(4)
+    return Store(minio.published[9000], (f"events-{mark}", f"media-{mark}"), f"app-{mark}", f"canary-of-{mark}")

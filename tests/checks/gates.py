@@ -12,12 +12,12 @@ from checks.base import CheckProvider, GateClosedError
 
 MESSAGE = re.compile(
     r"(?P<label>.+): not proven after \d+ s \(deadline \d+ s\): (?P<probe>.+)\n"
-    r"    seen: (?P<seen>.+)\n"
+    r"    seen: (?P<seen>(?s:.+?))\n"
     r"    fix:  (?P<fix>.+)\n"
     r"(?:    log:  .+\n)?"
     r"    then: run the same command again; .+"
 )
-SECRET_INPUTS = ("password", "secret_key", "root_password", "role_password", "master_key")
+SECRET_INPUTS = ("password", "admin_password", "secret_key", "root_password", "role_password", "master_key")
 SECRET_URLS = ("direct_url", "pooled_url", "admin_url")
 
 
@@ -50,6 +50,22 @@ def red(provider: type[CheckProvider], inputs: Mapping[str, Any], **altered: Any
     match = MESSAGE.fullmatch(message)
     assert match, message
     return Finding(**match.groupdict())
+
+
+def refused_after(provider: type[CheckProvider], inputs: Mapping[str, Any], evidence: Mapping[str, Any]) -> Finding:
+    """What the check found when it ran again for a store whose evidence was once this."""
+    with pytest.raises(GateClosedError) as closed:
+        provider().update("id", {"evidence": evidence}, dict(inputs))
+    match = MESSAGE.fullmatch(str(closed.value))
+    assert match, closed.value
+    return Finding(**match.groupdict())
+
+
+def proven_after(provider: type[CheckProvider], inputs: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
+    """The check runs again for the same store, and is proven."""
+    outputs = provider().update("id", {"evidence": evidence}, dict(inputs)).outs
+    assert outputs is not None
+    assert outputs["evidence"]["identity"] == evidence["identity"]
 
 
 def assert_shows_no_secret(text: str, inputs: Mapping[str, Any]) -> None:

@@ -21,6 +21,8 @@ class Database:
     name: str
     role: str
     password: str
+    guarded: bool = False
+    """Whether it refuses to drop foreign tables; most tests break those on purpose."""
 
     @property
     def admin_url(self) -> str:
@@ -39,6 +41,7 @@ class Database:
             "admin_url": self.admin_url,
             "role": self.role,
             "role_password": self.password,
+            "event_trigger": self.guarded,
             "deadline_seconds": 5,
         }
 

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -121,7 +121,7 @@ class Probed(CheckProvider):
     """A check of nothing."""
 
     label = "gate nothing"
-    keys = ("watched",)
+    keys: ClassVar[Sequence[str]] = ("watched",)
     secrets = ("password",)
     outcome: ClassVar[Callable[[Inputs], Evidence]]
 
@@ -184,6 +184,53 @@ def test_an_update_is_asked_for_by_watched_inputs_alone_and_never_replaces() -> 
     ):
         difference = Probed().diff("id", outs, dict(news))
         assert (difference.changes, difference.replaces) == (changes, [])
+
+
+class Watching(Probed):
+    keys = ("watched", "watch")
+
+
+def test_a_check_sleeps_while_what_it_watches_is_stopped_and_wakes_with_it() -> None:
+    """What it knows of its store outlives the stop."""
+    known = {**INPUTS, "watch": "container-1", "evidence": {"identity": {"Store": "a"}}}
+    for news, changes in (
+        ({**INPUTS, "watched": "other"}, False),
+        ({**INPUTS, "watch": None}, False),
+        ({**INPUTS, "watch": "container-2"}, True),
+    ):
+        assert Watching().diff("id", known, dict(news)).changes is changes
+
+
+def test_a_check_that_is_declared_asleep_proves_nothing_and_says_so(outcome: Outcome) -> None:
+    outcome(fails(RuntimeError("it was run")))
+    outputs = Watching().create(dict(INPUTS)).outs
+    assert outputs is not None
+    assert (outputs["result"], outputs["evidence"]) == ("stopped", {})
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        ({"Store": "b"}, "the volume holds another server's data: was a, now b"),
+        ({}, "was present, now missing: a"),
+    ],
+)
+def test_a_check_is_closed_to_a_store_that_it_does_not_know(outcome: Outcome, seen: dict[str, str], told: str) -> None:
+    outcome(lambda _: {"identity": seen})
+    with pytest.raises(GateClosedError) as closed:
+        Probed().update("id", {"evidence": {"identity": {"Store": "a"}}}, dict(INPUTS))
+    assert told in str(closed.value)
+
+
+@pytest.mark.parametrize("evidence", [None, {}, {"identity": {"Store": "a"}}])
+def test_a_check_is_open_to_the_store_that_it_knows_and_to_its_first(
+    outcome: Outcome, evidence: dict[str, dict[str, str]] | None
+) -> None:
+    outcome(lambda _: {"identity": {"Store": "a", "Another": "b"}})
+    outputs = Probed().update("id", {"evidence": evidence}, dict(INPUTS)).outs
+    assert outputs is not None
+    assert outputs["evidence"]["identity"] == {"Store": "a", "Another": "b"}
+    assert "known_identity" not in outputs
 
 
 @pytest.mark.parametrize(

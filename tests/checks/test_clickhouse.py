@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from checks.clickhouse import NEEDED_GRANTS, ClickHouseProvider, Login
-from tests.checks.clickhouse_session import Session, session_with
+from checks import clickhouse_rights
+from checks.clickhouse import ClickHouseProvider
+from checks.clickhouse_rights import KEPT_TABLES, NEEDED
+from tests.checks.clickhouse_session import Session, as_operator, session_with
 from tests.checks.containers import Container, gate_inputs, paused
 from tests.checks.gates import Finding, green, red
 
@@ -31,8 +33,8 @@ def inputs(clickhouse: Container) -> dict[str, Any]:
 
 
 @pytest.fixture
-def session(inputs: dict[str, Any]) -> Iterator[Session]:
-    with session_with(Login(inputs["http_address"], inputs["user"], inputs["password"], inputs["database"])) as session:
+def session(clickhouse: Container) -> Iterator[Session]:
+    with session_with(as_operator(clickhouse)) as session:
         yield session
 
 
@@ -139,78 +141,137 @@ def limited(inputs: dict[str, Any], session: Session) -> Iterator[Callable[..., 
         yield gate
 
 
-EVERYTHING_NEEDED = f"GRANT {', '.join(NEEDED_GRANTS)} ON langfuse.* TO limited"
+TAKEN_BACK = [f"REVOKE DROP TABLE ON langfuse.{table} FROM limited" for table in KEPT_TABLES]
+
+
+def given(*privileges: str) -> list[str]:
+    return [f"GRANT {', '.join(privileges)} ON langfuse.* TO limited", *TAKEN_BACK]
 
 
 def test_a_user_with_too_few_grants_is_told_which_to_give(limited: Callable[..., Finding | None]) -> None:
-    found = limited("GRANT SELECT, INSERT, ALTER UPDATE ON langfuse.* TO limited")
+    found = limited(*given("SELECT", "INSERT", "DROP TABLE"))
     assert found
     assert found.probe == "SHOW GRANTS for limited"
-    missing = [need for need in NEEDED_GRANTS if need not in {"SELECT", "INSERT", "ALTER UPDATE"}]
-    assert found.seen == f"missing on langfuse.*: {', '.join(missing)}"
-    assert found.fix == f"GRANT {', '.join(missing)} ON langfuse.* TO limited"
+    missing = ", ".join(need for need in NEEDED if need not in {"SELECT", "INSERT", "DROP TABLE"})
+    assert found.seen == f"missing: {missing} ON langfuse.*"
+    assert found.fix == f"GRANT {missing} ON langfuse.* TO limited"
 
 
 def test_the_fix_for_missing_grants_works(limited: Callable[..., Finding | None]) -> None:
-    found = limited("GRANT SHOW USERS ON *.* TO limited")
+    found = limited(*given("SELECT", "DROP TABLE"))
     assert found
     assert limited(found.fix) is None
 
 
-def test_grants_on_another_database_do_not_count(limited: Callable[..., Finding | None]) -> None:
-    found = limited(EVERYTHING_NEEDED.replace("langfuse.*", "other.*"))
+def test_a_privilege_that_is_taken_back_is_missing(limited: Callable[..., Finding | None]) -> None:
+    found = limited(*given(*NEEDED), "REVOKE INSERT ON langfuse.* FROM limited")
     assert found
-    assert found.seen.startswith("missing on langfuse.*: SELECT, INSERT")
+    assert found.seen == "missing: INSERT ON langfuse.*"
 
 
-def test_a_grant_of_a_whole_group_covers_its_members(limited: Callable[..., Finding | None]) -> None:
-    assert limited("GRANT SELECT, INSERT, ALTER, CREATE, DROP, SHOW USERS ON *.* TO limited") is None
+TOO_MUCH = {
+    "GRANT TRUNCATE ON langfuse.* TO limited": "TRUNCATE ON langfuse.*",
+    "GRANT TRUNCATE ON langfuse.traces TO limited": "TRUNCATE ON langfuse.traces",
+    "GRANT ALTER DELETE ON langfuse.* TO limited": "ALTER DELETE ON langfuse.*",
+    "GRANT ALTER TTL ON langfuse.* TO limited": "ALTER TTL ON langfuse.*",
+    "GRANT DROP DATABASE ON langfuse.* TO limited": "DROP DATABASE ON langfuse.*",
+    "GRANT DROP TABLE ON langfuse.traces TO limited": "DROP TABLE ON langfuse.traces",
+    "GRANT SELECT ON default.* TO limited": "SELECT ON default.*",
+    "GRANT SHOW USERS ON *.* TO limited": "SHOW USERS ON *.*",
+    "GRANT SELECT ON langfuse.* TO limited WITH GRANT OPTION": "SELECT WITH GRANT OPTION ON langfuse.*",
+}
 
 
-def test_a_privilege_taken_out_of_a_wider_grant_is_missing(limited: Callable[..., Finding | None]) -> None:
-    found = limited(
-        "GRANT SELECT, INSERT, ALTER, CREATE, DROP, SHOW USERS ON *.* TO limited",
-        "REVOKE DROP TABLE ON langfuse.* FROM limited",
-    )
+@pytest.mark.parametrize("statement", TOO_MUCH)
+def test_a_right_that_langfuse_does_not_need_is_found(limited: Callable[..., Finding | None], statement: str) -> None:
+    found = limited(*given(*NEEDED), statement)
     assert found
-    assert found.seen == "missing on langfuse.*: DROP TABLE"
+    assert found.seen == f"more than Langfuse needs: {TOO_MUCH[statement]}"
+    assert found.fix == f"REVOKE {TOO_MUCH[statement]} FROM limited"
 
 
-def test_a_user_who_may_not_look_at_users_is_told_so_at_once(limited: Callable[..., Finding | None]) -> None:
-    found = limited(EVERYTHING_NEEDED)
+def test_a_role_is_found_whatever_it_gives(limited: Callable[..., Finding | None], session: Session) -> None:
+    session.run("CREATE ROLE helper")
+    try:
+        found = limited(*given(*NEEDED), "GRANT helper TO limited")
+    finally:
+        session.run("DROP ROLE helper")
     assert found
-    assert found.probe == "clickhouse_open_users.sql"
-    assert "system.users" in found.seen
-    assert found.fix == "GRANT the user what the message names"
+    assert "GRANT helper TO limited" in found.seen
+
+
+def test_a_right_to_delete_rows_is_needed_when_deletions_are_wanted_and_too_much_otherwise(
+    inputs: dict[str, Any], session: Session
+) -> None:
+    assert red(ClickHouseProvider, inputs, deletions=True).seen == "missing: ALTER DELETE ON langfuse.*"
+    with session.user("limited", f"IDENTIFIED WITH sha256_password BY '{LIMITED['password']}'"):
+        for statement in given(*NEEDED, "ALTER DELETE"):
+            session.run(statement)
+        green(ClickHouseProvider, inputs, **LIMITED, deletions=True)
+        assert "ALTER DELETE" in red(ClickHouseProvider, inputs, **LIMITED).seen
+
+
+def test_what_must_not_be_allowed_is_tried_and_not_only_read(
+    limited: Callable[..., Finding | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the server said one thing and did another."""
+    monkeypatch.setattr("checks.clickhouse_rights._rights", _rights_without("ALTER DELETE", "ALTER TTL"))
+    found = limited(*given(*NEEDED, "ALTER TTL"))
+    assert found
+    assert found.probe == "ALTER TABLE langfuse.langfuse_must_not MODIFY TTL id"
+    assert found.seen == "code 60, not refused for want of rights (code 497)"
+    found = limited("REVOKE ALTER TTL ON langfuse.* FROM limited", "GRANT ALTER DELETE ON langfuse.* TO limited")
+    assert found
+    assert found.probe == "ALTER TABLE langfuse.langfuse_must_not DELETE WHERE 1"
+
+
+def _rights_without(*hidden: str) -> Callable[..., list[clickhouse_rights.Right]]:
+    real = clickhouse_rights._rights
+    return lambda verb, statements: [right for right in real(verb, statements) if right[0] not in hidden]
+
+
+def test_a_user_whose_profile_does_not_pin_the_limits_is_found(clickhouse_without_profile: Container) -> None:
+    found = red(ClickHouseProvider, inputs_for(clickhouse_without_profile))
+    assert found.probe == "max_table_size_to_drop of langfuse"
+    assert "profile" in found.fix
+
+
+def test_an_operator_who_can_lift_the_limits_is_found(inputs: dict[str, Any], session: Session) -> None:
+    with session.user("loose", "IDENTIFIED WITH sha256_password BY 'canary-of-loose' SETTINGS PROFILE 'readonly'"):
+        session.run("GRANT SELECT ON *.* TO loose")
+        found = red(ClickHouseProvider, inputs, admin_user="loose", admin_password="canary-of-loose")
+    assert found.probe.endswith("loose")
+
+
+def test_another_operator_password_is_named_with_its_secret(inputs: dict[str, Any]) -> None:
+    found = red(ClickHouseProvider, inputs, admin_password="canary-of-the-operator")
+    assert found.probe == f"login as langfuse_admin at http://{inputs['http_address']}"
+    assert "`clickhouse-admin-password`" in found.fix
 
 
 @pytest.fixture
-def ledger(session: Session) -> Iterator[dict[str, Any]]:
-    """A database of its own with an empty ledger, as the migration tool makes it."""
-    session.run("CREATE DATABASE ledger")
-    session.run("CREATE TABLE ledger.schema_migrations (version Int64, dirty UInt8, sequence UInt64) ENGINE = TinyLog")
-    yield {"database": "ledger"}
-    session.run("DROP DATABASE ledger")
+def ledger(session: Session) -> Iterator[Session]:
+    """An empty ledger, as the migration tool makes it."""
+    session.run(
+        "CREATE TABLE langfuse.schema_migrations (version Int64, dirty UInt8, sequence UInt64) ENGINE = TinyLog"
+    )
+    yield session
+    session.run("DROP TABLE langfuse.schema_migrations")
 
 
-def test_a_database_without_a_ledger_is_at_migration_0(inputs: dict[str, Any]) -> None:
-    assert green(ClickHouseProvider, inputs, database="never_made")["ledger"] == 0
+@pytest.mark.usefixtures("ledger")
+def test_an_empty_ledger_is_at_migration_0(inputs: dict[str, Any]) -> None:
+    assert green(ClickHouseProvider, inputs)["ledger"] == 0
 
 
-def test_an_empty_ledger_is_at_migration_0(inputs: dict[str, Any], ledger: dict[str, Any]) -> None:
-    assert green(ClickHouseProvider, inputs, **ledger)["ledger"] == 0
+def test_the_newest_row_of_the_ledger_counts(inputs: dict[str, Any], ledger: Session) -> None:
+    ledger.run("INSERT INTO langfuse.schema_migrations VALUES (6, 1, 20), (6, 0, 30), (5, 0, 10)")
+    assert green(ClickHouseProvider, inputs)["ledger"] == 6
 
 
-def test_the_newest_row_of_the_ledger_counts(inputs: dict[str, Any], ledger: dict[str, Any], session: Session) -> None:
-    session.run("INSERT INTO ledger.schema_migrations VALUES (6, 1, 20), (6, 0, 30), (5, 0, 10)")
-    assert green(ClickHouseProvider, inputs, **ledger)["ledger"] == 6
-
-
-def test_a_dirty_ledger_is_refused_and_never_forced(
-    inputs: dict[str, Any], ledger: dict[str, Any], session: Session
-) -> None:
-    session.run("INSERT INTO ledger.schema_migrations VALUES (6, 0, 10), (7, 1, 20)")
-    found = red(ClickHouseProvider, inputs, **ledger)
+def test_a_dirty_ledger_is_refused_and_never_forced(inputs: dict[str, Any], ledger: Session) -> None:
+    ledger.run("INSERT INTO langfuse.schema_migrations VALUES (6, 0, 10), (7, 1, 20)")
+    found = red(ClickHouseProvider, inputs)
     assert found.probe == "clickhouse_ledger.sql"
     assert found.seen == "version 7 is dirty: a migration was cut short"
     assert "7 if they are complete, 6 if none exists" in found.fix
@@ -220,7 +281,7 @@ def test_a_dirty_ledger_is_refused_and_never_forced(
 def test_a_frozen_server_is_given_up_at_the_deadline(
     clickhouse: Container, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("checks.clickhouse.TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("checks.clickhouse_login.TIMEOUT_SECONDS", 1)
     with paused(clickhouse):
         found = red(ClickHouseProvider, inputs, deadline_seconds=2)
     assert found.seen == "TimeoutError: timed out"
@@ -230,7 +291,7 @@ def test_a_frozen_server_is_given_up_at_the_deadline(
 def test_a_server_that_comes_back_within_the_deadline_is_proven(
     clickhouse: Container, inputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("checks.clickhouse.TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("checks.clickhouse_login.TIMEOUT_SECONDS", 1)
     with ThreadPoolExecutor(1) as pool:
         with paused(clickhouse):
             gate = pool.submit(green, ClickHouseProvider, inputs, deadline_seconds=60)

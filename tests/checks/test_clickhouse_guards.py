@@ -5,9 +5,8 @@ from itertools import count
 
 import pytest
 
-from checks.clickhouse import Login
-from tests.checks.clickhouse_session import Session, session_with
-from tests.checks.containers import Container, gate_inputs
+from tests.checks.clickhouse_session import Session, as_operator, session_with
+from tests.checks.containers import Container
 
 pytestmark = pytest.mark.docker
 
@@ -20,10 +19,7 @@ numbers = count()
 
 @pytest.fixture(scope="module")
 def session(clickhouse: Container) -> Iterator[Session]:
-    given = gate_inputs("clickhouse-gate")
-    with session_with(
-        Login(clickhouse.published[8123], given["user"], given["password"], given["database"])
-    ) as session:
+    with session_with(as_operator(clickhouse)) as session:
         yield session
 
 
@@ -108,5 +104,5 @@ def test_the_server_speaks_utc_and_takes_a_share_of_the_machine(session: Session
     assert share == ["0.6"]
 
 
-def test_there_is_no_user_but_the_stacks_own(session: Session) -> None:
-    assert session.values("SELECT name FROM system.users ORDER BY name") == ["langfuse"]
+def test_there_is_no_user_but_langfuse_and_the_operator(session: Session) -> None:
+    assert session.values("SELECT name FROM system.users ORDER BY name") == ["langfuse", "langfuse_admin"]

@@ -9,15 +9,16 @@ import dill  # type: ignore[import-untyped]
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
-from checks import bucket, clickhouse, http, supabase
+from checks import bucket, clickhouse, http, migrations, supabase
 from checks import redis as redis_checks
 from checks.base import CheckProvider, CheckResource, DataProvider, GateClosedError
 from components.minio import Buckets
 from tests.checks.containers import gate_inputs, registered_checks, secret_inputs
 from tests.checks.gates import SECRET_INPUTS, SECRET_URLS, assert_shows_no_secret
 from tests.checks.local_server import Answer, Request, serving
+from tests.unit.recorder import ROOT
 
-MODULES = (bucket, clickhouse, http, supabase, redis_checks)
+MODULES = (bucket, clickhouse, http, migrations, supabase, redis_checks)
 RESOURCES = sorted(CheckResource.__subclasses__(), key=lambda cls: cls.__name__)
 PROVIDERS = [resource.provider for resource in RESOURCES]
 HOLDS_DATA = {bucket.BucketProvider, supabase.SchemaProvider}
@@ -158,9 +159,14 @@ def _aimed_at(address: str, canary: str) -> Mapping[str, Any]:
         "ledgers": {"clickhouse": 1, "postgres": 1},
         "models": [],
         "floor": [1, 0],
+        "admin_user": "langfuse_admin",
+        "deletions": False,
+        "event_trigger": False,
         "release": "3",
         "version": "3",
         "cluster": False,
         "watch": "x",
+        "image": "x",
+        "folder": str(ROOT / "tests" / "policy" / "mixed"),
         "deadline_seconds": 0,
     }

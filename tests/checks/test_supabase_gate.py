@@ -121,7 +121,7 @@ RIGHTS: dict[str, tuple[tuple[LiteralString, ...], str]] = {
     ),
     "truncating": (
         ("GRANT USAGE ON SCHEMA app TO {role}", "GRANT TRUNCATE ON app.customers TO {role}"),
-        "has_table_privilege",
+        "TRUNCATE TABLE",
     ),
     "being the superuser": (("ALTER ROLE {role} SUPERUSER",), "CREATE TABLE"),
 }
@@ -135,6 +135,23 @@ def test_a_right_in_a_foreign_schema_is_found(ready: Database, inputs: dict[str,
     assert found.probe.startswith(probe)
     assert found.seen == "allowed"
     assert "REVOKE ALL ON SCHEMA" in found.fix
+
+
+@pytest.mark.parametrize(
+    ("right", "probe"),
+    [
+        ("GRANT CREATE ON DATABASE {database} TO {role}", "CREATE SCHEMA langfuse_must_not"),
+        ("ALTER ROLE {role} CREATEROLE", "CREATE ROLE langfuse_must_not"),
+    ],
+)
+def test_a_right_on_the_whole_database_is_found(
+    ready: Database, inputs: dict[str, Any], right: LiteralString, probe: str
+) -> None:
+    ready.admin(right)
+    found = red(SupabaseProvider, inputs)
+    assert (found.probe, found.seen) == (probe, "allowed")
+    assert "NOCREATEROLE" in found.fix
+    assert ready.admin("SELECT FROM pg_namespace WHERE nspname = 'langfuse_must_not'") == []
 
 
 def test_a_right_that_is_taken_back_opens_the_gate_again(ready: Database, inputs: dict[str, Any]) -> None:

@@ -12,9 +12,9 @@ import pytest
 from checks import bucket
 from checks import redis as redis_checks
 from checks.base import CheckFailedError
-from checks.clickhouse import Login
+from checks.clickhouse_login import Login
 from checks.trace import INGESTION_QUEUE, clickhouse_rows, drained_queue, new_user_id, stored_object
-from tests.checks.clickhouse_session import Session, session_with
+from tests.checks.clickhouse_session import Session, as_operator, session_with
 from tests.checks.containers import Container, gate_inputs
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def test_a_queue_that_cannot_be_read_is_named(redis: Container) -> None:
 
 @pytest.fixture
 def login(clickhouse: Container) -> Login:
-    given = gate_inputs("clickhouse-gate")
-    return Login(clickhouse.published[8123], given["user"], given["password"], given["database"])
+    return as_operator(clickhouse)
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from checks.clickhouse import Login
 from checks.http import WebProvider
-from tests.checks.clickhouse_session import Session, session_with
+from tests.checks.clickhouse_session import Session, as_operator, session_with
 from tests.checks.containers import Container, gate_inputs
 from tests.checks.gates import green, red
 from tests.checks.local_server import serving
@@ -23,10 +22,7 @@ Set = Callable[..., None]
 
 @pytest.fixture
 def session(clickhouse: Container) -> Iterator[Session]:
-    given = gate_inputs("clickhouse-gate")
-    with session_with(
-        Login(clickhouse.published[8123], given["user"], given["password"], given["database"])
-    ) as session:
+    with session_with(as_operator(clickhouse)) as session:
         yield session
 
 
@@ -39,8 +35,11 @@ def inputs(clickhouse: Container, database: Database, session: Session) -> Itera
         "CREATE TABLE _prisma_migrations (migration_name text, finished_at timestamptz, rolled_back_at timestamptz)"
     )
     with serving(WEB) as url:
+        operator = as_operator(clickhouse)  # Langfuse's user sees no database but its own
         yield {
             **gate_inputs("langfuse-web-gate"),
+            "user": operator.user,
+            "password": operator.password,
             "url": url,
             "http_address": clickhouse.published[8123],
             "database": name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -12,9 +12,6 @@ import pytest
 from platforms.fly.errors import FlyError
 from tests.fly.driving import APPS, KEY, Answer, Caller, KilledError, provision
 from tests.fly.fake.cloud import Cloud
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CALLS = 47
 """Calls of a whole run; a test checks it."""
@@ -39,6 +36,18 @@ def test_a_whole_run_makes_one_of_each_in_the_safe_order() -> None:
     assert len(caller.asked) == CALLS
     first = [line.split()[1:3] for line in caller.written if "langfuse-clickhouse" in line]
     assert [words[0] for words in first] == ["apps", "secrets", "volumes", "deploy"]
+
+
+def test_command_lines_and_standard_inputs_are_those_on_file(build_folder: Path) -> None:
+    """A change of what is asked of Fly is seen in review."""
+    caller = Caller()
+    provision(caller.do, {})
+    asked = [
+        {"argv": str(command).replace(str(build_folder), "BUILD"), **({"stdin": stdin} if stdin else {})}
+        for command, stdin in zip(caller.asked, caller.stdins, strict=True)
+    ]
+    on_file = Path(__file__).parent / "fixtures" / "calls.json"
+    assert asked == json.loads(on_file.read_text(encoding="utf-8"))
 
 
 def test_a_second_run_only_reads() -> None:

@@ -108,7 +108,12 @@ def record(
     """Run the program with `config` and images that look resolved."""
     images = {
         service: vars(
-            Image(reference, PINNED, "test", "1.0", stand_in=stand_in, ledgers={"clickhouse": 37, "postgres": 424})
+            Image(
+                *(reference, PINNED, "test", "1.0"),
+                stand_in=stand_in,
+                ledgers={"clickhouse": 37, "postgres": 424},
+                migrations="/folder/of/migrations",
+            )
         )
         for service, reference in load(config).image_references.items()
     }

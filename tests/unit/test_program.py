@@ -1,5 +1,6 @@
 """What the program promises about the resources it registers."""
 
+import ast
 import json
 from pathlib import Path
 
@@ -41,12 +42,42 @@ def test_every_data_resource_is_protected_retained_and_guarded_by_the_delete_hoo
 
 def test_only_base_sets_the_options_that_guard_data() -> None:
     """One way to declare data: everything else calls `components.base.data_options`."""
-    options = ("protect=", "retain_on_delete=", "ResourceHookBinding(")
     sources = [path for folder in ("components", "platforms", "checks") for path in (ROOT / folder).rglob("*.py")]
-    setters = {
-        path.name for path in [*sources, ROOT / "__main__.py"] for option in options if option in path.read_text()
-    }
-    assert setters == {"base.py"}
+    setters = {str(path.relative_to(ROOT)) for path in [*sources, *ROOT.glob("*.py")] if guards_set_in(path)}
+    assert setters == {"components/base.py"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "o(protect=False)",
+        "o(**{'retain_on_delete': False})",
+        "o.hooks = None",
+        "setattr(o, 'protect', False)",
+        "pulumi.ResourceHook('refuse-to-delete-data', f)",
+        "from pulumi import ResourceHookBinding as B",
+        "o(import_='langfuse_minio_data')",
+    ],
+)
+def test_however_a_guard_is_set_the_test_above_sees_it(code: str, tmp_path: Path) -> None:
+    (tmp_path / "part.py").write_text(code)
+    assert guards_set_in(tmp_path / "part.py")
+
+
+def guards_set_in(path: Path) -> set[str]:
+    """Names of guarding options that the code of a file passes, assigns or imports; reading one is nothing."""
+    guards = {"protect", "retain_on_delete", "hooks", "import_", "ResourceHook", "ResourceHookBinding"}
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.keyword) and node.arg:
+            found.add(node.arg)
+        elif isinstance(node, ast.Attribute) and (not isinstance(node.ctx, ast.Load) or node.attr.startswith("R")):
+            found.add(node.attr)
+        elif isinstance(node, ast.alias):
+            found.add(node.name)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return guards & found
 
 
 def test_stopping_removes_containers_and_gates_and_keeps_all_data(

@@ -108,7 +108,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr(client, "inspect", double.inspect)
     monkeypatch.setattr(client, "build", double.build)
     monkeypatch.setattr(client, "run", double.run)
-    monkeypatch.setattr(client, "tree", lambda *_: iter(()))
+    monkeypatch.setattr(client, "copy_out", lambda *_: None)
     monkeypatch.setattr(client, "facts", lambda: facts(root=str(tmp_path)))
     monkeypatch.setattr(registry.Registries, "pull", lambda _, *request: double.pull(*request))
     monkeypatch.setattr(obtain, "current_host", lambda: "unix:///var/run/docker.sock")
@@ -180,7 +180,7 @@ def test_the_resolution_file_holds_every_field_and_only_its_owner_reads_it(engin
     engine.add(REDIS["redis"])
     resolve(REDIS, Report())
     content = json.loads(resolution_file().read_text())
-    fields = {"reference", "image", "digest", "source", "version", "stand_in", "ledgers"}
+    fields = {"reference", "image", "digest", "source", "version", "stand_in", "ledgers", "migrations"}
     assert set(content["redis"]) == fields
     assert stat.S_IMODE(resolution_file().stat().st_mode) == 0o600
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import tarfile
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _QUICK_SECONDS = 120
@@ -99,21 +101,37 @@ def import_root(archive: Path, tag: str) -> None:
     run("import", str(archive), tag, seconds=_BUILD_SECONDS)
 
 
-def tree(image: str, folder: str) -> Iterator[str]:
-    """Names of the files below `folder` in an image, without running it; nothing when it is not there."""
+def copy_out(image: str, folder: str, suffix: str, target: Path) -> None:
+    """Copy the files below `folder` whose names end in `suffix` out of an image, without running it.
+
+    Args:
+        image: Its id.
+        folder: Inside; nothing is copied when it is not there.
+        suffix: Of the wanted files.
+        target: Folder that gets them, with the same names below it.
+    """
     container = run("create", "--network=none", image, "unused").strip()
     try:
         with subprocess.Popen(
             ["docker", "cp", f"{container}:{folder}", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as copy:
             assert copy.stdout is not None  # noqa: S101  (a pipe was asked for)
-            try:
-                with tarfile.open(fileobj=copy.stdout, mode="r|") as archive:
-                    yield from (member.name for member in archive if member.isfile())
-            except tarfile.ReadError:
-                return
+            with contextlib.suppress(tarfile.ReadError), tarfile.open(fileobj=copy.stdout, mode="r|") as archive:
+                for member in archive:
+                    if member.isfile() and member.name.endswith(suffix):
+                        _write(archive, member, target)
     finally:
         run("rm", "--force", "--volumes", container)
+
+
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    inside = PurePosixPath(member.name).parts[1:]
+    content = archive.extractfile(member)
+    if ".." in inside or content is None:
+        raise DockerCommandError(f"docker cp: {member.name} is no file that an image should have")
+    path = target.joinpath(*inside)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.read())
 
 
 def _execute(argv: Sequence[str], seconds: float) -> subprocess.CompletedProcess[bytes]:

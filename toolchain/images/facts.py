@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from toolchain.images import client
-from toolchain.paths import cache_dir, write_private
+from toolchain.paths import cache_dir, locked, staged, write_private
 
-_CLICKHOUSE_LEDGER = "/app/packages/shared/clickhouse/migrations/unclustered"
-_POSTGRES_LEDGER = "/app/packages/shared/prisma/migrations"
+_SHARED = "/app/packages/shared"
+_MIGRATIONS = ("prisma/migrations", "clickhouse/migrations")
 _PYTHON_VERSION = "import importlib.metadata as m; print('version', m.version('litellm'))"
 _COMMANDS: dict[str, tuple[str, ...]] = {
     "clickhouse": ("clickhouse", "server", "--version"),
@@ -27,19 +27,30 @@ _RELEASE_TAG = re.compile(r"v?(\d+(?:\.\d+)*)")
 
 @dataclass(frozen=True)
 class Facts:
-    """`ledgers`: highest ClickHouse migration and number of Postgres migrations, of the web image only."""
+    """What was found in one image.
+
+    Attributes:
+        version: Of its software.
+        ledgers: Highest ClickHouse migration and number of Postgres migrations, of the web image only.
+        migrations: Folder with the SQL of those migrations, laid out as in the image, of the web image only.
+    """
 
     version: str
     ledgers: dict[str, int] | None
+    migrations: str | None
 
 
 def facts_of(service: str, image: str, reference: str) -> Facts:
     """The facts about the image with this id, remembered in the cache; `reference` is what was asked for."""
     remembered = cache_dir() / "images" / "facts" / f"{service}-{image.removeprefix('sha256:')}.json"
     with contextlib.suppress(OSError, ValueError, TypeError):
-        return Facts(**json.loads(remembered.read_text()))
+        facts = Facts(**json.loads(remembered.read_text()))
+        if facts.migrations is None or Path(facts.migrations).is_dir():
+            return facts
     told = _told_version(service, image)
-    facts = Facts(told or _tagged_version(reference), _ledgers(image) if service == "langfuse-web" else None)
+    migrations = _migrations(image) if service == "langfuse-web" else None
+    ledgers = _ledgers(migrations) if migrations else None
+    facts = Facts(told or _tagged_version(reference), ledgers, str(migrations) if ledgers else None)
     if told or service not in _COMMANDS:
         write_private(remembered, json.dumps(asdict(facts)))
     return facts
@@ -64,10 +75,19 @@ def _tagged_version(reference: str) -> str:
     return tag[1] if tag else "unknown"
 
 
-def _ledgers(image: str) -> dict[str, int] | None:
-    scripts = [Path(name).name for name in client.tree(image, _CLICKHOUSE_LEDGER)]
-    numbers = [int(name.partition("_")[0]) for name in scripts if re.match(r"\d+_.*\.up\.sql$", name)]
-    migrations = [name for name in client.tree(image, _POSTGRES_LEDGER) if name.endswith("/migration.sql")]
-    if not numbers or not migrations:
-        return None
-    return {"clickhouse": max(numbers), "postgres": len(migrations)}
+def _migrations(image: str) -> Path:
+    """The folder into which the migrations of a web image were taken out of it; its name is the image's id."""
+    folder = cache_dir() / "images" / "migrations" / image.removeprefix("sha256:")
+    with locked(folder.with_suffix(".lock"), "the migrations of an image"):
+        if not folder.is_dir():
+            with staged(folder) as part:
+                for inside in _MIGRATIONS:
+                    client.copy_out(image, f"{_SHARED}/{inside}", ".sql", part / inside)
+    return folder
+
+
+def _ledgers(migrations: Path) -> dict[str, int] | None:
+    scripts = [path.name for path in migrations.glob("clickhouse/migrations/unclustered/*.up.sql")]
+    numbers = [int(name.partition("_")[0]) for name in scripts if re.match(r"\d+_", name)]
+    postgres = len(list(migrations.glob("prisma/migrations/*/migration.sql")))
+    return {"clickhouse": max(numbers), "postgres": postgres} if numbers and postgres else None

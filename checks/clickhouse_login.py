@@ -1,0 +1,95 @@
+"""A session on one ClickHouse server: bounded in time, and every refusal a finding."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from checks.base import CheckFailedError, brief
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+SQL = Path(__file__).parent / "sql"
+TIMEOUT_SECONDS = 5
+ACCESS_DENIED = 497
+
+
+@dataclass(frozen=True)
+class Login:
+    """How to reach and enter one ClickHouse server over HTTP."""
+
+    http_address: str
+    user: str
+    password: str
+    database: str
+    secret: str = "clickhouse-password"  # noqa: S105 - a name
+    """Name of the stack's secret that holds the password, for messages."""
+
+    def client(self, *, password: str | None = None, user: str | None = None) -> "Client":
+        """A connected client.
+
+        Raises:
+            Exception: whatever the driver raises when it cannot connect or log in.
+        """
+        import clickhouse_connect
+
+        silence("clickhouse_connect")
+        host, _, port = self.http_address.rpartition(":")
+        return clickhouse_connect.get_client(
+            host=host,
+            port=int(port),
+            username=user or self.user,
+            password=self.password if password is None else password,
+            connect_timeout=TIMEOUT_SECONDS,
+            send_receive_timeout=TIMEOUT_SECONDS,
+            autogenerate_session_id=False,
+        )
+
+    def connect(self) -> "Client":
+        """A connected client, or the reason why there is none.
+
+        Raises:
+            CheckFailedError: the server does not answer or refuses the password.
+        """
+        try:
+            return self.client()
+        except Exception as error:
+            if is_refusal(error):
+                raise CheckFailedError(
+                    f"login as {self.user} at http://{self.http_address}",
+                    "Code 516: authentication failed",
+                    f"the server runs with another password than the stack's `{self.secret}`: "
+                    "run `make up`, which starts it with the stack's own; never recreate the volume",
+                    final=True,
+                ) from None
+            raise CheckFailedError(
+                f"GET http://{self.http_address}/?query=SELECT 1",
+                brief(error),
+                "see `docker logs` of the ClickHouse container for why it does not serve yet",
+            ) from None
+
+
+def silence(library: str) -> None:
+    """Keep a driver from logging refused connections, tracebacks and all: here each one becomes a finding."""
+    logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether ClickHouse refused the user or password (codes 516 and 194)."""
+    text = str(error)
+    return getattr(error, "code", None) in {516, 194} or any(
+        sign in text for sign in ("Code: 516", "code 516", "Code: 194", "AUTHENTICATION_FAILED", "REQUIRED_PASSWORD")
+    )
+
+
+def rows(client: "Client", query: str, **parameters: Any) -> list[Sequence[Any]]:
+    """Rows of a query, or of the query in the file `checks/sql/<query>` when it ends in `.sql`."""
+    text = (SQL / query).read_text(encoding="utf-8") if query.endswith(".sql") else query
+    try:
+        return list(client.query(text, parameters=parameters).result_rows)
+    except Exception as error:
+        denied = getattr(error, "code", None) == ACCESS_DENIED
+        fix = "GRANT the user what the message names" if denied else "see ClickHouse's log"
+        raise CheckFailedError(query, brief(error), fix, final=denied) from None

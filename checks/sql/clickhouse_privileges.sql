@@ -1,1 +1,0 @@
-SELECT privilege, parent_group FROM system.privileges

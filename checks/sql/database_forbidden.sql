@@ -1,0 +1,2 @@
+CREATE SCHEMA langfuse_must_not
+CREATE ROLE langfuse_must_not

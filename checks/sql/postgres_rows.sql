@@ -1,0 +1,2 @@
+-- Exact up to the limit: whether there is a row matters more than how many.
+SELECT count(*) FROM (SELECT FROM {table} LIMIT {limit}) AS counted

@@ -1,0 +1,174 @@
+"""One gated run of the engine: preview, plan gate, and then exactly what the gate read."""
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ops.evidence import transcribed
+from ops.fingerprint import fingerprint, remember, remembered
+from ops.session import ROOT, RefusedError, Session
+from ops.state import read_state
+from policy.allowed_changes import FILE, AllowListError, read_allowed
+from policy.plan import Plan, PlanError, Step, read_plan
+from policy.plan_gate import Verdict, judge
+
+ENFORCED = ("--suppress-outputs", "--policy-pack", str(ROOT / "policy"))
+UP = ("up", "--yes", "--skip-preview", *ENFORCED)
+READ = ("preview", "--json", "--show-sames", "--show-replacement-steps", *ENFORCED)
+SYMBOLS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]"}
+
+
+class GateRefusedError(RefusedError):
+    """The plan would lose data, or cannot be read."""
+
+
+@dataclass(frozen=True)
+class GatedPlan:
+    """A plan that the gate let through, and what it stands on."""
+
+    plan: Plan
+    stands_on: dict[str, str]
+
+    def is_done(self, session: Session) -> bool:
+        """Whether the last successful run left exactly this behind, so that the engine has nothing to write."""
+        return self.plan.changes_nothing and remembered(session.stack) == self.stands_on
+
+
+def gated_plan(session: Session, console: Console, **overrides: object) -> GatedPlan:
+    """Preview the stack and let the plan gate read the plan.
+
+    Args:
+        session: the stack.
+        console: takes what would change and what the gate noted.
+        overrides: settings `langfuse-stack:<name>` for this run only.
+
+    Raises:
+        GateRefusedError: lists everything that was refused, or says why there is no plan to read.
+    """
+    argv, stands_on = _standing_on(session, READ, overrides)
+    ran = subprocess.run(
+        argv, cwd=ROOT, env={**os.environ, **session.environment}, capture_output=True, text=True, check=False
+    )
+    try:
+        plan = read_plan(ran.stdout)
+        today = dt.datetime.now(tz=dt.UTC).date()
+        verdict = judge(plan, read_state(session).resources, read_allowed(FILE, today), today)
+    except (PlanError, AllowListError) as error:
+        session.check_passphrase()
+        raise GateRefusedError(f"{error}; nothing was applied\n{ran.stderr.strip()[-2000:]}".strip()) from None
+    show(plan, console)
+    for note in verdict.notes:
+        console.print(f"[yellow]allow list[/]  {escape(note)}")
+    if verdict.refusals:
+        raise GateRefusedError(_refused(verdict, plan))
+    if ran.returncode != 0:
+        session.check_passphrase()
+        # Policies are not part of the engine's JSON: let it say in its own words what is wrong.
+        session.run(session.with_config("preview", *ENFORCED, **overrides))
+        raise GateRefusedError("the preview failed, so there is no plan to apply; nothing was changed")
+    return GatedPlan(plan, stands_on)
+
+
+def apply(session: Session, gated: GatedPlan, console: Console, **overrides: object) -> int:
+    """Apply a plan, unless everything is as it should be already.
+
+    Args:
+        session: the stack, held by `exclusive`.
+        gated: what the gate let through.
+        console: takes the outcome where the engine has nothing to do.
+        overrides: the settings that the plan was made with.
+
+    Returns:
+        Exit code of the engine.
+
+    Raises:
+        GateRefusedError: program, settings, images, engine or state changed since the gate read the plan.
+    """
+    if gated.is_done(session):
+        console.print(f"0 changes, {len(gated.plan.steps)} unchanged")
+        return 0
+    argv, stands_on = _standing_on(session, UP, overrides)
+    moved = [part for part, digest in stands_on.items() if gated.stands_on[part] != digest]
+    if moved:
+        raise GateRefusedError(
+            f"changed since the gate read the plan: {', '.join(moved)}. Nothing was applied; run the command again"
+        )
+    code = transcribed("pulumi up", argv, session.run)
+    if code == 0:
+        remember_applied(session, **overrides)
+    return code
+
+
+def remember_applied(session: Session, **overrides: object) -> None:
+    """Keep what a successful run left behind, so that the next one can see that there is nothing to do."""
+    remember(session.stack, _standing_on(session, UP, overrides)[1])
+
+
+def show(plan: Plan, console: Console) -> None:
+    """Print what would change, a line a resource, and how much stays."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for step in plan.steps:
+        if not step.changes_nothing:
+            operation = "options" if step.op == "same" else step.op
+            table.add_row(
+                SYMBOLS.get(step.op, "[magenta]±[/]"), operation, escape(_name(step)), escape(", ".join(step.changed))
+            )
+    if table.row_count:
+        console.print(table)
+    counts = Counter("unchanged" if step.changes_nothing else step.op for step in plan.steps)
+    console.print(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
+
+
+def as_json(gated: GatedPlan) -> str:
+    """The plan for a script: steps and names of what changes, no values."""
+    steps = [
+        {"op": step.op, "urn": step.urn, "changed": step.changed}
+        for step in gated.plan.steps
+        if not step.changes_nothing
+    ]
+    return json.dumps({"steps": steps, "unchanged": len(gated.plan.steps) - len(steps)})
+
+
+def exit_unless_done(session: Session, code: int) -> None:
+    """End the command with the engine's exit code if that says failure.
+
+    Raises:
+        OpsError: the passphrase was the reason.
+    """
+    if code != 0:
+        session.check_passphrase()
+        sys.exit(code)
+
+
+def _standing_on(
+    session: Session, command: tuple[str, ...], overrides: dict[str, object]
+) -> tuple[list[str], dict[str, str]]:
+    argv = session.with_config(*command, **overrides)
+    return argv, fingerprint(session, Path(argv[-1]), read_state(session).export.get("deployment") or {})
+
+
+def _name(step: Step) -> str:
+    kind = step.urn.split("::")[2].rpartition("$")[2].rpartition(":")[2]
+    return f"{kind} {step.urn.rpartition('::')[2]}"
+
+
+def _refused(verdict: Verdict, plan: Plan) -> str:
+    lines = ["the plan gate refused this run; nothing was applied"]
+    for refusal in verdict.refusals:
+        lines += [
+            f"  {refusal.operation}: {refusal.name} is {refusal.what}",
+            f"    why: {refusal.why}",
+            f"    fix: {refusal.fix}",
+            f"    urn: {refusal.urn}",
+        ]
+    lines += [f"  the engine also said: {error.removeprefix('error: ')}" for error in plan.errors]
+    return "\n".join(lines)

@@ -1,0 +1,92 @@
+"""`clickhouse-reset`: the one way to empty a volume. Local Docker only, by its typed name, after a verified copy."""
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from ops import lifecycle, report
+from ops.evidence import recorded
+from ops.recover import exclusive, recover
+from ops.session import OpsError, RefusedError, Session, open_session
+from ops.state import read_state
+from platforms.docker_labels import INSTANCE_LABEL
+
+if TYPE_CHECKING:
+    from toolchain.resolve import ResolvedImage
+
+SCRIPTS = Path(__file__).with_name("scripts")
+VOLUME = "clickhouse-data"
+SHORTEST_DIGEST = 12
+
+
+def reset(stack: str, config_file: Path | None) -> None:
+    """Empty the local ClickHouse and put the stack up again; everything else stays.
+
+    A run that is killed is finished by the next, which makes a copy of its own; a finished copy is never touched.
+
+    Raises:
+        OpsError: another platform, a wrong name, no room for the copy, or the copy differs.
+    """
+    console = Console()
+    session = open_session(stack, config_file)
+    if session.settings.stack.platform != "docker":
+        raise RefusedError(
+            f"clickhouse-reset works on the local Docker platform only, and stack {stack} is on "
+            f"{session.settings.stack.platform}: nothing was touched"
+        )
+    if not session.exists():
+        raise RefusedError(f"there is no stack {stack}: nothing to reset")
+    volume = str(read_state(session).output(VOLUME, "name"))
+    _confirm(volume, console)
+    images = report.resolve_images(session, console)
+    with recorded(session, "reset") as run, exclusive(session):
+        recover(session, console)
+        lifecycle.converge(session, console, running=False)
+        _require_unused(session, volume)
+        backup = run.facts["backup"] = _back_up(session, volume, images["clickhouse"], console)
+        _script(session, "empty_clickhouse", images["clickhouse"], f"{volume}:/data")
+    console.print(f"{volume} is empty; its content is in [bold]{backup}[/]. Putting the stack up again.")
+    lifecycle.up(stack, config_file)
+
+
+def _confirm(volume: str, console: Console) -> None:
+    console.print(
+        f"This empties [bold]{volume}[/]: every trace, observation and score in ClickHouse. A copy is made first."
+    )
+    console.print("Type the volume's name to go on: ", end="")
+    if sys.stdin.readline().strip() != volume:
+        console.print()
+        raise RefusedError("that is not the volume's name: nothing was touched")
+
+
+def _require_unused(session: Session, volume: str) -> None:
+    users = session.text(["docker", "ps", "--filter", f"volume={volume}", "--format", "{{.Names}}"]).split()
+    if users:
+        raise RefusedError(f"{volume} is still in use by {', '.join(users)}: stop it first; nothing was touched")
+
+
+def _back_up(session: Session, volume: str, image: "ResolvedImage", console: Console) -> str:
+    backup = f"{volume}_backup_{dt.datetime.now(tz=dt.UTC):%Y%m%dT%H%M%SZ}"
+    if session.text(["docker", "volume", "ls", "--quiet", "--filter", f"name=^{backup}$"]).strip():
+        raise RefusedError(f"{backup} exists already: wait a second and run again; nothing was touched")
+    label = f"{INSTANCE_LABEL}={session.settings.stack.instance}"
+    session.text(["docker", "volume", "create", "--label", label, backup])
+    console.print(f"copying {volume} to {backup} and comparing both …")
+    try:
+        files, _, digest, _ = _script(session, "copy_volume", image, f"{volume}:/from:ro", f"{backup}:/to").split()
+    except OpsError:
+        session.text(["docker", "volume", "rm", backup])
+        raise
+    console.print(f"{backup} holds the same {files} files (sha256 {digest[:SHORTEST_DIGEST]}…)")
+    return backup
+
+
+def _script(session: Session, name: str, image: "ResolvedImage", *mounts: str) -> str:
+    """Run a script of this folder as root in a container that sees nothing but volumes."""
+    volumes = [argument for mount in mounts for argument in ("--volume", mount)]
+    isolated = ["--rm", "--interactive", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
+    script = (SCRIPTS / f"{name}.sh").read_text(encoding="utf-8")
+    return session.text(["docker", "run", *isolated, *volumes, image.image, "-s"], stdin=script)

@@ -1,0 +1,33 @@
+"""Which of the migrations that an image ships would take data away, judged before they run."""
+
+from policy.migrations.approvals import APPROVALS_FILE, Approval, read_approvals, stale
+from policy.migrations.judge import judge
+from policy.migrations.model import (
+    LEDGERS,
+    Existing,
+    FileVerdict,
+    Judged,
+    Live,
+    MigrationsError,
+    ShippedFile,
+    Verdict,
+)
+from policy.migrations.shipped import Shipped, read_folder
+
+__all__ = [
+    "APPROVALS_FILE",
+    "LEDGERS",
+    "Approval",
+    "Existing",
+    "FileVerdict",
+    "Judged",
+    "Live",
+    "MigrationsError",
+    "Shipped",
+    "ShippedFile",
+    "Verdict",
+    "judge",
+    "read_approvals",
+    "read_folder",
+    "stale",
+]

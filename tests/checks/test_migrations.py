@@ -1,0 +1,264 @@
+"""The migration gate against real databases: what it lets through, what it stops, and that the data is still there."""
+
+import hashlib
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evidence
+from checks.clickhouse_login import Login
+from checks.migrations import MigrationProvider, clickhouse_live, postgres_live
+from policy import migrations
+from tests.checks.clickhouse_session import Session, session_with
+from tests.checks.containers import Container, gate_inputs
+from tests.checks.gates import green, red
+from tests.checks.postgres_database import Database
+from tests.checks.shipped import clickhouse_files, folder_of, folder_of_release
+
+pytestmark = pytest.mark.docker
+
+numbers = count()
+LEDGER = "CREATE TABLE _prisma_migrations (migration_name text, finished_at timestamptz, rolled_back_at timestamptz)"
+FIRST_CLICKHOUSE = {"0001_traces.up.sql": "CREATE TABLE traces (id String) ENGINE = MergeTree ORDER BY id;"}
+FIRST_POSTGRES = {"20240101_init": 'CREATE TABLE "models" ("id" TEXT);'}
+
+
+@pytest.fixture
+def login(clickhouse: Container) -> Login:
+    """A database of its own."""
+    given = gate_inputs("clickhouse-gate")
+    name = f"migrated_{next(numbers)}"
+    entry = Login(clickhouse.published[8123], given["user"], given["password"], given["database"])
+    with session_with(entry) as session:
+        session.run(f"CREATE DATABASE {name}")
+    return Login(entry.http_address, entry.user, entry.password, name)
+
+
+@pytest.fixture
+def session(login: Login) -> Iterator[Session]:
+    with session_with(login) as session:
+        yield session
+
+
+@pytest.fixture
+def inputs(login: Login, database: Database) -> dict[str, Any]:
+    """What the program gives the gate, aimed at databases that no migration has touched."""
+    database.with_schema()
+    return {
+        **gate_inputs("migration-gate"),
+        "http_address": login.http_address,
+        "database": login.database,
+        "direct_url": database.url(),
+        "deadline_seconds": 0,
+    }
+
+
+def note(login: Login, session: Session, *, newest: int, dirty: int = 0) -> None:
+    ledger = f"{login.database}.schema_migrations"
+    session.run(f"CREATE TABLE IF NOT EXISTS {ledger} (version Int64, dirty UInt8, sequence UInt64) ENGINE = TinyLog")
+    session.fill(login.database, "schema_migrations", version=[newest], dirty=[dirty], sequence=[newest])
+
+
+def release_3(login: Login, session: Session, database: Database, folder: Path) -> None:
+    """Both databases as release 3 leaves them."""
+    for path in clickhouse_files("3"):
+        for statement in filter(str.strip, path.read_text().split(";")):
+            session.client.command(statement, settings={"database": login.database})
+    note(login, session, newest=37)
+    database.langfuse(LEDGER)
+    for path in sorted((folder / "prisma" / "migrations").iterdir()):
+        sql = (path / "migration.sql").read_text().replace("{", "{{").replace("}", "}}")
+        database.langfuse(sql)
+        database.langfuse("INSERT INTO _prisma_migrations VALUES ('{name}', now(), NULL)".replace("{name}", path.name))
+
+
+@pytest.mark.parametrize("release", ["3", "4"])
+def test_a_first_install_on_empty_databases_passes(inputs: dict[str, Any], tmp_path: Path, release: str) -> None:
+    found = green(MigrationProvider, inputs, folder=str(folder_of_release(tmp_path, release)))
+    verdicts = {entry["file"]: entry["verdict"] for entry in found["pending"]}
+    assert verdicts["0001_traces.up.sql"] == "additive"
+    assert verdicts["0029_drop_traces_amts.up.sql"] == "net-additive"
+    assert set(verdicts.values()) == {"additive", "net-additive"}
+    assert ("20260723150000_drop_legacy_tracing_tables" in verdicts) is (release == "4")
+
+
+def test_an_upgrade_passes_where_what_it_drops_is_empty_and_is_stopped_where_it_holds_rows(
+    inputs: dict[str, Any], login: Login, session: Session, database: Database, tmp_path: Path
+) -> None:
+    release_3(login, session, database, folder_of_release(tmp_path / "3", "3"))
+    session.fill(login.database, "traces", id=["a"], name=["kept"])
+    upgrade = str(folder_of_release(tmp_path / "4", "4"))
+    found = green(MigrationProvider, inputs, folder=upgrade)
+    assert {entry["file"]: entry["verdict"] for entry in found["pending"]}[
+        "0044_drop_event_log.up.sql"
+    ] == "net-additive"
+
+    session.fill(login.database, "event_log", id=["a", "b"])
+    database.langfuse("INSERT INTO traces (id, project_id) VALUES ('t', 'p')")
+    stopped = red(MigrationProvider, inputs, folder=upgrade)
+    assert stopped.label == "migration gate"
+    assert "0044_drop_event_log.up.sql is destructive" in stopped.seen
+    assert "event_log, 2 rows: takes the table away from 2 rows: DROP TABLE IF EXISTS event_log" in stopped.seen
+    assert "20260723150000_drop_legacy_tracing_tables is destructive" in stopped.seen
+    assert "0045_drop_project_environments" not in stopped.seen
+    assert "policy/approved-migrations.yaml" in stopped.fix
+    assert session.rows(login.database, "event_log") == 2
+    assert database.langfuse("SELECT count(*) FROM traces") == [(1,)]
+
+
+@pytest.mark.attack(
+    "a release whose migration drops a ClickHouse table that holds rows",
+    layer="migration gate",
+    message="is destructive, sha256",
+)
+def test_a_clickhouse_migration_that_drops_rows_is_stopped_before_boot(
+    inputs: dict[str, Any], login: Login, session: Session, tmp_path: Path
+) -> None:
+    session.run(f"CREATE TABLE {login.database}.traces (id String) ENGINE = MergeTree ORDER BY id")
+    session.fill(login.database, "traces", id=["a", "b", "c"])
+    note(login, session, newest=1)
+    drop = {"0002_drop.up.sql": "ALTER TABLE traces DELETE WHERE 1;"}
+    stopped = red(MigrationProvider, inputs, folder=str(folder_of(tmp_path, FIRST_CLICKHOUSE | drop, FIRST_POSTGRES)))
+    assert "0002_drop.up.sql is destructive, sha256" in stopped.seen
+    assert "traces, 3 rows" in stopped.seen
+    assert session.rows(login.database, "traces") == 3
+
+
+@pytest.mark.attack(
+    "a release whose migration drops a Postgres column of a table that holds rows",
+    layer="migration gate",
+    message="is destructive, sha256",
+)
+def test_a_postgres_migration_that_drops_values_is_stopped_before_boot(
+    inputs: dict[str, Any], database: Database, tmp_path: Path
+) -> None:
+    database.langfuse(
+        LEDGER,
+        "INSERT INTO _prisma_migrations VALUES ('20240101_init', now(), NULL)",
+        "CREATE TABLE models (id text)",
+        "INSERT INTO models VALUES ('kept')",
+    )
+    drop = {"20240102_drop": 'ALTER TABLE "models" DROP COLUMN "id";'}
+    stopped = red(MigrationProvider, inputs, folder=str(folder_of(tmp_path, FIRST_CLICKHOUSE, FIRST_POSTGRES | drop)))
+    assert "20240102_drop is destructive, sha256" in stopped.seen
+    assert "models.id, 1 rows" in stopped.seen
+    assert database.langfuse("SELECT id FROM models") == [("kept",)]
+
+
+@pytest.mark.attack(
+    "a release downgrade over a newer release's data", layer="migration gate", message="no migration found for version"
+)
+def test_a_release_downgrade_is_refused(
+    inputs: dict[str, Any], login: Login, session: Session, database: Database, tmp_path: Path
+) -> None:
+    older = str(folder_of(tmp_path, FIRST_CLICKHOUSE, FIRST_POSTGRES))
+    database.langfuse(LEDGER, "INSERT INTO _prisma_migrations VALUES ('20270101_newer', now(), NULL)")
+    stopped = red(MigrationProvider, inputs, folder=older, deadline_seconds=60)
+    assert stopped.seen.startswith("no migration found for version 20270101_newer: the Postgres ledger has 1")
+    database.langfuse("DELETE FROM _prisma_migrations")
+    note(login, session, newest=46)
+    stopped = red(MigrationProvider, inputs, folder=older, deadline_seconds=60)
+    assert stopped.seen.startswith("no migration found for version 46: the ClickHouse ledger is at 46")
+    assert "a release is never put back" in stopped.fix
+
+
+def test_an_approval_of_this_very_content_lets_it_through(
+    inputs: dict[str, Any], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.langfuse(LEDGER, "CREATE TABLE models (id text)", "INSERT INTO models VALUES ('kept')")
+    drop = 'DROP TABLE "models";'
+    folder = str(folder_of(tmp_path, FIRST_CLICKHOUSE, {"20240101_drop": drop}))
+    approvals = tmp_path / "approved.yaml"
+    monkeypatch.setattr(migrations, "APPROVALS_FILE", approvals)
+    digests = (hashlib.sha256(drop.encode()).hexdigest(), "0" * 64)
+    entries = "".join(
+        f"\n  - {{sha256: '{digest}', file: 20240101_drop, reason: copied elsewhere}}" for digest in digests
+    )
+    approvals.write_text(f"approved:{entries}\n")
+    found = green(MigrationProvider, inputs, folder=folder)
+    assert [entry["approved"] for entry in found["pending"]] == ["copied elsewhere", ""]
+    assert found["stale_approvals"] == ["20240101_drop"]
+    approvals.write_text("approved:\n  - {sha256: short, file: x, reason: copied elsewhere}\n")
+    assert "approved.0.sha256" in red(MigrationProvider, inputs, folder=folder).seen
+
+
+def test_evidence_is_written_of_what_was_stopped(
+    inputs: dict[str, Any], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.langfuse(LEDGER, "CREATE TABLE models (id text)", "INSERT INTO models VALUES ('kept')")
+    run = tmp_path / "run"
+    run.mkdir()
+    monkeypatch.setenv(evidence.FOLDER_VARIABLE, str(run))
+    red(
+        MigrationProvider,
+        inputs,
+        folder=str(folder_of(tmp_path, FIRST_CLICKHOUSE, {"20240101_drop": 'TRUNCATE "models";'})),
+    )
+    [record] = run.iterdir()
+    assert '"verdict": "destructive"' in record.read_text()
+
+
+def test_tables_without_a_ledger_are_refused(
+    inputs: dict[str, Any], login: Login, session: Session, database: Database, tmp_path: Path
+) -> None:
+    folder = str(folder_of(tmp_path, FIRST_CLICKHOUSE, FIRST_POSTGRES))
+    database.langfuse("CREATE TABLE somebody_elses (id int)")
+    assert "langfuse holds somebody_elses and no ledger" in red(MigrationProvider, inputs, folder=folder).seen
+    session.run(f"CREATE TABLE {login.database}.strange (id String) ENGINE = Log")
+    assert f"{login.database} holds strange and no ledger" in red(MigrationProvider, inputs, folder=folder).seen
+
+
+def test_a_ledger_that_was_cut_short_is_refused(
+    inputs: dict[str, Any], login: Login, session: Session, database: Database, tmp_path: Path
+) -> None:
+    folder = str(folder_of(tmp_path, FIRST_CLICKHOUSE, FIRST_POSTGRES))
+    database.langfuse(LEDGER, "INSERT INTO _prisma_migrations VALUES ('20240101_init', NULL, NULL)")
+    assert red(MigrationProvider, inputs, folder=folder).seen == "unfinished: 20240101_init"
+    note(login, session, newest=1, dirty=1)
+    assert "version 1 is dirty" in red(MigrationProvider, inputs, folder=folder).seen
+
+
+@pytest.mark.parametrize(("folder", "seen"), [("", "could not be read out"), ("/absent", "has no Postgres migrations")])
+def test_a_folder_that_cannot_be_read_is_refused(inputs: dict[str, Any], folder: str, seen: str) -> None:
+    assert seen in red(MigrationProvider, inputs, folder=folder, deadline_seconds=60).seen
+
+
+def test_rows_are_counted_in_whatever_stores_them(login: Login, session: Session, database: Database) -> None:
+    place = login.database
+    for statement in (
+        "CREATE TABLE source (id String) ENGINE = Null",
+        "CREATE MATERIALIZED VIEW inner_rows ENGINE = MergeTree ORDER BY id AS SELECT id FROM source",
+        "CREATE TABLE target (id String) ENGINE = MergeTree ORDER BY id",
+        "CREATE MATERIALIZED VIEW no_rows TO target AS SELECT id FROM source",
+        "CREATE VIEW plain AS SELECT id FROM target",
+    ):
+        session.client.command(statement, settings={"database": place})
+    session.fill(place, "source", id=["a", "b"])
+    note(login, session, newest=1)
+    objects = clickhouse_live(login)[0].objects
+    assert {name: objects[name].rows for name in ("source", "inner_rows", "target", "no_rows", "plain")} == {
+        "source": 0,
+        "inner_rows": 2,
+        "target": 2,
+        "no_rows": 0,
+        "plain": 0,
+    }
+    database.with_schema().langfuse(
+        LEDGER,
+        "CREATE TABLE parent (id int) PARTITION BY LIST (id)",
+        "CREATE TABLE child PARTITION OF parent FOR VALUES IN (1)",
+        "INSERT INTO parent VALUES (1)",
+        "CREATE MATERIALIZED VIEW stored AS SELECT id FROM parent",
+        "CREATE VIEW plain AS SELECT id FROM parent",
+    )
+    live = postgres_live(database.url(), "langfuse").objects
+    assert {name: live[name].rows for name in ("parent", "child", "stored", "plain")} == {
+        "parent": 1,
+        "child": 1,
+        "stored": 1,
+        "plain": 0,
+    }
+    assert live["parent"].columns == {"id"}

@@ -1,0 +1,61 @@
+"""Data that can really be lost: a bucket is a folder, and deleting the resource empties it."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi import dynamic
+
+from checks.base import CheckProvider, CheckResource, Evidence, Inputs
+
+DATA = "ATTACKED_DATA"
+"""Variable that names the folder of all buckets."""
+
+
+class BucketProvider(dynamic.ResourceProvider):
+    """Makes a folder, and removes it with everything in it."""
+
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+        _folder(props).mkdir(exist_ok=True)
+        return dynamic.CreateResult(props["name"], props)
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
+        moved = [key for key in ("name", "region") if olds.get(key) != news.get(key)]
+        return dynamic.DiffResult(
+            changes=bool(moved), replaces=moved, delete_before_replace=bool(news.get("hasty")), stables=[]
+        )
+
+    def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
+        return dynamic.ReadResult(id_ if _folder(props).exists() else "", props)
+
+    def delete(self, _id: str, props: dict[str, Any]) -> None:
+        shutil.rmtree(_folder(props), ignore_errors=True)
+
+
+def _folder(props: dict[str, Any]) -> Path:
+    return Path(os.environ[DATA], str(props["name"]))
+
+
+class Bucket(dynamic.Resource, module="checks", name="Bucket"):
+    """A bucket called as the product's."""
+
+    def __init__(self, name: str, inputs: Inputs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__(BucketProvider(), name, dict(inputs), opts)
+
+
+class GateProvider(CheckProvider):
+    """Always open."""
+
+    label = "gate test"
+    keys = ("watch",)
+
+    def probe(self, inputs: Inputs) -> Evidence:
+        return {"watch": inputs["watch"]}
+
+
+class Gate(CheckResource, module="checks", name="Test"):
+    """Stands on a bucket."""
+
+    provider = GateProvider

@@ -1,0 +1,161 @@
+"""What is applied is what the gate read, and nothing is applied where nothing would change."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import ops.fingerprint
+import ops.plan
+import ops.session
+from ops.plan import GatedPlan, GateRefusedError, apply, gated_plan
+from ops.session import Session
+from ops.state import read_state
+from tests.engine.attacked import Attacked, copied, prepare
+
+pytestmark = pytest.mark.engine
+FINGERPRINT = "fingerprint of the plan"
+QUIET = Console(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
+    return prepare(tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture
+def stack(prepared: Attacked, tmp_path: Path) -> Attacked:
+    return copied(prepared, tmp_path)
+
+
+@pytest.fixture
+def session(stack: Attacked, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """An operator's session on the small program instead of the product's."""
+    for module in (ops.plan, ops.fingerprint, ops.session):
+        monkeypatch.setattr(module, "ROOT", stack.project.folder)
+    monkeypatch.setattr(ops.plan, "READ", ("preview", "--json", "--show-sames", "--show-replacement-steps"))
+    monkeypatch.setattr(ops.plan, "UP", ("up", "--yes", "--skip-preview"))
+    monkeypatch.setattr(ops.plan, "ENFORCED", ())
+    (stack.root / "settings").mkdir()
+    monkeypatch.setenv("LANGFUSE_STACK_STATE", str(stack.root / "settings"))
+    return Session("test", stack.project.environment, stack.project.folder / "Pulumi.test.yaml")
+
+
+def applied(session: Session) -> GatedPlan:
+    """The plan of a further run after one that succeeded."""
+    assert apply(session, gated_plan(session, QUIET), QUIET) == 0
+    return gated_plan(session, QUIET)
+
+
+def edit_program(stack: Attacked) -> None:
+    program = stack.project.folder / "__main__.py"
+    program.write_text(program.read_text() + "\n# edited\n")
+
+
+def edit_settings(stack: Attacked) -> None:
+    stack.configure("remove")
+
+
+def edit_state(stack: Attacked) -> None:
+    stack.project.run("state", "unprotect", "--all", "--yes", check=True)
+
+
+@pytest.mark.parametrize(
+    ("edit", "part"),
+    [
+        pytest.param(
+            edit_program,
+            "program",
+            marks=pytest.mark.attack(
+                "edit the program between preview and up",
+                layer=FINGERPRINT,
+                message="changed since the gate read the plan: program",
+            ),
+        ),
+        pytest.param(
+            edit_settings,
+            "settings",
+            marks=pytest.mark.attack(
+                "change a setting between preview and up",
+                layer=FINGERPRINT,
+                message="changed since the gate read the plan: settings",
+            ),
+        ),
+        pytest.param(
+            edit_state,
+            "state",
+            marks=pytest.mark.attack(
+                "`state unprotect` between preview and up",
+                layer=FINGERPRINT,
+                message="changed since the gate read the plan: state",
+            ),
+        ),
+    ],
+)
+def test_what_changed_since_the_gate_read_the_plan_is_refused(
+    edit: Callable[[Attacked], None], part: str, stack: Attacked, session: Session, request: pytest.FixtureRequest
+) -> None:
+    gated = gated_plan(session, QUIET)
+    edit(stack)
+    marker = request.node.get_closest_marker("attack")
+    assert marker is not None
+    with pytest.raises(GateRefusedError, match=f"plan: {part}") as refused:
+        apply(session, gated, QUIET)
+    assert marker.kwargs["message"] in str(refused.value)
+    assert stack.holds_data()
+
+
+def test_a_run_in_which_nothing_changes_leaves_the_engine_alone(session: Session) -> None:
+    gated = applied(session)
+    assert gated.is_done(session)
+    before = read_state(session).export
+    assert apply(session, gated, QUIET) == 0
+    assert read_state(session).export == before
+
+
+def test_a_difference_that_only_the_state_holds_is_still_written(stack: Attacked, session: Session) -> None:
+    assert applied(session).is_done(session)
+    edit_state(stack)
+    gated = gated_plan(session, QUIET)
+    assert not gated.is_done(session)
+    assert apply(session, gated, QUIET) == 0
+    protected = [entry["urn"] for entry in stack.resources() if entry.get("protect")]
+    assert stack.urn("bucket") in protected
+
+
+def test_an_edit_without_any_effect_on_the_plan_is_still_given_to_the_engine(stack: Attacked, session: Session) -> None:
+    assert applied(session).is_done(session)
+    edit_program(stack)
+    gated = gated_plan(session, QUIET)
+    assert gated.plan.changes_nothing
+    assert not gated.is_done(session)
+
+
+def test_all_refusals_are_listed_together_with_what_the_engine_said(stack: Attacked, session: Session) -> None:
+    stack.configure("remove-component")
+    with pytest.raises(GateRefusedError) as refused:
+        gated_plan(session, QUIET)
+    for words in ("delete: ", "the program no longer declares it", "the engine also said", "urn: urn:pulumi:test"):
+        assert words in str(refused.value)
+
+
+def test_a_program_that_fails_leaves_nothing_to_apply(stack: Attacked, session: Session) -> None:
+    (stack.project.folder / "__main__.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(GateRefusedError, match=r"preview failed|nothing was applied"):
+        gated_plan(session, QUIET)
+
+
+def test_what_the_gate_says_shows_no_secret(
+    stack: Attacked, session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.configure("new-salt")
+    with pytest.raises(GateRefusedError) as refused:
+        gated_plan(session, Console())
+    shown = capsys.readouterr().out + str(refused.value)
+    assert "part-salt" in shown
+    [salt] = [entry for entry in read_state(session, show_secrets=True).resources if "::part-salt" in entry["urn"]]
+    hidden = [value for value in salt["outputs"].values() if isinstance(value, dict) and "plaintext" in value]
+    secrets = [salt["id"], *(value["plaintext"].strip('"') for value in hidden)]
+    assert len(secrets) > 1
+    assert not [secret for secret in secrets if secret in shown]

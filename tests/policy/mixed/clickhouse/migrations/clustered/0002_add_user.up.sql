@@ -1,0 +1,1 @@
+ALTER TABLE traces ON CLUSTER default ADD COLUMN IF NOT EXISTS user_id String AFTER name;

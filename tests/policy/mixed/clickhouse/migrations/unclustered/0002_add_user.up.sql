@@ -1,0 +1,1 @@
+ALTER TABLE traces ADD COLUMN IF NOT EXISTS user_id String AFTER name;

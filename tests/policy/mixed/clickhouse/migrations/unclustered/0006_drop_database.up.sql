@@ -1,0 +1,1 @@
+DROP DATABASE somebody_elses;

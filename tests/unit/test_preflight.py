@@ -1,0 +1,55 @@
+"""What `up` looks at before anything is created: here, whether every volume that held data is still there."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import docker, preflight
+from ops.session import OpsError, Session
+from ops.state import State
+
+SESSION = Session("test", {}, Path("none.yaml"))
+REDIS = "urn:pulumi:test::langfuse-stack::langfuse-stack:index:Redis$"
+
+
+def volume(name: str) -> dict[str, Any]:
+    type_ = "docker:index/volume:Volume"
+    return {"urn": f"{REDIS}{type_}::redis-data", "type": type_, "outputs": {"name": name}}
+
+
+def gate(name: str, evidence: dict[str, Any] | None) -> dict[str, Any]:
+    type_ = "pulumi-python:dynamic/checks:Redis"
+    outputs = {"volume": name, "evidence": evidence}
+    return {"urn": f"{REDIS}{type_}::redis-gate", "type": type_, "outputs": outputs}
+
+
+KNOWS = {"identity": {"Redis": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("resources", "present", "missing"),
+    [
+        ([], set(), set()),
+        ([volume("a"), volume("b")], {"a", "b", "another"}, set()),
+        ([volume("a"), volume("b")], {"a"}, {"b"}),
+        ([gate("a", KNOWS)], set(), {"a"}),
+        ([gate("a", {}), gate("b", None)], set(), set()),
+    ],
+    ids=["first run", "all there", "one lost", "lost, and forgotten by a refresh", "never proven"],
+)
+def test_a_volume_that_held_data_and_is_gone_stops_up(
+    monkeypatch: pytest.MonkeyPatch, resources: list[dict[str, Any]], present: set[str], missing: set[str]
+) -> None:
+    monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": resources}}))
+    monkeypatch.setattr(docker, "volumes", lambda _: present)
+    monkeypatch.setattr(preflight, "_taken_ports", lambda _: [])
+    monkeypatch.setattr(preflight, "_full_disk", lambda _: [])
+    if not missing:
+        preflight.preflight(SESSION)
+        return
+    with pytest.raises(OpsError) as stopped:
+        preflight.preflight(SESSION)
+    for name in missing:
+        assert f"volume {name} was present, now missing" in str(stopped.value)
+    assert "docs/data-safety.md" in str(stopped.value)
