@@ -9,7 +9,7 @@ from ops import docker, preflight
 from ops.session import OpsError, Session
 from ops.state import State
 
-SESSION = Session("test", {}, Path("none.yaml"))
+SESSION = Session("test", {}, Path("Pulumi.local.yaml").resolve())
 REDIS = "urn:pulumi:test::langfuse-stack::langfuse-stack:index:Redis$"
 
 
