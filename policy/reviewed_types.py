@@ -17,6 +17,7 @@ CHECKS = frozenset(
         "LangfuseTrace",
         "LangfuseWeb",
         "LangfuseWorker",
+        "Migrations",
         "ObjectStore",
         "Redis",
         "Supabase",
