@@ -39,7 +39,7 @@ def found(inputs: dict[str, Any], **altered: Any) -> CheckFailedError:
 def test_a_public_address_that_leads_elsewhere_is_named(inputs: dict[str, Any]) -> None:
     with serving({"/": Answer(503)}) as other:
         finding = found(inputs, ui_url=other)
-    assert (finding.probe, finding.seen) == (f"GET {other}", "HTTP 503")
+    assert (finding.probe, finding.seen) == (f"GET {other}", "HTTP 503 {}")
     assert "langfuse:publicUrl" in finding.fix
 
 
