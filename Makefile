@@ -4,7 +4,7 @@ PYTHON ?= python3
 RUN = $(PYTHON) toolchain/venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: up preview down status smoke env images inventory shell test check bench help evidence destroy clickhouse-reset attacks
+.PHONY: up preview down status smoke env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks
 
 up: ## put the stack up, each phase proven before the next, and prove it end to end
 	@$(RUN) -m ops up --stack $(STACK)
@@ -49,13 +49,18 @@ check: ## lint, types, and the tests that need no engine and no Docker (under a 
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy .
-	@$(RUN) -m pytest -q -n 2 -m "not engine and not docker and not e2e"
+	@$(RUN) -m pytest -q -n 2 -m "not engine and not docker and not e2e and not soak"
 
 test: check ## everything: also the real engine and the whole stack on Docker
 	@$(RUN) -m toolchain ensure
 	@$(RUN) -m ops images
-	@$(RUN) -m pytest -n 2 --dist loadfile -m docker
-	@$(RUN) -m pytest -n 2 --dist loadfile -m "(engine or e2e) and not docker"
+	@$(RUN) -m pytest -n 2 --dist loadfile -m "docker and not soak"
+	@$(RUN) -m pytest -n 2 --dist loadfile -m "(engine or e2e) and not docker and not soak"
+
+soak: ## the long fault loops: every fault at every step
+	@$(RUN) -m toolchain ensure
+	@$(RUN) -m ops images
+	@$(RUN) -m pytest -n 2 --dist loadfile -m soak
 
 bench: ## measure the budgets and print the README's table
 	@$(RUN) bench/run.py

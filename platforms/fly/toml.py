@@ -1,5 +1,6 @@
 """The text of a fly.toml, and the rules it must keep: against the one before, and by itself."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +16,9 @@ HEAD = "# Rendered from the stack; changes here are overwritten.\n"
 
 def text(document: Document) -> str:
     """The file's text; the same document always gives the same text."""
-    return HEAD + tomli_w.dumps(_sorted(document), multiline_strings=True)
+    # TOML reads the end of each line of a multi-line string as \n, whatever it was.
+    keeps_line_ends = "\\r" not in json.dumps(document)
+    return HEAD + tomli_w.dumps(_sorted(document), multiline_strings=keeps_line_ends)
 
 
 def fixed(document: Document) -> dict[str, Any]:

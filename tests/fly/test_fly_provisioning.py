@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from platforms.fly.errors import FlyError
 from tests.fly.driving import APPS, KEY, Answer, Caller, KilledError, provision
 from tests.fly.fake.cloud import Cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CALLS = 47
 """Calls of a whole run; a test checks it."""
@@ -72,8 +76,18 @@ def test_killed_after_any_step_a_repeated_run_converges(step: int) -> None:
     assert again.written == []
 
 
-@pytest.mark.parametrize("kind", ["lost", "crash", "timeout", "garbage", "truncated", "empty", "refused", "rate_limit"])
-@pytest.mark.parametrize("step", range(1, CALLS + 1, 2))
+SPOILT = ("lost", "crash", "timeout", "garbage", "truncated", "empty", "refused", "rate_limit")
+
+
+def each_step_spoilt() -> Iterator[Any]:
+    """Every way at every step; without the soak tests, each step in one of the ways."""
+    for step in range(1, CALLS + 1):
+        for number, kind in enumerate(SPOILT):
+            quick = step % len(SPOILT) == number
+            yield pytest.param(kind, step, marks=() if quick else pytest.mark.soak)
+
+
+@pytest.mark.parametrize(("kind", "step"), list(each_step_spoilt()))
 def test_a_lost_or_spoilt_reply_leaves_one_of_each_in_the_end(kind: str, step: int) -> None:
     cloud, answers = Cloud(), dict[str, Answer]()
     caller = Caller(cloud, faults=[{"kind": kind, "step": step}])
