@@ -8,8 +8,6 @@ from components.langfuse import LangfuseWeb, LangfuseWorker
 from components.langfuse_env import Stores
 from components.minio import Minio
 from components.phases import Phases
-from components.postgres import Postgres
-from components.redis import Redis
 from components.secrets import StackSecrets
 from outputs import export
 from settings import from_engine
@@ -23,8 +21,8 @@ phases = Phases(settings.stack.phases)
 
 clickhouse = phases.add("clickhouse", lambda after: ClickHouse(wire.clickhouse(), platform, after))
 minio = phases.add("minio", lambda after: Minio(wire.minio(), platform, after))
-postgres = phases.add("postgres", lambda after: Postgres(wire.postgres(), platform, after))
-redis = phases.add("redis", lambda after: Redis(wire.redis(), platform, after))
+postgres = phases.add("postgres", lambda after: wire.postgres(platform, after))
+redis = phases.add("redis", lambda after: wire.redis(platform, after))
 
 langfuse = wire.langfuse(Stores(clickhouse, minio, postgres, redis))
 web = phases.add("langfuse-web", lambda after: LangfuseWeb(langfuse, platform, after))

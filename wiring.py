@@ -1,19 +1,36 @@
 """What each component is told: settings, images and secrets turned into its arguments."""
 
+import hashlib
+from collections.abc import Sequence
 from functools import cached_property
+from urllib.parse import urlencode
+
+import pulumi
 
 import settings as settings_module
+from components.base import data_options
 from components.clickhouse import ClickHouseArgs
+from components.external import (
+    DatabaseUrl,
+    ExternalPostgres,
+    ExternalPostgresArgs,
+    ExternalRedis,
+    ExternalRedisArgs,
+)
 from components.gateway import GatewayArgs, GatewayModel
 from components.langfuse import LangfuseArgs
-from components.langfuse_env import Bootstrap, Crypto, Stores
-from components.minio import MinioArgs
-from components.postgres import PostgresArgs
-from components.redis import RedisArgs
+from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
+from components.minio import ROOT_USER, MinioArgs
+from components.postgres import Postgres, PostgresArgs
+from components.redis import Redis, RedisArgs
 from components.releases import RELEASES, Image
 from components.secrets import StackSecrets
-from platforms.spec import Platform, UnsupportedError, VolumeSpec
-from settings import Settings, SettingsError
+from platforms.spec import Platform, VolumeSpec
+from settings import Settings, SettingsError, Vault
+from settings.urls import ServerUrl
+
+LANGFUSES_PARAMETERS = frozenset({"schema", "pgbouncer", "connection_limit"})
+"""Parameters of a Postgres URL that the components set themselves."""
 
 
 class Wiring:
@@ -30,21 +47,66 @@ class Wiring:
 
     @cached_property
     def images(self) -> dict[str, Image]:
-        """Service to resolved image."""
-        return settings_module.images(self._settings)
+        """Service to resolved image, named as the platform can get it."""
+        found = settings_module.images(self._settings)
+        if self._settings.stack.platform == "docker":
+            return found
+        pinned = {service: image.at_registry() for service, image in found.items()}
+        local = [service for service in self._used(pinned) if pinned[service].digest is None]
+        if local:
+            pulumi.log.warn(
+                f"Fly cannot run the image of {', '.join(local)}: it is on this machine only. That serves previews and "
+                "rehearsals; before a real `up`, run `make images` where the registries answer, or set <service>:image"
+            )
+        return pinned
 
-    def platform(self) -> Platform:
-        """Where the stack runs.
+    @cached_property
+    def vault(self) -> Vault | None:
+        """What people keep in the vault file; `None` for a stack that generates all of its secrets.
 
         Raises:
-            UnsupportedError: the platform is not available in this release.
+            SettingsError: the vault cannot be used, or is needed and not named.
         """
         stack = self._settings.stack
+        if stack.secrets == "generated":
+            external = [part for part in ("postgres", "redis") if getattr(self._settings, part).place == "external"]
+            if external:
+                raise SettingsError(
+                    f"{' and '.join(f'{part}:place' for part in external)} external needs the URL from the vault: "
+                    "run `pulumi config set langfuse-stack:secrets vault`"
+                )
+            return None
+        vault, warning = settings_module.open_vault(self._settings, dry_run=pulumi.runtime.is_dry_run())
+        if warning:
+            pulumi.log.warn(warning)
+        return vault
+
+    def platform(self) -> Platform:
+        """Where the stack runs."""
+        stack, fly = self._settings.stack, self._settings.fly
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform
 
             return DockerPlatform(stack.instance, self._secrets.stack_id, running=stack.running)
-        raise UnsupportedError(f"langfuse-stack:platform {stack.platform} is not available yet: use docker")
+        from platforms.fly.platform import FlyArgs, FlyPlatform, Machine
+
+        def size(service: str) -> Machine:
+            machine = self._settings.fly_machine(service)
+            return Machine(machine.cpu_kind, machine.cpus, machine.memory_mb)
+
+        return FlyPlatform(
+            FlyArgs(
+                organization=fly.organization,
+                region=fly.region,
+                apps=self._settings.fly_app,
+                machines=size,
+                public=fly.public,
+                snapshot_retention=fly.snapshot_retention,
+                secrets_key=self._secrets.nextauth_secret.apply(_key_of_hashes),
+                running=stack.running,
+            ),
+            data_options,
+        )
 
     def clickhouse(self) -> ClickHouseArgs:
         """ClickHouse's arguments.
@@ -63,7 +125,7 @@ class Wiring:
             floor = min(known.clickhouse_floor for known in RELEASES.values())
         return ClickHouseArgs(
             image=self.images["clickhouse"],
-            password=self._secrets.clickhouse_password,
+            password=self._secret("clickhouse_password"),
             admin_password=self._secrets.clickhouse_admin_password,
             deletions=self._settings.langfuse.deletions,
             database=group.database,
@@ -81,17 +143,30 @@ class Wiring:
         group = self._settings.minio
         return MinioArgs(
             image=self.images["minio"],
-            root_password=self._secrets.minio_root_password,
+            root_user=self.vault.minio_root_user if self.vault else ROOT_USER,
+            root_password=self._secret("minio_root_password"),
             app_secret_key=self._secrets.minio_app_secret_key,
             volume=self._volume("minio", group.volume_gb),
             api_port=group.api_port,
             console_port=group.console_port,
         )
 
-    def postgres(self) -> PostgresArgs:
-        """Postgres' arguments."""
-        group = self._settings.postgres
-        return PostgresArgs(
+    def postgres(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Database:
+        """Postgres: a server of the stack's own, or somebody else's."""
+        group, vault = self._settings.postgres, self.vault
+        if group.place == "external" and vault:
+            return ExternalPostgres(
+                ExternalPostgresArgs(
+                    direct=_database(vault.supabase_direct_url),
+                    pooled=_database(vault.supabase_pooled_url),
+                    role_password=self._secrets.langfuse_role_password,
+                    connection_limit=group.connection_limit,
+                    floor=self._settings.release.postgres_floor,
+                    running=self._settings.stack.running,
+                ),
+                after,
+            )
+        arguments = PostgresArgs(
             image=self.images["postgres"],
             admin_password=self._secrets.postgres_admin_password,
             role_password=self._secrets.langfuse_role_password,
@@ -100,21 +175,37 @@ class Wiring:
             event_trigger=group.event_trigger,
             floor=self._settings.release.postgres_floor,
         )
+        return Postgres(arguments, platform, after)
 
-    def redis(self) -> RedisArgs:
-        """Redis' arguments."""
-        group = self._settings.redis
-        return RedisArgs(
+    def redis(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Queue:
+        """Redis: a server of the stack's own, or somebody else's."""
+        group, vault = self._settings.redis, self.vault
+        if group.place == "external" and vault:
+            url = vault.redis_url
+            external = ExternalRedisArgs(
+                host=url.host,
+                port=url.port,
+                user=url.user,
+                password=pulumi.Output.secret(url.password),
+                tls=url.scheme == "rediss",
+                url=pulumi.Output.secret(url.text()),
+                key_prefix=group.key_prefix,
+                floor=self._settings.release.redis_floor,
+                running=self._settings.stack.running,
+            )
+            return ExternalRedis(external, platform, after)
+        arguments = RedisArgs(
             image=self.images["redis"],
             password=self._secrets.redis_password,
             volume=self._volume("redis", group.volume_gb),
             port=group.port,
             floor=self._settings.release.redis_floor,
         )
+        return Redis(arguments, platform, after)
 
     def langfuse(self, stores: Stores) -> LangfuseArgs:
         """Langfuse's arguments."""
-        group, secrets = self._settings.langfuse, self._secrets
+        group = self._settings.langfuse
         return LangfuseArgs(
             release=self._settings.release,
             version=self._settings.langfuse_version,
@@ -122,7 +213,8 @@ class Wiring:
             worker_image=self.images["langfuse-worker"],
             web_port=group.web_port,
             worker_port=group.worker_port,
-            public_url=self._settings.langfuse_url,
+            public_url=self._public_url(),
+            media_url=self._settings.minio.public_url,
             sign_up=group.sign_up,
             telemetry=group.telemetry,
             log_level=group.log_level,
@@ -134,11 +226,11 @@ class Wiring:
                 project_name=group.project.name,
                 owner_email=group.owner.email,
                 owner_name=group.owner.name,
-                owner_password=secrets.owner_password,
-                public_key=secrets.langfuse_public_key,
-                secret_key=secrets.langfuse_secret_key,
+                owner_password=self._secret("owner_password"),
+                public_key=self._secret("langfuse_public_key"),
+                secret_key=self._secret("langfuse_secret_key"),
             ),
-            crypto=Crypto(secrets.nextauth_secret, secrets.salt, secrets.encryption_key),
+            crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
             stand_in_on_old_clickhouse=group.stand_in_on_old_clickhouse,
         )
@@ -149,18 +241,43 @@ class Wiring:
         return GatewayArgs(
             image=self.images["litellm"],
             port=group.port,
-            master_key=self._secrets.gateway_master_key,
+            master_key=self._secret("gateway_master_key"),
             tracing=group.tracing,
             callback=group.callback,
             export_delay_ms=group.export_delay_ms,
             models=tuple(
                 GatewayModel(model.name, model.model, model.api_base, model.api_key_env) for model in group.models
             ),
-            provider_keys=group.provider_keys,
+            provider_keys={**group.provider_keys, **(self.vault.provider_keys if self.vault else {})},
             cache_ttl_seconds=group.cache_ttl_seconds,
             langfuse=langfuse,
         )
 
+    def _secret(self, name: str) -> pulumi.Output[str]:
+        """The vault's value, else the generated one, which exists in any case: a vault may lose a key again."""
+        given = getattr(self.vault, name) if self.vault else None
+        generated: pulumi.Output[str] = getattr(self._secrets, name)
+        return generated if given is None else pulumi.Output.secret(given)
+
+    def _public_url(self) -> str:
+        stated = self._settings.langfuse.public_url
+        return self.vault.langfuse_host.rstrip("/") if self.vault and not stated else self._settings.langfuse_url
+
+    def _used(self, images: dict[str, Image]) -> list[str]:
+        """Services that this stack runs itself."""
+        external = {part for part in ("postgres", "redis") if getattr(self._settings, part).place == "external"}
+        return [service for service in images if service not in external]
+
     def _volume(self, part: str, size_gb: int) -> VolumeSpec:
         instance = self._settings.stack.instance.replace("-", "_")
         return VolumeSpec(f"{instance}_{part}_data", size_gb)
+
+
+def _database(url: ServerUrl) -> DatabaseUrl:
+    kept = urlencode([(name, value) for name, value in url.query if name not in LANGFUSES_PARAMETERS])
+    whole = pulumi.Output.secret(url.text())
+    return DatabaseUrl(url.host, url.port, url.path, url.user, kept, whole)
+
+
+def _key_of_hashes(secret: str) -> str:
+    return hashlib.sha256(f"hashes of staged secrets: {secret}".encode()).hexdigest()

@@ -20,8 +20,8 @@ def time_to_trace(rig: Rig, calls: int) -> list[Row]:
     Raises:
         OpsError: a trace did not become readable.
     """
-    to = access(rig.session)
-    taken = [_milliseconds(to) for _ in range(calls + 1)][1:]
+    with access(rig.session) as to:
+        taken = [_milliseconds(to) for _ in range(calls + 1)][1:]
     return [Row("gateway's answer until the trace is readable", Spread.of(taken), "ms", note=f"{calls} calls")]
 
 

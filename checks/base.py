@@ -8,6 +8,7 @@ on it is not started.
 import importlib
 import queue
 import re
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from urllib.parse import quote, quote_plus, unquote
 import pulumi
 from pulumi import dynamic
 
+from checks import tunnels
 from evidence import EvidenceError, record
 
 Inputs = Mapping[str, Any]
@@ -30,6 +32,9 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 GRACE_SECONDS = 15.0
 """What a probe under way at the deadline is given: longer than a driver waits, and drivers know what they wait for."""
+LOG_SECONDS = 20
+LOG_CHARACTERS = 100_000
+RESUME = "\n    then: run the same command again; what is proven stays, and nothing after this gate was started"
 KNOWN_IDENTITY = "known_identity"
 """Input of a probe: which stores the check saw when it was proven last, or None. Never stored."""
 Identity = Mapping[str, str]
@@ -211,12 +216,13 @@ class CheckProvider(dynamic.ResourceProvider):
             for name in self.libraries:
                 importlib.import_module(name)
         try:
-            evidence = self.prove({**inputs, KNOWN_IDENTITY: known}, deadline)
+            evidence = self._reached({**inputs, KNOWN_IDENTITY: known}, deadline)
             continuous(known, evidence.get("identity") or {})
         except Exception as failure:
             seen = str(failure) if isinstance(failure, CheckFailedError) else brief(failure)
             waited = time.monotonic() - started
             message = f"{self.label}: not proven after {waited:.0f} s (deadline {deadline:.0f} s): {seen}"
+            message += self._log(inputs) + RESUME
             told = without_secrets(message, [str(inputs[name]) for name in self.secrets])
             lost = self._recorded("failed", waited, {"message": told})
             raise GateClosedError(f"{told}\n    {lost}" if lost else told) from None
@@ -232,6 +238,37 @@ class CheckProvider(dynamic.ResourceProvider):
         except EvidenceError as error:
             return str(error)
         return ""
+
+    def _reached(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
+        """Prove it through whatever ways the inputs name; findings and evidence show the real addresses."""
+        ways = inputs.get("tunnels") or {}
+        if not ways:
+            return self.prove(inputs, deadline_seconds)
+        with tunnels.opened(ways) as (there, back):
+            try:
+                return dict(back(self.prove(there(inputs), deadline_seconds)))
+            except CheckFailedError as failure:
+                seen = back([failure.probe, failure.seen, failure.fix])
+                raise CheckFailedError(*seen, final=failure.final) from None
+
+    def _log(self, inputs: Inputs) -> str:
+        """Keep the end of the service's own log beside a failure; where it is, in words."""
+        argv = inputs.get("logs")
+        if not argv:
+            return ""
+        try:
+            ran = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=LOG_SECONDS, check=False)
+            text = (ran.stdout + ran.stderr).decode(errors="replace")
+        except subprocess.TimeoutExpired as late:
+            text = (late.stdout or b"").decode(errors="replace")
+        except OSError as error:
+            text = brief(error)
+        text = without_secrets(text[-LOG_CHARACTERS:], [str(inputs[name]) for name in self.secrets])
+        try:
+            path = record("log", self.label, {"command": list(argv), "text": text})
+        except EvidenceError as error:
+            return f"\n    log:  {error}"
+        return f"\n    log:  {path or ' '.join(argv)}"
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         outputs = {**props, "result": "stopped", "evidence": {}} if self._asleep(props) else self.run(props)

@@ -7,6 +7,7 @@ from checks.clickhouse import ledger
 from checks.clickhouse_login import Login
 from checks.supabase import applied_migrations
 from checks.trace import OK, SEE_WEB_LOG, Gateway, PublicApi, answered, new_user_id, request
+from checks.validation import validated
 
 
 class WebProvider(CheckProvider):
@@ -139,8 +140,8 @@ class ProofProvider(CheckProvider):
     """See `EndToEndProof`."""
 
     label = "end-to-end proof"
-    libraries = ("httpx",)
-    secrets = ("master_key", "secret_key")
+    libraries = ("httpx", "clickhouse_connect")
+    secrets = ("master_key", "secret_key", "password")
     keys = ("gateway_url", "master_key", "url", "public_key", "secret_key", "find_path", "tracing", "watch")
 
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
@@ -149,21 +150,25 @@ class ProofProvider(CheckProvider):
             _api(inputs),
             new_user_id(),
         )
+        people = until_healthy(lambda: validated(inputs), deadline_seconds=deadline_seconds)
         if not inputs["tracing"]:
             answer = until_healthy(lambda: gateway.call_smoke(user_id), deadline_seconds=deadline_seconds)
-            return {"tracing": False, "answer": answer}
+            return {"tracing": False, "answer": answer, **people}
         trace_id = in_turn(
             lambda: gateway.call_smoke(user_id), lambda: api.find_trace(user_id), deadline_seconds=deadline_seconds
         )
-        return {"trace_id": trace_id}
+        return {"trace_id": trace_id, **people}
 
 
 class EndToEndProof(CheckResource, module="checks", name="EndToEnd"):
-    """A call to the gateway's smoke model becomes a trace that Langfuse gives back.
+    """A call to the gateway's smoke model becomes a trace that Langfuse gives back; UI and stores are there for people.
+
+    Nothing is written but that trace.
 
     Args:
         inputs: `gateway_url`, `master_key` (secret), `url`, `public_key`, `secret_key` (secret), `find_path`,
-            `tracing` (false: an answer of the gateway is proof enough), `watch`.
+            `tracing` (false: an answer of the gateway is proof enough), `watch`; `ui_url`, `store_url`, and
+            ClickHouse's `http_address`, `user`, `password` (secret), `database`.
     """
 
     provider = ProofProvider

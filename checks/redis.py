@@ -23,8 +23,15 @@ IDENTITY_KEY = "langfuse-stack:identity"
 """Tells this queue from any other."""
 
 
-def client(address: str, password: str | None) -> "Redis":
-    """A client of the server at `address` (`host:port`) with bounded time-outs."""
+def client(address: str, password: str | None, *, user: str | None = None, tls: bool = False) -> "Redis":
+    """A client of the server at `address` (`host:port`) with bounded time-outs.
+
+    Args:
+        address: of the server.
+        password: None to come as a stranger.
+        user: None for the default user.
+        tls: whether the server wants it. The name in its certificate is not compared, since a tunnel has another.
+    """
     from redis import Redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
@@ -33,7 +40,10 @@ def client(address: str, password: str | None) -> "Redis":
     return Redis(
         host=host,
         port=int(port),
+        username=user,
         password=password,
+        ssl=tls,
+        ssl_check_hostname=False,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         decode_responses=True,
@@ -47,16 +57,18 @@ class RedisProvider(CheckProvider):
     label = "gate redis"
     libraries = ("redis",)
     secrets = ("password",)
-    keys = ("address", "password", "floor", "watch")
+    keys = ("address", "user", "password", "tls", "floor", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
         from redis.exceptions import AuthenticationError, RedisError
 
         address = inputs["address"]
         try:
-            with client(address, inputs["password"]) as server:
+            tls = bool(inputs["tls"])
+            with client(address, inputs["password"], user=inputs["user"], tls=tls) as server:
                 info: dict[str, Any] = server.info()
-                policy = str(server.config_get("maxmemory-policy")["maxmemory-policy"])
+                # Managed servers forbid CONFIG and say it here.
+                policy = str(info.get("maxmemory_policy") or "") or _configured_policy(server)
         except AuthenticationError:
             raise CheckFailedError(
                 f"AUTH at {address}",
@@ -68,7 +80,7 @@ class RedisProvider(CheckProvider):
             open_to_all = str(error).startswith("DENIED")
             fix = "set requirepass in redis.conf: the server has no password" if open_to_all else "see the Redis log"
             raise CheckFailedError(f"INFO at {address}", brief(error), fix, final=open_to_all) from None
-        _closed_to_strangers(address)
+        _closed_to_strangers(address, tls=tls)
         version = str(info["redis_version"])
         floor = tuple(int(part) for part in inputs["floor"])
         if tuple(int(part) for part in version.split(".")[:2]) < floor:
@@ -81,7 +93,7 @@ class RedisProvider(CheckProvider):
                 "set maxmemory-policy noeviction, or give Langfuse its own Redis: any other policy drops queued traces",
                 final=True,
             )
-        identity = _identity(address, inputs["password"], inputs[KNOWN_IDENTITY])
+        identity = _identity(inputs)
         return {
             "version": version,
             "maxmemory_policy": policy,
@@ -94,18 +106,24 @@ class RedisGate(CheckResource, module="checks", name="Redis"):
     """Redis takes the password, refuses others, is recent enough, never evicts, and holds the same queue as before.
 
     Args:
-        inputs: `address` (`host:port`), `password` (secret), `floor` (major, minor), `watch`.
+        inputs: `address` (`host:port`), `user`, `password` (secret), `tls`, `floor` (major,
+            minor), `watch`.
     """
 
     provider = RedisProvider
 
 
-def _identity(address: str, password: str, known: Identity | None) -> Identity:
+def _configured_policy(server: "Redis") -> str:
+    return str(server.config_get("maxmemory-policy")["maxmemory-policy"])
+
+
+def _identity(inputs: Inputs) -> Identity:
     """The queue's mark; made when this queue was never seen before, and never put into one that lost it."""
     from redis.exceptions import RedisError
 
+    address, known = inputs["address"], inputs[KNOWN_IDENTITY]
     try:
-        with client(address, password) as server:
+        with client(address, inputs["password"], user=inputs["user"], tls=bool(inputs["tls"])) as server:
             if known is None:
                 server.set(IDENTITY_KEY, str(uuid4()), nx=True)
             mark = server.get(IDENTITY_KEY)
@@ -116,12 +134,12 @@ def _identity(address: str, password: str, known: Identity | None) -> Identity:
     return identity
 
 
-def _closed_to_strangers(address: str) -> None:
+def _closed_to_strangers(address: str, *, tls: bool) -> None:
     from redis.exceptions import AuthenticationError, RedisError
 
     for what, password in (("without a password", None), ("with a wrong password", "not-the-password")):
         try:
-            with client(address, password) as stranger:
+            with client(address, password, tls=tls) as stranger:
                 stranger.ping()
         except AuthenticationError:
             continue

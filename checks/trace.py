@@ -29,6 +29,8 @@ TIMEOUT_SECONDS = 10
 OK = 200
 SMOKE_MODEL = "smoke"
 INGESTION_QUEUE = "otel-ingestion-queue"
+BULL = "bull"
+"""First part of the queue's keys, unless Langfuse is told another."""
 QUEUE_STATES = ("wait", "active", "delayed", "paused", "prioritized")
 OTLP_TEMPLATE = Path(__file__).parent / "otlp_trace.json"
 SEE_WEB_LOG = "see the log of the langfuse-web container"
@@ -232,18 +234,18 @@ def stored_object(store: "Minio", bucket: str, project_id: str, user_id: str, si
     )
 
 
-def drained_queue(queue: "Redis") -> int:
+def drained_queue(queue: "Redis", prefix: str = BULL) -> int:
     """0, once no job is waiting or running in the ingestion queue.
 
     Raises:
         CheckFailedError: Redis does not answer, or jobs are left.
     """
-    probe = f"LLEN/ZCARD bull:{INGESTION_QUEUE}:{{{','.join(QUEUE_STATES)}}}"
+    probe = f"LLEN/ZCARD {prefix}:{INGESTION_QUEUE}:{{{','.join(QUEUE_STATES)}}}"
     try:
         left = {
             state: int(queue.zcard(key) if queue.type(key) == "zset" else queue.llen(key))
             for state in QUEUE_STATES
-            for key in [f"bull:{INGESTION_QUEUE}:{state}"]
+            for key in [f"{prefix}:{INGESTION_QUEUE}:{state}"]
         }
     except Exception as error:
         raise CheckFailedError(probe, brief(error), "see the Redis log and its password") from None

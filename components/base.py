@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from checks.base import CheckResource, Inputs
-from platforms.spec import Service
+from platforms.spec import Address, Service, tunnels
 
 PACKAGE = "langfuse-stack:index"
 DELETE_HOOK = "refuse-to-delete-data"
@@ -55,6 +55,12 @@ def data_options(
     )
 
 
+def ways(*addresses: Address) -> Inputs:
+    """The input of a check that says how it gets to these addresses; nothing where it just does."""
+    found = tunnels(*addresses)
+    return {"tunnels": found} if found else {}
+
+
 class Component(pulumi.ComponentResource):
     """A part of the stack. Its token is `langfuse-stack:index:<class name>`.
 
@@ -73,13 +79,23 @@ class Component(pulumi.ComponentResource):
         name: str,
         service: Service,
         inputs: Inputs,
+        *,
         after: Sequence[pulumi.Resource] = (),
+        reach: Sequence[Address] = (),
     ) -> list[CheckResource]:
-        """The gate that proves a running service and re-runs when it is replaced; none while the stack is stopped."""
+        """The gate that proves a running service and re-runs when it is replaced; none while the stack is stopped.
+
+        Args:
+            gate: what kind of proof.
+            name: its logical name.
+            service: what it proves.
+            inputs: what it looks at.
+            after: what must be there first, beside the service.
+            reach: addresses of other services that it talks to.
+        """
         if service.resource is None:
             return []
-        watched = {**inputs, "watch": service.identity}
-        return [gate(name, watched, self.child(after=[service.resource, *after]))]
+        return [gate(name, _watched(service, inputs, *reach), self.child(after=[service.resource, *after]))]
 
     def prove_data(
         self,
@@ -94,7 +110,7 @@ class Component(pulumi.ComponentResource):
         It is declared while the stack is stopped too, where it sleeps: what it knows outlives `make down`.
         """
         running = [service.resource] if service.resource else []
-        proof = gate(name, {**inputs, "watch": service.identity}, self.child(after=[*running, *after]))
+        proof = gate(name, _watched(service, inputs), self.child(after=[*running, *after]))
         return [proof] if running else []
 
     def child(self, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
@@ -104,3 +120,9 @@ class Component(pulumi.ComponentResource):
     def data(self, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """Options of a child that holds data."""
         return data_options(self, [*self._after, *after])
+
+
+def _watched(service: Service, inputs: Inputs, *reach: Address) -> Inputs:
+    """The inputs of a gate, with the service it watches, the way there and where its log is."""
+    logs = {"logs": list(service.logs)} if service.logs and service.resource else {}
+    return {**inputs, "watch": service.identity, **ways(*service.addresses.values(), *reach), **logs}

@@ -11,13 +11,15 @@ from checks.http import EndToEndProof, GatewayGate
 from checks.trace import SMOKE_MODEL
 from components.base import Component
 from components.langfuse import LangfuseArgs, LangfuseWeb, trace_inputs
-from components.redis import Redis
+from components.langfuse_env import Environment, Queue
 from components.releases import Image
 from components.templates import read
 from platforms.spec import Address, ExecProbe, File, HealthSpec, Platform, Port, Service, ServiceSpec
 
 GATEWAY_PORT = 4000
 CONFIG_FILE = "/etc/litellm/litellm.config.yaml"
+LISTEN = "--host="
+"""Every address of both families: a private network may have only one of them, and the health check uses the other."""
 HEALTHCHECK_FILE = "/etc/litellm/healthcheck.py"
 
 
@@ -70,12 +72,12 @@ class Gateway(Component):
         self,
         args: GatewayArgs,
         web: LangfuseWeb,
-        redis: Redis,
+        redis: Queue,
         platform: Platform,
         after: Sequence[pulumi.Resource],
     ) -> None:
         super().__init__("gateway", after)
-        redis_host, _, redis_port = redis.address.internal.rpartition(":")
+        stores, cache = args.langfuse.stores, _cache(redis)
         self.service = platform.service(
             "gateway",
             ServiceSpec(
@@ -84,8 +86,7 @@ class Gateway(Component):
                 command=(
                     "--config",
                     CONFIG_FILE,
-                    "--host",
-                    platform.bind_address,
+                    LISTEN,
                     "--port",
                     str(GATEWAY_PORT),
                 ),
@@ -95,19 +96,21 @@ class Gateway(Component):
                 env={
                     **(_langfuse_env(args, web) if args.tracing else {}),
                     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-                    "REDIS_HOST": redis_host,
-                    "REDIS_PORT": redis_port,
+                    # Where the stores are, without a key to them: for people and scripts that look into this service.
+                    "CLICKHOUSE_URL": f"http://{stores.clickhouse.http.internal}",
+                    "MINIO_ENDPOINT": f"http://{stores.minio.api.internal}",
+                    **cache.plain,
                 },
                 secret_env={
                     "LITELLM_MASTER_KEY": args.master_key,
                     **(_langfuse_keys(args) if args.tracing else {}),
-                    "REDIS_PASSWORD": redis.password,
+                    **cache.secret,
                     **{name: pulumi.Output.secret(key) for name, key in args.provider_keys.items()},
                 },
                 files=(
                     File(
                         CONFIG_FILE,
-                        _config(args),
+                        _config(args, cache),
                     ),
                     File(HEALTHCHECK_FILE, read("gateway/healthcheck.py")),
                 ),
@@ -142,6 +145,7 @@ class Proof(Component):
 
     def __init__(self, args: GatewayArgs, gateway: Gateway, web: LangfuseWeb, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("proof", after)
+        stores = args.langfuse.stores
         self.gates = self.prove(
             EndToEndProof,
             "end-to-end-proof",
@@ -150,10 +154,25 @@ class Proof(Component):
                 "gateway_url": f"http://{gateway.address.operator}",
                 "master_key": args.master_key,
                 **trace_inputs(args.langfuse, web),
+                "ui_url": args.langfuse.public_url,
+                "store_url": f"http://{stores.minio.api.operator}",
+                "http_address": stores.clickhouse.http.operator,
+                "user": stores.clickhouse.user,
+                "password": stores.clickhouse.password,
+                "database": stores.clickhouse.database,
                 "tracing": args.tracing,
             },
+            reach=[web.address, stores.clickhouse.http, stores.minio.api],
         )
         self.register_outputs({})
+
+
+def _cache(redis: Queue) -> Environment:
+    """How LiteLLM finds its response cache. It takes REDIS_URL before anything else, so that is there only if meant."""
+    if redis.url is not None:
+        return Environment({}, {"REDIS_URL": redis.url})
+    host, _, port = redis.address.internal.rpartition(":")
+    return Environment({"REDIS_HOST": host, "REDIS_PORT": port}, {"REDIS_PASSWORD": redis.password})
 
 
 def _langfuse_env(args: GatewayArgs, web: LangfuseWeb) -> dict[str, str]:
@@ -171,12 +190,15 @@ def _langfuse_keys(args: GatewayArgs) -> dict[str, pulumi.Output[str]]:
     return {"LANGFUSE_PUBLIC_KEY": keys.public_key, "LANGFUSE_SECRET_KEY": keys.secret_key}
 
 
-def _config(args: GatewayArgs) -> str:
+def _config(args: GatewayArgs, cache: Environment) -> str:
     """LiteLLM's configuration: what every gateway gets, with the models and the callback of the settings."""
     config = yaml.safe_load(read("gateway/litellm.config.yaml"))
     config["model_list"] += [_model_entry(model) for model in args.models]
     config["litellm_settings"]["callbacks"] = [args.callback] if args.tracing else []
-    config["litellm_settings"]["cache_params"]["ttl"] = args.cache_ttl_seconds
+    config["litellm_settings"]["cache_params"] |= {
+        **{name.removeprefix("REDIS_").lower(): f"os.environ/{name}" for name in (*cache.plain, *cache.secret)},
+        "ttl": args.cache_ttl_seconds,
+    }
     return yaml.safe_dump(config, sort_keys=False)
 
 

@@ -10,7 +10,7 @@ from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
 from checks.supabase import ForeignSnapshot, ForeignUntouched
 from components import langfuse_env
-from components.base import Component
+from components.base import Component, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
 from components.releases import Image, Release
 from platforms.spec import Address, HealthSpec, HttpProbe, Platform, Port, ServiceSpec
@@ -36,6 +36,8 @@ class LangfuseArgs:
     web_port: int
     worker_port: int
     public_url: str
+    media_url: str | None
+    """Where browsers and SDKs outside the private network reach the object store."""
     sign_up: bool
     telemetry: bool
     log_level: str
@@ -72,7 +74,8 @@ class LangfuseWeb(Component):
             "database": clickhouse.database,
         }
         image = {"image": args.web_image.image, "folder": args.web_image.migrations or ""}
-        migrations = [MigrationGate("migration-gate", {**stores, **image}, self.child())] if after else []
+        way = ways(clickhouse.http)
+        migrations = [MigrationGate("migration-gate", {**stores, **image, **way}, self.child())] if after else []
         before = (
             [ForeignSnapshot("foreign-before", {**catalog, "watch": args.web_image.image}, self.child())]
             if after
@@ -106,6 +109,7 @@ class LangfuseWeb(Component):
                 "ledgers": dict(args.web_image.ledgers or {}),
                 **stores,
             },
+            reach=[clickhouse.http],
         )
         untouched = [
             ForeignUntouched("foreign-after", {**catalog, "before": snapshot.evidence}, self.child(after=gate))
@@ -147,7 +151,9 @@ class LangfuseWorker(Component):
         )
         address = service.addresses["http"]
         gate = self.prove(WorkerGate, "langfuse-worker-gate", service, {"url": f"http://{address.operator}"})
-        trace = self.prove(TraceGate, "langfuse-trace-gate", service, trace_inputs(args, web), after=gate)
+        trace = self.prove(
+            TraceGate, "langfuse-trace-gate", service, trace_inputs(args, web), after=gate, reach=[web.address]
+        )
         self.gates = [*gate, *trace]
         self.register_outputs({"url": f"http://{address.operator}"})
 
@@ -178,6 +184,7 @@ def _spec(
         args.stores,
         args.crypto,
         public_url=args.public_url,
+        media_url=args.media_url,
         bind_address=platform.bind_address,
         telemetry=args.telemetry,
         log_level=args.log_level,

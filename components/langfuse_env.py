@@ -6,14 +6,15 @@ Names are those the pinned releases read; a test compares every emitted name wit
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import pulumi
 
+from checks.base import CheckResource
 from components.clickhouse import ClickHouse
 from components.minio import Minio
-from components.postgres import Postgres
-from components.redis import Redis
 from components.releases import Release
+from platforms.spec import Address
 
 Values = dict[str, pulumi.Input[str]]
 
@@ -42,14 +43,41 @@ class Crypto:
     encryption_key: pulumi.Output[str]
 
 
+class Database(Protocol):
+    """A Postgres with Langfuse's schema in it, whoever runs it. All URLs are secret and name the schema."""
+
+    schema: str
+    direct_url: pulumi.Output[str]
+    """For migrations, from inside the private network."""
+    pooled_url: pulumi.Output[str]
+    """For run time, from inside the private network."""
+    operator_url: pulumi.Output[str]
+    """As Langfuse's role, from the operator's machine."""
+    operator_admin_url: pulumi.Output[str]
+    """As a role that may read the whole catalog, from the operator's machine."""
+    gates: list[CheckResource]
+
+
+class Queue(Protocol):
+    """The ingestion queue's Redis, whoever runs it."""
+
+    address: Address
+    password: pulumi.Output[str]
+    url: pulumi.Output[str] | None
+    """How to enter somebody else's server (secret); `None` where address and password are all there is to know."""
+    key_prefix: str
+    """Sets Langfuse's keys apart in a Redis that it shares; empty for none."""
+    gates: list[CheckResource]
+
+
 @dataclass(frozen=True)
 class Stores:
     """The proven data tier."""
 
     clickhouse: ClickHouse
     minio: Minio
-    postgres: Postgres
-    redis: Redis
+    postgres: Database
+    redis: Queue
 
 
 @dataclass(frozen=True)
@@ -66,12 +94,13 @@ def shared(
     crypto: Crypto,
     *,
     public_url: str,
+    media_url: str | None,
     bind_address: str,
     telemetry: bool,
     log_level: str,
 ) -> Environment:
     """What web and worker must be told alike."""
-    redis_host, _, redis_port = stores.redis.address.internal.rpartition(":")
+    redis = _redis(stores.redis)
     return Environment(
         plain={
             "HOSTNAME": bind_address,
@@ -82,15 +111,14 @@ def shared(
             "CLICKHOUSE_USER": stores.clickhouse.user,
             "CLICKHOUSE_DB": stores.clickhouse.database,
             "CLICKHOUSE_CLUSTER_ENABLED": "false",
-            "REDIS_HOST": redis_host,
-            "REDIS_PORT": redis_port,
-            **_buckets(stores.minio),
+            **redis.plain,
+            **_buckets(stores.minio, media_url),
             **release.write_mode_env,
         },
         secret={
             "DATABASE_URL": stores.postgres.pooled_url,
             "CLICKHOUSE_PASSWORD": stores.clickhouse.password,
-            "REDIS_AUTH": stores.redis.password,
+            **redis.secret,
             "SALT": crypto.salt,
             "ENCRYPTION_KEY": crypto.encryption_key,
             "LANGFUSE_S3_EVENT_UPLOAD_SECRET_ACCESS_KEY": stores.minio.secret_key,
@@ -133,8 +161,16 @@ def combined(*parts: Environment) -> Environment:
     return Environment(plain, secret)
 
 
-def _buckets(minio: Minio) -> dict[str, str]:
-    internal, operator = f"http://{minio.api.internal}", f"http://{minio.api.operator}"
+def _redis(redis: Queue) -> Environment:
+    prefix = {"REDIS_KEY_PREFIX": redis.key_prefix} if redis.key_prefix else {}
+    if redis.url is not None:
+        return Environment(prefix, {"REDIS_CONNECTION_STRING": redis.url})
+    host, _, port = redis.address.internal.rpartition(":")
+    return Environment({"REDIS_HOST": host, "REDIS_PORT": port, **prefix}, {"REDIS_AUTH": redis.password})
+
+
+def _buckets(minio: Minio, media_url: str | None) -> dict[str, str]:
+    internal, operator = f"http://{minio.api.internal}", media_url or f"http://{minio.api.operator}"
     kinds = {
         "EVENT_UPLOAD": (minio.buckets.events, internal),
         # Browsers and SDKs upload media themselves, to an address they can reach.

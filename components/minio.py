@@ -7,7 +7,7 @@ import pulumi
 
 from checks.base import CheckResource
 from checks.bucket import AppKey, Bucket, ObjectStoreGate
-from components.base import Component
+from components.base import Component, ways
 from components.releases import Image
 from platforms.spec import Address, ExecProbe, HealthSpec, Mount, Platform, Port, ServiceSpec, VolumeSpec
 
@@ -36,6 +36,7 @@ class MinioArgs:
     """What makes one stack's MinIO differ from another's."""
 
     image: Image
+    root_user: str
     root_password: pulumi.Output[str]
     app_secret_key: pulumi.Output[str]
     volume: VolumeSpec
@@ -80,7 +81,7 @@ class Minio(Component):
                 ),
                 health=HealthSpec(ExecProbe(("mc", "ready", "local"))),
                 stop_grace=30,
-                env={"MINIO_ROOT_USER": ROOT_USER},
+                env={"MINIO_ROOT_USER": args.root_user},
                 secret_env={"MINIO_ROOT_PASSWORD": args.root_password},
                 mounts=(Mount(volume, "/data"),),
             ),
@@ -89,9 +90,10 @@ class Minio(Component):
         self.api = service.addresses["api"]
         self.secret_key = args.app_secret_key
         running = [service.resource] if service.resource else []
-        root = {"endpoint": self.api.operator, "access_key": ROOT_USER, "secret_key": args.root_password}
+        root = {"endpoint": self.api.operator, "access_key": args.root_user, "secret_key": args.root_password}
         buckets = [
-            Bucket(f"bucket-{name}", {**root, "name": name}, self.data(after=running)) for name in self.buckets.names
+            Bucket(f"bucket-{name}", {**root, "name": name, **ways(self.api)}, self.data(after=running))
+            for name in self.buckets.names
         ]
         app = {"access_key": APP_USER, "secret_key": args.app_secret_key, "buckets": self.buckets.names}
         app_key = self.prove(
@@ -100,7 +102,7 @@ class Minio(Component):
             service,
             {
                 "endpoint": self.api.operator,
-                "root_user": ROOT_USER,
+                "root_user": args.root_user,
                 "root_password": args.root_password,
                 **app,
             },
@@ -109,7 +111,7 @@ class Minio(Component):
             ObjectStoreGate,
             "minio-gate",
             service,
-            {"volume": args.volume.name, "endpoint": self.api.operator, "root_user": ROOT_USER, **app},
+            {"volume": args.volume.name, "endpoint": self.api.operator, "root_user": args.root_user, **app},
             after=[*buckets, *app_key],
         )
         self.register_outputs({"api": self.api.operator})

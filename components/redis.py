@@ -23,6 +23,7 @@ from platforms.spec import (
 )
 
 REDIS_PORT = 6379
+DEFAULT_USER = "default"
 CONFIG_FILE = "/etc/redis/langfuse.conf"
 
 
@@ -49,6 +50,9 @@ class Redis(Component):
 
     address: Address
     password: pulumi.Output[str]
+    url: pulumi.Output[str] | None = None
+    """Only where it is somebody else's server."""
+    key_prefix = ""
     gates: list[CheckResource]
 
     def __init__(self, args: RedisArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
@@ -83,7 +87,9 @@ class Redis(Component):
             {
                 "volume": args.volume.name,
                 "address": self.address.operator,
+                "user": DEFAULT_USER,
                 "password": args.password,
+                "tls": False,
                 "floor": list(args.floor),
             },
         )

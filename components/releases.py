@@ -4,7 +4,7 @@ Sources: Langfuse's self-hosting documentation and upgrade guide; release 4's Cl
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pulumi
@@ -42,6 +42,15 @@ class Image:
     """Langfuse web only: newest ClickHouse migration and count of Postgres migrations it ships."""
     migrations: str | None = None
     """Langfuse web only: folder with the SQL of those migrations, taken out of the image."""
+
+    def at_registry(self) -> "Image":
+        """The same image as another machine can pull it; itself when it came from no registry."""
+        if self.digest is None:
+            return self
+        name = self.reference.partition("@")[0]
+        tag = name.rfind(":")
+        repository = name[:tag] if tag > name.rfind("/") else name
+        return replace(self, image=f"{repository}@{self.digest}")
 
 
 @dataclass(frozen=True)

@@ -42,13 +42,13 @@ class FlyHost:
 
     @cached_property
     def _apps(self) -> dict[str, str]:
-        """Service to app, as the last deploys answered."""
+        """Service to app, for every service that the state knows as deployed."""
         found = {}
         for entry in read_state(self._session).resources:
             chain, _, name = entry["urn"].rpartition("::")
-            answer = _answer((entry.get("outputs") or {}).get("stdout"))
-            if f"{SERVICE}$" in chain and "app" in answer:
-                found[name.removesuffix("-deploy")] = str(answer["app"])
+            if chain.endswith(f"{SERVICE}$command:local:Command"):
+                service = name.removesuffix("-deploy")
+                found[service] = self._session.settings.fly_app(service)
         return found
 
     def _app(self, service: str) -> str:
@@ -58,14 +58,6 @@ class FlyHost:
 
     def _call(self, action: str, request: Mapping[str, Any]) -> Any:
         return self._session.json([sys.executable, "-m", "platforms.fly", action], stdin=json.dumps(request))
-
-
-def _answer(stdout: object) -> dict[str, Any]:
-    try:
-        document = json.loads(stdout) if isinstance(stdout, str) else None
-    except ValueError:
-        document = None
-    return document if isinstance(document, dict) else {}
 
 
 def _status(service: str, seen: Mapping[str, Any]) -> Status:

@@ -167,7 +167,8 @@ def _gates(state: State) -> dict[str, Any]:
 
 def _findings(session: Session, state: State) -> str:
     """Which services do not answer the stack's own keys at this moment."""
-    return "\n".join(str(failure) for failure in causes(access(session, state))) or "every service answers its key"
+    with access(session, state) as to:
+        return "\n".join(str(failure) for failure in causes(to)) or "every service answers its key"
 
 
 def _write(root: Path, stack: str, files: Mapping[str, str]) -> Path:

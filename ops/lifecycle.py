@@ -30,7 +30,8 @@ def up(stack: str, config_file: Path | None) -> None:
             recover(session, console)
             preflight(session)
             converge(session, console)
-        report.follow(access(session), console)
+        with access(session) as to:
+            report.follow(to, console)
         try:
             run.facts["checks"] = report.summary(session, console)
         except CheckFailedError as failure:
@@ -65,7 +66,7 @@ def down(stack: str, config_file: Path | None) -> None:
             raise RefusedError(f"there is no stack {stack}: nothing is up")
         recover(session, console)
         converge(session, console, running=False)
-    console.print("Containers are gone; every volume, bucket, schema and secret is kept. `make up` starts again.")
+    console.print("Nothing runs any more; every volume, bucket, schema and secret is kept. `make up` starts again.")
 
 
 def converge(session: Session, console: Console, **overrides: bool) -> None:

@@ -12,14 +12,23 @@ LEAST_FREE_GB = 2
 
 
 def preflight(session: Session) -> None:
-    """Look for lost volumes, taken ports and a full disk.
+    """Look for lost volumes, taken ports and a full disk; for a stack elsewhere, for the command line that reaches it.
 
     Raises:
         RefusedError: lists everything that is in the way, with the setting that moves it.
     """
-    problems = [*_lost_volumes(session), *_taken_ports(session), *_full_disk(session)]
+    if session.settings.stack.platform == "fly":
+        problems = _missing_command_line(session)
+    else:
+        problems = [*_lost_volumes(session), *_taken_ports(session), *_full_disk(session)]
     if problems:
         raise RefusedError("this machine is not ready:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+def _missing_command_line(session: Session) -> list[str]:
+    if shutil.which("fly", path=session.environment.get("PATH")):
+        return []
+    return ["there is no `fly` on the PATH: install Fly's command line, and log in with `fly auth login`"]
 
 
 def _lost_volumes(session: Session) -> list[str]:

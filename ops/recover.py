@@ -59,7 +59,8 @@ def recover(session: Session, console: Console) -> None:
     state = read_state(session)
     if state.pending:
         _forget_pending(session, state, console)
-    _remove_orphans(session, state, console)
+    if session.settings.stack.platform == "docker":
+        _remove_orphans(session, state, console)
 
 
 def _release_stale_lock(session: Session, console: Console) -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from checks.base import CheckFailedError, until_healthy
 from ops import docker
+from ops.host import Host, host_of
 from ops.session import Session, open_session
 from ops.smoke import Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
@@ -84,7 +85,11 @@ def follow(to: Access, console: Console, *, deadline_seconds: float = 30) -> Non
 def smoke(stack: str, config_file: Path | None, *, as_json: bool, deadline_seconds: float) -> None:
     """The `smoke` command."""
     session = open_session(stack, config_file)
-    to = access(session)
+    with access(session) as to:
+        _smoke(to, as_json=as_json, deadline_seconds=deadline_seconds)
+
+
+def _smoke(to: Access, *, as_json: bool, deadline_seconds: float) -> None:
     if not as_json:
         follow(to, Console(), deadline_seconds=deadline_seconds)
         return
@@ -113,6 +118,9 @@ def _healthy(session: Session) -> list[docker.Container]:
 def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     """The `status` command; exits 1 unless every service is up and healthy."""
     session = open_session(stack, config_file)
+    if session.settings.stack.platform != "docker":
+        _states(session, as_json=as_json)
+        return
     found = sorted(docker.containers(session), key=lambda container: container.service)
     healthy = bool(found) and all(entry.state == "running" and entry.health == "healthy" for entry in found)
     if as_json:
@@ -126,6 +134,31 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         Console().print(f"Nothing of stack {stack} runs: `make up`.")
     if not healthy:
         sys.exit(1)
+
+
+def _states(session: Session, *, as_json: bool) -> None:
+    """The `status` command where services are not containers of this machine."""
+    host = host_of(session)
+    found = host.services()
+    running = bool(found) and all(entry.runs for entry in found.values())
+    if as_json:
+        services = [{"service": entry.service, "state": entry.state} for entry in found.values()]
+        switched = [asdict(switch) for switch in session.switches]
+        print(json.dumps({"healthy": running, "services": services, "switches": switched}, indent=2))
+    else:
+        show_switches(session, Console())
+        Console().print(states_table(host))
+    if not running:
+        sys.exit(1)
+
+
+def states_table(host: Host) -> Table:
+    """Service, state and app of everything that the platform runs."""
+    apps = host.facts().get("apps", {})
+    table = Table("service", "state", "app", box=None, pad_edge=False)
+    for service, entry in sorted(host.services().items()):
+        table.add_row(service, entry.state, str(apps.get(service, "-")))
+    return table
 
 
 def services_table(session: Session, found: list[docker.Container]) -> Table:
@@ -152,7 +185,11 @@ def summary(session: Session, console: Console) -> dict[str, str]:
     Raises:
         CheckFailedError: Docker does not call every service healthy in time.
     """
-    console.print(services_table(session, until_healthy(lambda: _healthy(session), deadline_seconds=SETTLE_SECONDS)))
+    if session.settings.stack.platform == "docker":
+        healthy = until_healthy(lambda: _healthy(session), deadline_seconds=SETTLE_SECONDS)
+        console.print(services_table(session, healthy))
+    else:
+        console.print(states_table(host_of(session)))
     outputs = session.json(session.argv("stack", "output", "--json"))
     console.print(f"Langfuse  {outputs['langfuse_url']}   owner {session.settings.langfuse.owner.email}")
     console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")

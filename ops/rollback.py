@@ -46,7 +46,8 @@ def rollback(stack: str, config_file: Path | None, *, undo: bool, note: str) -> 
             run.facts["switches"] = {switch.key: switch.value for switch in switched.switches}
             report.resolve_images(switched, console)
             converge(switched, console)
-        report.follow(access(switched), console)
+        with access(switched) as to:
+            report.follow(to, console)
     _tell(switched, console)
 
 

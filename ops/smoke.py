@@ -1,15 +1,17 @@
 """Follows one call through the whole stack, hop by hop."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from checks import bucket, redis
+from checks import bucket, redis, tunnels
 from checks.base import CheckFailedError, until_healthy
 from checks.clickhouse_login import Login
 from checks.trace import (
+    BULL,
     SMOKE_MODEL,
     Gateway,
     PublicApi,
@@ -18,8 +20,11 @@ from checks.trace import (
     new_user_id,
     stored_object,
 )
-from ops.session import Session
+from ops.session import OpsError, Session
 from ops.state import State, read_state
+
+GATES = ("clickhouse-gate", "minio-gate", "redis-gate", "end-to-end-proof")
+"""Whose inputs say where everything is."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class Access:
     project_id: str
     redis_address: str
     redis_password: str
+    redis_user: str
+    redis_tls: bool
+    queue_prefix: str
+    """First part of the queue's keys."""
     tracing: bool = True
     """False: the gateway does not send to Langfuse, so its answer is the only hop."""
 
@@ -65,16 +74,30 @@ class BrokenHopError(Exception):
         self.hop, self.failure, self.causes = hop, failure, causes
 
 
-def access(session: Session, state: State | None = None) -> Access:
-    """Addresses and keys of a stack that is up.
+@contextmanager
+def access(session: Session, state: State | None = None) -> Iterator[Access]:
+    """Addresses and keys of a stack that is up, with the way there open.
 
     Raises:
-        OpsError: it is not.
+        OpsError: it is not up, or there is no way.
     """
     known = state or read_state(session, show_secrets=True)
+    ways: dict[str, Any] = {}
+    for gate in GATES:
+        ways |= known.resource(gate)["outputs"].get("tunnels") or {}
+    try:
+        with tunnels.opened(ways) as (there, _):
+            yield _access(session, known, there)
+    except tunnels.TunnelError as error:
+        raise OpsError(str(error)) from None
+
+
+def _access(session: Session, known: State, there: tunnels.Translation) -> Access:
+    def output(gate: str, name: str) -> Any:
+        return there(known.output(gate, name))
 
     def proof_input(name: str) -> Any:
-        return known.output("end-to-end-proof", name)
+        return output("end-to-end-proof", name)
 
     return Access(
         gateway=Gateway(proof_input("gateway_url"), proof_input("master_key")),
@@ -82,19 +105,22 @@ def access(session: Session, state: State | None = None) -> Access:
             proof_input("url"), proof_input("public_key"), proof_input("secret_key"), proof_input("find_path")
         ),
         login=Login(
-            known.output("clickhouse-gate", "http_address"),
-            known.output("clickhouse-gate", "user"),
-            known.output("clickhouse-gate", "password"),
-            known.output("clickhouse-gate", "database"),
+            output("clickhouse-gate", "http_address"),
+            output("clickhouse-gate", "user"),
+            output("clickhouse-gate", "password"),
+            output("clickhouse-gate", "database"),
         ),
         traces_table=session.settings.release.traces_table,
-        store_address=known.output("minio-gate", "endpoint"),
-        store_access_key=known.output("minio-gate", "access_key"),
-        store_secret_key=known.output("minio-gate", "secret_key"),
-        bucket=known.output("minio-gate", "buckets")[0],
+        store_address=output("minio-gate", "endpoint"),
+        store_access_key=output("minio-gate", "access_key"),
+        store_secret_key=output("minio-gate", "secret_key"),
+        bucket=output("minio-gate", "buckets")[0],
         project_id=session.settings.langfuse.project.id,
-        redis_address=known.output("redis-gate", "address"),
-        redis_password=known.output("redis-gate", "password"),
+        redis_address=output("redis-gate", "address"),
+        redis_password=output("redis-gate", "password"),
+        redis_user=output("redis-gate", "user"),
+        redis_tls=output("redis-gate", "tls"),
+        queue_prefix=session.settings.redis.key_prefix or BULL,
         tracing=session.settings.gateway.tracing,
     )
 
@@ -133,8 +159,8 @@ def smoke(to: Access, *, deadline_seconds: float = 30, on_hop: Callable[[Hop], N
         lambda: stored_object(store, to.bucket, to.project_id, user_id, since),
         lambda key: f"{to.bucket}/…/{key[-17:]}",
     )
-    with redis.client(to.redis_address, to.redis_password) as queue:
-        hop("queue drained", lambda: drained_queue(queue), lambda left: f"{left} jobs left")
+    with redis.client(to.redis_address, to.redis_password, user=to.redis_user, tls=to.redis_tls) as queue:
+        hop("queue drained", lambda: drained_queue(queue, to.queue_prefix), lambda left: f"{left} jobs left")
     hop(
         "rows in ClickHouse",
         lambda: clickhouse_rows(to.login, to.traces_table, user_id),

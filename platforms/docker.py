@@ -17,6 +17,7 @@ from platforms.spec import (
 )
 
 LOOPBACK = "127.0.0.1"
+LOG_LINES = "200"
 
 
 class DockerPlatform:
@@ -107,7 +108,16 @@ class DockerPlatform:
                 ),
             ),
         )
-        return Service(spec.name, addresses, resource=container)
+        return Service(
+            spec.name,
+            addresses,
+            resource=container,
+            logs=("docker", "logs", "--tail", LOG_LINES, f"{self._instance}-{spec.name}"),
+        )
+
+    def external(self, host: str, port: int) -> Address:
+        """A server beside the stack, under the same name from everywhere."""
+        return Address(f"{host}:{port}", f"{host}:{port}")
 
 
 def _env_list(spec: ServiceSpec) -> list[pulumi.Input[str]]:

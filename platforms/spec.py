@@ -111,6 +111,13 @@ class Address:
     """`host:port` for the other services of the stack."""
     operator: str
     """`host:port` for the machine that runs Pulumi, the checks and the operator commands."""
+    tunnel: tuple[str, ...] = ()
+    """Command that makes `operator` reachable on the local port it is given for `{port}`; empty when it already is."""
+
+
+def tunnels(*addresses: Address) -> dict[str, list[str]]:
+    """Operator address to the command that opens the way to it, for those that need one."""
+    return {address.operator: list(address.tunnel) for address in addresses if address.tunnel}
 
 
 @dataclass(frozen=True)
@@ -122,11 +129,17 @@ class Service:
     """Port name to address. Known at plan time: nothing that holds data may hang on a running service."""
     resource: pulumi.CustomResource | None
     """What runs it; `None` while the stack is stopped."""
+    version: pulumi.Output[str] | None = None
+    """Changes whenever another release runs, where the resource itself stays the same."""
+    logs: tuple[str, ...] = ()
+    """Command that prints the end of the service's log and returns."""
 
     @property
     def identity(self) -> pulumi.Output[str] | None:
         """Changes whenever the service is replaced; `None` while the stack is stopped."""
-        return self.resource.id if self.resource else None
+        if self.resource is None:
+            return None
+        return self.version or self.resource.id
 
 
 class Platform(Protocol):
@@ -144,6 +157,9 @@ class Platform(Protocol):
         Raises:
             UnsupportedError: the platform cannot do what the spec asks.
         """
+
+    def external(self, host: str, port: int) -> Address:
+        """Where a server is reached that this stack uses and does not run."""
 
 
 class UnsupportedError(pulumi.RunError):

@@ -2,17 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from platforms.fly import argv, replies
 from platforms.fly.client import Client
 from platforms.fly.driver import Answer, require_private, the_volume
 from platforms.fly.errors import (
+    CallError,
+    FlyError,
     LeaseHeldError,
     RequestError,
     SnapshotError,
     StagedSecretsError,
+    TimedOutError,
+    UnhealthyError,
     VanishedError,
 )
 from platforms.fly.folder import Folder
@@ -50,12 +55,25 @@ def deploy(fly: Client, request: DeployRequest, previous: Mapping[str, Any]) -> 
         snapshot = None
         if not (machine and _is_current(fly, request.app, previous, machine, wanted)):
             snapshot = _checkpoint(fly, request.volume) if machine and request.data and request.volume else None
-            _release(fly, request, folder, machine if folder.interrupted else None)
+            with _log_kept(fly, request.app):
+                _release(fly, request, folder, machine if folder.interrupted else None)
         elif machine.state.lower() != "started":
             fly(argv.machine_start(request.app, machine.id))
-        answer = _proven(fly, request, wanted)
+        with _log_kept(fly, request.app):
+            answer = _proven(fly, request, wanted)
         folder.remember(request.toml)
         return answer | ({"snapshot": snapshot} if snapshot else {})
+
+
+@contextmanager
+def _log_kept(fly: Client, app: str) -> Iterator[None]:
+    """Have the log of a machine that did not come up well in the evidence: its migrations may have failed."""
+    try:
+        yield
+    except (CallError, TimedOutError, UnhealthyError):
+        with suppress(FlyError):
+            fly(argv.logs(app))
+        raise
 
 
 def _mounted(machine: replies.Machine) -> dict[str, Any]:

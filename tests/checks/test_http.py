@@ -20,7 +20,14 @@ WEB: Routes = {
     PROJECTS: Answer(body={"data": []}),
 }
 WORKER: Routes = {"/api/health": Answer(body={"status": "ok"}), "/api/ready": Answer(body={"status": "ok"})}
+LOOKED_AT = {"ui_bytes": 1}
 PAGE = Answer(200, "<html>somebody else's page</html>")
+
+
+@pytest.fixture(autouse=True)
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look at UI and stores has its own tests, against real stores."""
+    monkeypatch.setattr("checks.http.validated", lambda _inputs: LOOKED_AT)
 
 
 def inputs_for(name: str, url: str, **altered: Any) -> dict[str, Any]:
@@ -279,7 +286,7 @@ def test_without_tracing_the_gateways_answer_is_proof_enough() -> None:
     langfuse = Langfuse(visible=False)
     with serving(langfuse.routes) as url:
         evidence = green(ProofProvider, inputs_for("end-to-end-proof", url, tracing=False))
-    assert evidence == {"tracing": False, "answer": "pong"}
+    assert evidence == {"tracing": False, "answer": "pong", **LOOKED_AT}
 
 
 def test_without_tracing_a_gateway_that_does_not_answer_is_no_proof() -> None:

@@ -24,6 +24,8 @@ from policy.inventories import FOLDER_VARIABLE
 from settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
+REGISTERED = len(json.loads((ROOT / "tests" / "unit" / "registered.json").read_text()))
+"""Resources of a local stack."""
 UP_SECONDS = 1800
 """The first run on a machine builds every image."""
 

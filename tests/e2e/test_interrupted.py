@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.e2e.stack import TestStack
+from tests.e2e.stack import REGISTERED, TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
@@ -45,7 +45,7 @@ def test_a_run_killed_at_any_point_is_finished_by_the_next(fresh: TestStack) -> 
     assert fresh.names("container") == [f"{fresh.instance}-{service}" for service in SERVICES]
     assert fresh.names("network") == [fresh.instance]
     again = fresh.ops("up")
-    assert "52 unchanged" in again.output, again.output
+    assert f"{REGISTERED} unchanged" in again.output, again.output
 
 
 def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(fresh: TestStack) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ops.session import ROOT
 from tests.contract import OUTPUTS
-from tests.e2e.stack import Run, TestStack
+from tests.e2e.stack import REGISTERED, Run, TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
@@ -45,7 +45,7 @@ def test_every_container_is_healthy_after_up(stack: TestStack) -> None:
 def test_a_second_up_changes_nothing(stack: TestStack) -> None:
     run = stack.ops("up")
     assert run.code == 0, run.output
-    assert "52 unchanged" in run.output
+    assert f"{REGISTERED} unchanged" in run.output
     assert not any(word in run.output for word in ("created", "updated", "replaced", "deleted"))
 
 

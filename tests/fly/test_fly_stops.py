@@ -200,8 +200,11 @@ def test_an_unhealthy_machine_fails_with_the_checks_last_words() -> None:
     caller, volume, answer = deployed()
     (machine,) = caller.cloud.state["machines"].values()
     machine["health"] = "critical"
+    written = list(caller.written)
     with pytest.raises(errors.UnhealthyError, match="check health is critical"):
         caller.do("deploy", deployment(volume), answer)
+    assert caller.asked[-1].name == ("logs",), "its log is evidence"
+    assert caller.written == written, "what fails is not tried again"
 
 
 def test_somebody_elses_lease_is_waited_for_and_never_cleared() -> None:

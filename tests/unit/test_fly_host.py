@@ -1,7 +1,6 @@
 """Stop, start, logs and states on Fly go through the platform's own command line, by the apps in the state."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +10,17 @@ from ops.fly_host import FlyHost
 from ops.host import known
 from ops.session import OpsError, Session
 from ops.state import State
+from tests.unit.recorder import ROOT
 
 CHAIN = (
     "urn:pulumi:prod::langfuse-stack::langfuse-stack:index:ClickHouse$langfuse-stack:fly:Service$command:local:Command"
 )
 VOLUME = "urn:pulumi:prod::langfuse-stack::langfuse-stack:fly:Volume$command:local:Command"
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "…"}
 RESOURCES = [
-    {"urn": f"{CHAIN}::clickhouse-deploy", "outputs": {"stdout": '{"app": "hotdash-langfuse-clickhouse"}'}},
-    {"urn": f"{CHAIN}::minio-deploy", "outputs": {"stdout": '{"app": "hotdash-langfuse-minio"}'}},
+    {"urn": f"{CHAIN}::clickhouse-deploy", "outputs": {"stdout": SECRET}},
+    {"urn": f"{CHAIN}::minio-deploy", "outputs": {"stdout": SECRET}},
     {"urn": f"{VOLUME}::clickhouse-data", "outputs": {"stdout": '{"app": "hotdash-langfuse-clickhouse"}'}},
-    {"urn": f"{CHAIN}::half-done", "outputs": {"stdout": ""}},
 ]
 MACHINES = {"apps": {"hotdash-langfuse-clickhouse": {"machines": [{"id": "m1", "state": "started"}]}}}
 
@@ -36,10 +36,10 @@ class Recording(Session):
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Recording:
     monkeypatch.setattr(fly_host, "read_state", lambda _: State({"deployment": {"resources": RESOURCES}}))
-    return Recording("prod", {}, Path("unused"))
+    return Recording("prod", {}, ROOT / "Pulumi.prod.yaml")
 
 
-def test_services_are_found_by_the_answers_of_their_deploys(session: Recording) -> None:
+def test_services_are_those_that_the_state_knows_as_deployed(session: Recording) -> None:
     host = FlyHost(session)
     assert known(host, "clickhouse").runs
     assert known(host, "minio").state == "no machine"

@@ -1,6 +1,5 @@
 """What `up` looks at before anything is created: here, whether every volume that held data is still there."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +7,9 @@ import pytest
 from ops import docker, preflight
 from ops.session import OpsError, Session
 from ops.state import State
+from tests.unit.recorder import ROOT
 
-SESSION = Session("test", {}, Path("none.yaml"))
+SESSION = Session("test", {}, ROOT / "Pulumi.local.yaml")
 REDIS = "urn:pulumi:test::langfuse-stack::langfuse-stack:index:Redis$"
 
 

@@ -158,8 +158,3 @@ def test_prod_settings_load() -> None:
 
     settings = load(read_config(ROOT / "Pulumi.prod.yaml"))
     assert (settings.stack.platform, settings.stack.phases) == ("fly", "strict")
-
-
-def test_platforms_that_are_not_available_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(pulumi.RunError, match="fly is not available yet"):
-        record({"langfuse-stack:platform": "fly"}, tmp_path, monkeypatch)

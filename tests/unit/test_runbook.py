@@ -9,7 +9,7 @@ import typer.main
 from pydantic.alias_generators import to_camel
 
 from ops.__main__ import cli
-from settings import GROUPS
+from settings.model import GROUPS
 from tests.unit.recorder import ROOT
 
 TEXT = (ROOT / "docs" / "runbook.md").read_text()

@@ -1,0 +1,100 @@
+"""Ways to servers that are not reachable from here: a command for each, which opens a local port while a check runs."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+KEEPER = Path(__file__).with_name("tunnel_keeper.py")
+OPEN_SECONDS = 20.0
+PAUSE_SECONDS = 0.05
+LOOPBACK = "127.0.0.1"
+
+Translation = Callable[[Any], Any]
+
+
+class TunnelError(Exception):
+    """A tunnel did not open."""
+
+
+@contextmanager
+def opened(commands: Mapping[str, Sequence[str]]) -> Iterator[tuple[Translation, Translation]]:
+    """Open a way to every address, each on a free local port, and close all of them at the end.
+
+    Args:
+        commands: address (`host:port`) to the command that opens the way on the local port it is given for `{port}`.
+
+    Yields:
+        What puts the local addresses in place of the real ones, anywhere in a value; and what puts them back.
+
+    Raises:
+        TunnelError: one did not open in time; names its address.
+    """
+    with ExitStack() as stack:
+        local = {address: _keep(argv, stack) for address, argv in commands.items()}
+        deadline = time.monotonic() + OPEN_SECONDS
+        for address, (port, keeper) in local.items():
+            _await(address, port, keeper, deadline)
+        there = {address: f"{LOOPBACK}:{port}" for address, (port, _) in local.items()}
+        back = {here: address for address, here in there.items()}
+        yield (lambda value: _translated(value, there)), (lambda value: _translated(value, back))
+
+
+def _keep(argv: Sequence[str], stack: ExitStack) -> tuple[int, "subprocess.Popen[bytes]"]:
+    """Start a tunnel whose keeper ends it when its standard input closes, so also when this process is killed."""
+    port = _free_port()
+    command = [part.replace("{port}", str(port)) for part in argv]
+    keeper = subprocess.Popen(
+        [sys.executable, str(KEEPER), *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    stack.callback(_close, keeper)
+    return port, keeper
+
+
+def _close(keeper: "subprocess.Popen[bytes]") -> None:
+    if keeper.stdin:
+        keeper.stdin.close()
+    try:
+        keeper.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        keeper.kill()
+        keeper.wait()
+
+
+def _await(address: str, port: int, keeper: "subprocess.Popen[bytes]", deadline: float) -> None:
+    while True:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex((LOOPBACK, port)) == 0:
+                return
+        if keeper.poll() is not None or time.monotonic() > deadline:
+            raise TunnelError(
+                f"no way to {address} opened within {OPEN_SECONDS:.0f} s: see that the platform's command line is "
+                "installed and logged in"
+            )
+        time.sleep(PAUSE_SECONDS)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _translated(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        for name, other in names.items():
+            value = value.replace(name, other)
+        return value
+    if isinstance(value, Mapping):
+        return {key: _translated(item, names) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_translated(item, names) for item in value]
+    return value

@@ -1,0 +1,21 @@
+"""The only reader of configuration: every setting of the program and every value of the vault file, typed and frozen.
+
+Unknown keys, wrong types and values out of range are all reported at once, each with the command that sets it right.
+"""
+
+from settings.loading import SettingsError, from_engine, load
+from settings.model import Settings
+from settings.resolution import IMAGES_FILE_VARIABLE, images
+from settings.vault import Vault, VaultError, open_vault
+
+__all__ = [
+    "IMAGES_FILE_VARIABLE",
+    "Settings",
+    "SettingsError",
+    "Vault",
+    "VaultError",
+    "from_engine",
+    "images",
+    "load",
+    "open_vault",
+]

@@ -1,0 +1,50 @@
+"""Settings of the Fly platform."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from settings.groups import Group, Slug
+
+AppName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")]
+ServiceName = Literal["clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway"]
+PublicName = Literal["langfuse-web", "gateway"]
+
+
+class Machine(Group):
+    """Size of the one machine that runs a service."""
+
+    cpu_kind: Literal["shared", "performance"] = "shared"
+    cpus: Annotated[int, Field(ge=1, le=16)] = 2
+    memory_mb: Annotated[int, Field(ge=256, le=131072)] = 4096
+
+
+MACHINES: Mapping[str, Machine] = {
+    service: Machine.model_validate(size)
+    for service, size in {
+        "clickhouse": {"cpuKind": "performance", "memoryMb": 8192},
+        "minio": {"cpus": 1, "memoryMb": 2048},
+        "postgres": {"cpus": 1, "memoryMb": 2048},
+        "redis": {"cpus": 1, "memoryMb": 2048},
+        "langfuse-web": {},
+        "langfuse-worker": {},
+        "gateway": {"memoryMb": 2048},
+    }.items()
+}
+"""Sizes that Langfuse's documentation asks for, and half of them for what needs less."""
+
+
+class FlySettings(Group):
+    """Fly.io: the names of apps, where they run and how large."""
+
+    namespace = "fly"
+    organization: Slug = "personal"
+    region: Annotated[str, Field(pattern=r"^[a-z]{3}$")] = "ord"
+    apps: Mapping[ServiceName, AppName] = {}
+    """Service to app; what is not named here is called `<instance>-<service>`."""
+    machines: Mapping[ServiceName, Machine] = {}
+    public: tuple[PublicName, ...] = ("langfuse-web",)
+    """Services with an address on the internet. What holds data can never have one."""
+    snapshot_retention: Annotated[int, Field(ge=1, le=60)] = 14
+    """Days that a volume's snapshots are kept."""

@@ -1,0 +1,162 @@
+"""Every group of settings: `<namespace>:<key>` lives in the group whose namespace it names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from components.releases import ReleaseName
+
+TcpPort = Annotated[int, Field(ge=1, le=65535)]
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$")]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s]*$")]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+EnvName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+Place = Literal["internal", "external"]
+"""`external`: somebody else's server, reached by the URL in the vault."""
+
+
+class Group(BaseModel):
+    """A namespace of settings. Field names are written in camel case in the stack file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+    namespace: ClassVar[str]
+
+
+class StackSettings(Group):
+    """How and where the whole stack runs."""
+
+    namespace = "langfuse-stack"
+    platform: Literal["docker", "fly"] = "docker"
+    phases: Literal["parallel", "strict"] = "parallel"
+    running: bool = True
+    instance: Slug = "langfuse"
+    secrets: Literal["generated", "vault"] = "generated"
+    """`vault`: what the vault file holds is used; the rest is generated."""
+    vault: Path = Path("vault/hotrodan/llm-gateway-secrets.json")
+    """Relative to the project's folder."""
+
+
+class ClickHouseSettings(Group):
+    """ClickHouse, which holds traces."""
+
+    namespace = "clickhouse"
+    http_port: TcpPort = 8123
+    native_port: TcpPort = 9000
+    image: str | None = None
+    database: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")] = "langfuse"
+    volume_gb: Annotated[int, Field(ge=1)] = 25
+    memory_ratio: Annotated[float, Field(gt=0.1, le=0.9)] = 0.6
+    query_log_ttl_days: Annotated[int, Field(ge=1)] = 7
+
+
+class MinioSettings(Group):
+    """MinIO, which holds raw events, media and exports."""
+
+    namespace = "minio"
+    public_url: Url | None = None
+    """Where browsers and SDKs outside the private network reach it, for media and exports."""
+    api_port: TcpPort = 9090
+    console_port: TcpPort = 9091
+    image: str | None = None
+    volume_gb: Annotated[int, Field(ge=1)] = 25
+
+
+class PostgresSettings(Group):
+    """Postgres, which holds projects, users and keys."""
+
+    namespace = "postgres"
+    place: Place = "internal"
+    connection_limit: Annotated[int, Field(ge=1, le=100)] = 5
+    """Connections of each Langfuse service through a transaction pooler."""
+    port: TcpPort = 5432
+    image: str | None = None
+    volume_gb: Annotated[int, Field(ge=1)] = 10
+    event_trigger: bool = True
+    """Whether the stack's own server refuses to drop anything outside Langfuse's schema."""
+
+
+class RedisSettings(Group):
+    """Redis, which holds the ingestion queue."""
+
+    namespace = "redis"
+    place: Place = "internal"
+    key_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]*$")] = ""
+    """Sets Langfuse's keys apart in a Redis that it shares."""
+    port: TcpPort = 6379
+    image: str | None = None
+    volume_gb: Annotated[int, Field(ge=1)] = 5
+
+
+class Organization(Group):
+    """The organization created at first start."""
+
+    id: Slug = "hurriyet"
+    name: str = "Hurriyet Partisi"
+
+
+class Project(Group):
+    """The project created at first start, whose keys the gateway uses."""
+
+    id: Slug = "ai-gateway"
+    name: str = "ai-gateway"
+
+
+class Owner(Group):
+    """The first user. The password is generated."""
+
+    email: Email = "admin@hurriyetpartisi.org"
+    name: str = "Admin"
+
+
+class LangfuseSettings(Group):
+    """Langfuse web and worker."""
+
+    namespace = "langfuse"
+    release: ReleaseName = "3"
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] | None = None
+    web_image: str | None = None
+    worker_image: str | None = None
+    web_port: TcpPort = 3000
+    worker_port: TcpPort = 3030
+    public_url: Url | None = None
+    sign_up: bool = False
+    deletions: bool = False
+    """Whether Langfuse may delete rows; without, deleting a trace fails and loses nothing."""
+    telemetry: bool = False
+    log_level: Literal["trace", "debug", "info", "warn", "error"] = "info"
+    organization: Organization = Organization()
+    project: Project = Project()
+    owner: Owner = Owner()
+    extra_env: Mapping[EnvName, str] = {}
+    stand_in_on_old_clickhouse: bool = False
+    """Test setting: the stand-in alone may run below the release's ClickHouse floor."""
+
+
+class Model(Group):
+    """One model the gateway serves."""
+
+    name: str
+    """Name that clients ask for."""
+    model: str
+    """LiteLLM's provider/model, for example `openai/gpt-4o`."""
+    api_base: Url | None = None
+    api_key_env: EnvName | None = None
+    """Variable of `gateway:providerKeys` that holds the provider's key."""
+
+
+class GatewaySettings(Group):
+    """The LiteLLM gateway."""
+
+    namespace = "gateway"
+    port: TcpPort = 4000
+    image: str | None = None
+    tracing: bool = True
+    """False takes Langfuse out of the gateway and leaves everything else as it is."""
+    callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
+    export_delay_ms: Annotated[int, Field(ge=50, le=30000)] = 500
+    models: tuple[Model, ...] = ()
+    provider_keys: Mapping[EnvName, str] = {}
+    cache_ttl_seconds: Annotated[int, Field(ge=1)] = 600

@@ -1,0 +1,111 @@
+"""Settings from the engine's configuration; all that is wrong is said at once, with what mends it."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+from pulumi.runtime import config as runtime_config
+from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
+
+from settings.groups import Group, StackSettings
+from settings.model import GROUPS, Settings
+from switches import SwitchesError, read_switches
+
+FOREIGN_NAMESPACES = frozenset({"pulumi", "docker", "random", "command"})
+"""Namespaces that belong to the engine and its providers."""
+
+
+class SettingsError(pulumi.RunError):
+    """One or more settings are unknown, missing or malformed; the message lists all of them."""
+
+
+def load(config: Mapping[str, str]) -> Settings:
+    """Settings from `namespace:key` strings, as the engine hands them over.
+
+    Raises:
+        SettingsError: lists every unknown or malformed setting with the command that mends it.
+    """
+    by_namespace: dict[str, dict[str, str]] = {group.namespace: {} for group in GROUPS}
+    problems: list[str] = []
+    for full_key, value in sorted(config.items()):
+        namespace, _, key = full_key.partition(":")
+        if namespace in by_namespace:
+            by_namespace[namespace][key] = value
+        elif namespace not in FOREIGN_NAMESPACES:
+            problems.append(_unknown(full_key))
+    groups: dict[str, Group] = {}
+    for group in GROUPS:
+        raw = by_namespace[group.namespace]
+        try:
+            groups[_attribute(group)] = group.model_validate({key: _decoded(value) for key, value in raw.items()})
+        except ValidationError as error:
+            problems += [_problem(group.namespace, item) for item in error.errors()]
+    if not problems:
+        settings = Settings.model_validate(groups)
+        problems = _clashes(settings.published_ports)
+        if not problems:
+            return settings
+    raise SettingsError("settings:\n" + "\n".join(f"  - {problem}" for problem in dict.fromkeys(problems)))
+
+
+def from_engine() -> Settings:
+    """Settings of the running Pulumi program, with a warning for each that an operator's switch holds.
+
+    Raises:
+        SettingsError: see `load`; or the file of switches cannot be read.
+    """
+    try:
+        switched = read_switches(pulumi.get_stack())
+    except SwitchesError as error:
+        raise SettingsError(str(error)) from None
+    for switch in switched:
+        pulumi.log.warn(str(switch))
+    held = {switch.key: switch.value for switch in switched}
+    return load({**runtime_config.get_config_env(), **runtime_config.CONFIG.get(), **held})
+
+
+def _attribute(group: type[Group]) -> str:
+    return "stack" if group is StackSettings else group.namespace
+
+
+def _decoded(value: str) -> Any:
+    if value[:1] in {"{", "["}:
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _known_keys() -> list[str]:
+    return [f"{group.namespace}:{to_camel(name)}" for group in GROUPS for name in group.model_fields]
+
+
+def _unknown(full_key: str) -> str:
+    known = {key.lower(): key for key in _known_keys()}
+    close = difflib.get_close_matches(full_key.lower(), known, n=1, cutoff=0.6)
+    hint = f"; did you mean {known[close[0]]}?" if close else ""
+    return f"{full_key} is not a setting{hint} (`pulumi config rm {full_key}`)"
+
+
+def _problem(namespace: str, error: Any) -> str:
+    path = [str(part) for part in error["loc"]]
+    full_key = f"{namespace}:{path[0]}" if path else namespace
+    if error["type"] == "extra_forbidden" and len(path) == 1:
+        return _unknown(full_key)
+    inside = f" at {'.'.join(path[1:])}" if len(path) > 1 else ""
+    return f"{full_key}{inside}: {error['msg']} (`pulumi config set {full_key} <value>`)"
+
+
+def _clashes(ports: Mapping[str, int]) -> list[str]:
+    by_port: dict[int, list[str]] = {}
+    for key, port in ports.items():
+        by_port.setdefault(port, []).append(key)
+    return [
+        f"{' and '.join(keys)} are both {port}: give each its own port"
+        for port, keys in by_port.items()
+        if len(keys) > 1
+    ]

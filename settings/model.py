@@ -1,0 +1,92 @@
+"""Everything the program was told, and what follows from it."""
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from components.releases import RELEASES, Release, references
+from settings.fly import MACHINES, FlySettings, Machine
+from settings.groups import (
+    ClickHouseSettings,
+    GatewaySettings,
+    Group,
+    LangfuseSettings,
+    MinioSettings,
+    PostgresSettings,
+    RedisSettings,
+    StackSettings,
+)
+
+GROUPS: tuple[type[Group], ...] = (
+    StackSettings,
+    ClickHouseSettings,
+    MinioSettings,
+    PostgresSettings,
+    RedisSettings,
+    LangfuseSettings,
+    GatewaySettings,
+    FlySettings,
+)
+
+
+class Settings(BaseModel):
+    """Everything the program was told."""
+
+    model_config = ConfigDict(frozen=True)
+    stack: StackSettings
+    clickhouse: ClickHouseSettings
+    minio: MinioSettings
+    postgres: PostgresSettings
+    redis: RedisSettings
+    langfuse: LangfuseSettings
+    gateway: GatewaySettings
+    fly: FlySettings
+
+    @property
+    def release(self) -> Release:
+        """Facts about the chosen Langfuse release."""
+        return RELEASES[self.langfuse.release]
+
+    @property
+    def langfuse_version(self) -> str:
+        """Exact Langfuse version."""
+        return self.langfuse.version or self.release.version
+
+    @property
+    def langfuse_url(self) -> str:
+        """Where people and SDKs reach Langfuse."""
+        return self.langfuse.public_url or f"http://localhost:{self.langfuse.web_port}"
+
+    @property
+    def image_references(self) -> dict[str, str]:
+        """Image reference of every service, overrides applied."""
+        overrides = {
+            "clickhouse": self.clickhouse.image,
+            "minio": self.minio.image,
+            "postgres": self.postgres.image,
+            "redis": self.redis.image,
+            "langfuse-web": self.langfuse.web_image,
+            "langfuse-worker": self.langfuse.worker_image,
+            "litellm": self.gateway.image,
+        }
+        given = {service: reference for service, reference in overrides.items() if reference}
+        return references(self.release, self.langfuse.version, given)
+
+    @property
+    def published_ports(self) -> dict[str, int]:
+        """Setting to port, for every port the stack publishes on this machine."""
+        return {
+            f"{group.namespace}:{to_camel(name)}": getattr(group, name)
+            for group in (self.clickhouse, self.minio, self.postgres, self.redis, self.langfuse, self.gateway)
+            for name in type(group).model_fields
+            if name == "port" or name.endswith("_port")
+        }
+
+    def fly_app(self, service: str) -> str:
+        """Fly app of a service."""
+        named = {str(name): app for name, app in self.fly.apps.items()}
+        return named.get(service, f"{self.stack.instance}-{service}")
+
+    def fly_machine(self, service: str) -> Machine:
+        """Size of a service's machine on Fly."""
+        sizes = {str(name): machine for name, machine in self.fly.machines.items()}
+        return sizes.get(service, MACHINES[service])

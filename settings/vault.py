@@ -1,0 +1,223 @@
+"""The vault file: secrets that people keep outside the repository, checked before anything is created.
+
+Values are never shown. All keys that are missing or malformed are named at once.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from settings.loading import SettingsError
+from settings.model import Settings
+from settings.urls import TRANSACTION_POOLER_PORT, ServerUrl, UrlError, postgres_url, redis_url
+
+PROJECT = Path(__file__).resolve().parent.parent
+EXAMPLE = PROJECT / "vault" / "llm-gateway-secrets.example.json"
+APPLICATION_USER = "langfuse-app"
+LARGEST_BYTES = 1 << 20
+
+
+class VaultError(SettingsError):
+    """The vault cannot be used; the message names keys and what to do, never a value."""
+
+
+def _postgres(value: object) -> ServerUrl:
+    return postgres_url(value) if isinstance(value, str) else _no_text()
+
+
+def _redis(value: object) -> ServerUrl:
+    return redis_url(value) if isinstance(value, str) else _no_text()
+
+
+def _no_text() -> ServerUrl:
+    raise UrlError("must be a string")
+
+
+Alphanumeric = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{16,}$")]
+"""ClickHouse's password travels through Langfuse's migration script unescaped."""
+PrintableSecret = Annotated[str, Field(pattern=r"^[!-~]{8,}$")]
+Hex64 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")]
+PostgresUrl = Annotated[ServerUrl, BeforeValidator(_postgres)]
+RedisUrl = Annotated[ServerUrl, BeforeValidator(_redis)]
+MEANING: Mapping[str, str] = {
+    "CLICKHOUSE_PASSWORD": "16 or more letters and digits, nothing else",
+    "MINIO_ROOT_USER": "3 or more letters, digits, - or _, and not the application's user",
+    "MINIO_ROOT_PASSWORD": "8 or more printable characters",
+    "LANGFUSE_PUBLIC_KEY": "printable, without spaces",
+    "LANGFUSE_SECRET_KEY": "8 or more printable characters",
+    "LANGFUSE_HOST": "an http or https URL without a path",
+    "ENCRYPTION_KEY": "64 hexadecimal digits",
+    "PROVIDER_KEYS": "an object of variable names and keys",
+}
+
+
+class Vault(BaseModel):
+    """Every value of the file. `None` stands for what is generated instead."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+    clickhouse_password: Alphanumeric = Field(alias="CLICKHOUSE_PASSWORD")
+    minio_root_user: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{3,}$")] = Field(alias="MINIO_ROOT_USER")
+    minio_root_password: PrintableSecret = Field(alias="MINIO_ROOT_PASSWORD")
+    langfuse_public_key: Annotated[str, Field(pattern=r"^[!-~]{4,}$")] = Field(alias="LANGFUSE_PUBLIC_KEY")
+    langfuse_secret_key: PrintableSecret = Field(alias="LANGFUSE_SECRET_KEY")
+    langfuse_host: HttpUrl = Field(alias="LANGFUSE_HOST")
+    redis_url: RedisUrl = Field(alias="REDIS_URL")
+    supabase_direct_url: PostgresUrl = Field(alias="SUPABASE_DIRECT_URL")
+    supabase_pooled_url: PostgresUrl = Field(alias="SUPABASE_POOLED_URL")
+    salt: PrintableSecret | None = Field(None, alias="SALT")
+    encryption_key: Hex64 | None = Field(None, alias="ENCRYPTION_KEY")
+    nextauth_secret: PrintableSecret | None = Field(None, alias="NEXTAUTH_SECRET")
+    gateway_master_key: Annotated[str, Field(pattern=r"^sk-[!-~]{8,}$")] | None = Field(
+        None, alias="LITELLM_MASTER_KEY"
+    )
+    owner_password: PrintableSecret | None = Field(None, alias="LANGFUSE_OWNER_PASSWORD")
+    provider_keys: Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], PrintableSecret] = Field(
+        {}, alias="PROVIDER_KEYS"
+    )
+    about: str = Field("", alias="$schema")
+
+    def __repr__(self) -> str:
+        """No value is ever printed."""
+        return "Vault(…)"
+
+    __str__ = __repr__
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Vault":
+        """Refuse values that cannot serve their purpose together."""
+        direct, pooled = self.supabase_direct_url, self.supabase_pooled_url
+        problems = []
+        if self.minio_root_user == APPLICATION_USER:
+            problems.append(
+                f"MINIO_ROOT_USER: {APPLICATION_USER} is the application's own user, which must not be root"
+            )
+        if direct.port == TRANSACTION_POOLER_PORT:
+            problems.append(
+                f"SUPABASE_DIRECT_URL: port {TRANSACTION_POOLER_PORT} is the transaction pooler, which loses the lock "
+                "that migrations hold; use the direct or the session-pooler URL (port 5432)"
+            )
+        if direct.path != pooled.path:
+            problems.append("SUPABASE_DIRECT_URL and SUPABASE_POOLED_URL name different databases")
+        if direct.user.partition(".")[0] != pooled.user.partition(".")[0]:
+            problems.append("SUPABASE_DIRECT_URL and SUPABASE_POOLED_URL log in as different users")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def open_vault(settings: Settings, *, dry_run: bool) -> tuple[Vault, str | None]:
+    """The vault of these settings.
+
+    Args:
+        settings: names the file.
+        dry_run: a preview may do with the committed example, whose values are fake, when there is no vault.
+
+    Returns:
+        The vault; and, when it is the example, what to tell the operator.
+
+    Raises:
+        VaultError: it cannot be read, may be read by others, or lacks something.
+    """
+    named = settings.stack.vault
+    path = named if named.is_absolute() else PROJECT / named
+    if not _exists(path):
+        if not dry_run:
+            raise VaultError(
+                f"the vault {named} does not exist: copy {EXAMPLE.relative_to(PROJECT)} there, put the real values in, "
+                "and `chmod 600` it; or name another with `pulumi config set langfuse-stack:vault <path>`"
+            )
+        path = EXAMPLE
+    vault = _checked(_read(path, private=path.resolve() != EXAMPLE), named if path != EXAMPLE else EXAMPLE.name)
+    _same_host(vault, settings, named)
+    if path.resolve() != EXAMPLE:
+        return vault, None
+    if not dry_run:
+        raise VaultError(f"the vault {named} is the committed example, whose values are fake: it serves previews only")
+    return vault, f"no vault at {named}: this preview uses the fake values of {EXAMPLE.name}, and `up` will refuse them"
+
+
+def _exists(path: Path) -> bool:
+    return path.exists() or path.is_symlink()
+
+
+def _read(path: Path, *, private: bool) -> Any:
+    """The JSON document in a file that, if `private`, only its owner may read and that nobody can swap meanwhile."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        why = "is a symbolic link" if path.is_symlink() else f"cannot be read: {error.strerror}"
+        raise VaultError(f"the vault {path} {why}: put the file itself there (mode 0600)") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise VaultError(f"the vault {path} is not a file: put the JSON file itself there (mode 0600)")
+    with os.fdopen(descriptor, "rb") as file:
+        if private and status.st_mode & 0o077:
+            mode = stat.S_IMODE(status.st_mode)
+            raise VaultError(
+                f"the vault {path} can be read by others (mode {mode:04o}): `chmod 600 {path}`, and change what is in "
+                "it if somebody may have read it"
+            )
+        if status.st_size > LARGEST_BYTES:
+            raise VaultError(f"the vault {path} is larger than {LARGEST_BYTES} bytes: is it the right file?")
+        content = file.read()
+    try:
+        return json.loads(content.decode("utf-8"), object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError) as error:
+        place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        twin = f": {error}" if isinstance(error, _TwinError) else ""
+        raise VaultError(f"the vault {path} is not JSON{place}{twin}: compare it with {EXAMPLE.name}") from None
+
+
+class _TwinError(ValueError):
+    """One key stands there twice."""
+
+
+def _without_twins(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _TwinError("a key stands there twice")
+        found[key] = value
+    return found
+
+
+def _checked(document: Any, name: object) -> Vault:
+    if not isinstance(document, dict):
+        raise VaultError(f"the vault {name} must be a JSON object: compare it with {EXAMPLE.name}")
+    try:
+        return Vault.model_validate(document)
+    except ValidationError as error:
+        problems = sorted({_problem(item) for item in error.errors(include_input=False, include_url=False)})
+    listed = "\n".join(f"  - {problem}" for problem in problems)
+    raise VaultError(f"the vault {name}:\n{listed}\n{EXAMPLE.name} shows every key")
+
+
+def _problem(error: Any) -> str:
+    """One finding, by key; what a validator said is shown only where it is ours and free of values."""
+    key = str(error["loc"][0]) if error["loc"] else ""
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    if error["type"] == "extra_forbidden":
+        known = key.isidentifier() and key.isascii() and len(key) < 64  # noqa: PLR2004
+        return f"{key if known else 'one key'} is not a key of the vault"
+    if error["type"] == "value_error":
+        said = str(error["ctx"]["error"])
+        return f"{key}: {said}" if key else said
+    return f"{key} must be {MEANING.get(key, '8 or more printable characters')}"
+
+
+def _same_host(vault: Vault, settings: Settings, name: object) -> None:
+    stated = settings.langfuse.public_url
+    if stated and stated.rstrip("/") != vault.langfuse_host.rstrip("/"):
+        raise VaultError(
+            f"the vault {name}: LANGFUSE_HOST is not langfuse:publicUrl ({stated}): make them the same, since sign-in "
+            "works under one address only"
+        )

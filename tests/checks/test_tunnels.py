@@ -1,0 +1,123 @@
+"""Ways to servers that are not reachable from here: opened around a check, closed however it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checks import tunnels
+from checks.base import CheckFailedError, CheckProvider, Evidence, GateClosedError, Inputs
+
+FORWARD = """
+import pathlib, socket, sys, time
+port, pids = int(sys.argv[1]), pathlib.Path(sys.argv[2])
+import os
+with pids.open("a") as file:
+    file.write(f"{os.getpid()}\\n")
+with socket.create_server(("127.0.0.1", port)) as listener:
+    while True:
+        near, _ = listener.accept()
+        near.sendall(b"far side")
+        near.close()
+"""
+
+
+class Asking(CheckProvider):
+    """Asks whoever listens at the address."""
+
+    label = "asking"
+    keys = ("address",)
+
+    def probe(self, inputs: Inputs) -> Evidence:
+        host, _, port = inputs["address"].rpartition(":")
+        with socket.create_connection((host, int(port)), 5) as way:
+            said = way.recv(100).decode()
+        if said != inputs["expected"]:
+            raise CheckFailedError(f"ask {inputs['address']}", said, "mend it", final=True)
+        return {"said": said, "where": f"http://{inputs['address']}/"}
+
+
+@pytest.fixture
+def pids(tmp_path: Path) -> Path:
+    return tmp_path / "pids"
+
+
+def inputs(pids: Path, **altered: Any) -> dict[str, Any]:
+    argv = [sys.executable, "-c", FORWARD, "{port}", str(pids)]
+    given = {"address": "far.internal:80", "expected": "far side", "deadline_seconds": 5}
+    return {**given, "tunnels": {"far.internal:80": argv}, **altered}
+
+
+def alive(pids: Path) -> list[int]:
+    found = []
+    for pid in pids.read_text().split():
+        status = Path(f"/proc/{pid}/stat")
+        if status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z":
+            found.append(int(pid))
+    return found
+
+
+def gone(pids: Path) -> bool:
+    deadline = time.monotonic() + 10
+    while alive(pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not alive(pids)
+
+
+def test_a_check_goes_through_the_tunnel_and_shows_the_real_address(pids: Path) -> None:
+    outputs = Asking().run(inputs(pids))
+    assert outputs["evidence"] == {"said": "far side", "where": "http://far.internal:80/"}
+    assert outputs["address"] == "far.internal:80"
+    assert gone(pids)
+
+
+def test_a_finding_names_the_real_address_and_the_tunnel_is_closed(pids: Path) -> None:
+    with pytest.raises(GateClosedError, match=r"ask far\.internal:80\n"):
+        Asking().run(inputs(pids, expected="something else"))
+    assert gone(pids)
+
+
+def test_a_tunnel_that_breaks_is_opened_again(pids: Path) -> None:
+    commands = inputs(pids)["tunnels"]
+    with tunnels.opened(commands) as (there, _):
+        host, _, port = there("far.internal:80").rpartition(":")
+        os.kill(alive(pids)[0], signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                with socket.create_connection((host, int(port)), 5) as way:
+                    assert way.recv(100) == b"far side"
+                break
+            except (ConnectionError, AssertionError):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    assert gone(pids)
+    assert len(pids.read_text().split()) == 2
+
+
+def test_a_killed_owner_leaves_no_tunnel(pids: Path) -> None:
+    script = (
+        "import sys, time; from checks import tunnels\n"
+        "with tunnels.opened({'far.internal:80': sys.argv[1:]}): print('open', flush=True); time.sleep(60)"
+    )
+    argv = [sys.executable, "-c", script, *inputs(pids)["tunnels"]["far.internal:80"]]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout
+        assert owner.stdout.readline() == "open\n"
+        owner.kill()
+    assert gone(pids)
+
+
+@pytest.mark.parametrize("argv", [["no-such-command", "{port}"], [sys.executable, "-c", "pass"]])
+def test_a_tunnel_that_does_not_open_closes_the_gate(
+    argv: list[str], pids: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnels, "OPEN_SECONDS", 1.0)
+    with pytest.raises(GateClosedError, match=r"no way to far\.internal:80 opened within 1 s"):
+        Asking().run(inputs(pids, tunnels={"far.internal:80": argv}))

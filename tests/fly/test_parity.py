@@ -1,0 +1,162 @@
+"""One description, two platforms: what a service is told, runs and is watched by does not depend on where it runs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from platforms.fly.platform import FlyPlatform
+from platforms.spec import HealthSpec, HttpProbe, Port, ServiceSpec, UnsupportedError
+from tests.unit.recorder import ROOT, Recording, record
+
+SERVICES = ("clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway")
+DIFFERENT = {"HOSTNAME"}
+"""Which addresses exist is the platform's to know."""
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, Recording]:
+    """The same settings on both platforms; nothing but the platform differs."""
+    folder = tmp_path_factory.mktemp("both")
+    with pytest.MonkeyPatch.context() as patched:
+        return record({}, folder, patched), record({"langfuse-stack:platform": "fly"}, folder, patched)
+
+
+def request(fly: Recording, name: str) -> dict[str, Any]:
+    """What the command of that name is asked."""
+    stdin = fly.one(name).inputs["stdin"]
+    text = stdin["value"] if isinstance(stdin, dict) else stdin
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def docker_env(docker: Recording, service: str) -> dict[str, str]:
+    return docker.env(service)
+
+
+def fly_env(fly: Recording, service: str) -> dict[str, str]:
+    secret = request(fly, f"{service}-secrets")["values"]
+    files = {name for name in secret if name.startswith("FILE_")}
+    plain = request(fly, f"{service}-deploy")["toml"]["env"]
+    return {**plain, **{name: value for name, value in secret.items() if name not in files}}
+
+
+def as_on_docker(value: str) -> str:
+    """An address on Fly as the same service's address on Docker."""
+    for service in SERVICES:
+        value = value.replace(f"langfuse-{service}.internal", service)
+    return value
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_told_the_same(service: str, both: tuple[Recording, Recording]) -> None:
+    docker, fly = (docker_env(both[0], service), fly_env(both[1], service))
+    assert docker.keys() == fly.keys()
+    operator = {name for name in docker if "127.0.0.1" in docker[name]}
+    compared = docker.keys() - DIFFERENT - operator
+    assert {name: docker[name] for name in compared} == {name: as_on_docker(fly[name]) for name in compared}
+    assert len(compared) >= len(docker) - 4
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_runs_the_same_image_with_the_same_arguments(service: str, both: tuple[Recording, Recording]) -> None:
+    container, deployed = both[0].one(service).inputs, request(both[1], f"{service}-deploy")
+    assert deployed["image"] == container["image"]
+    command = deployed["toml"]["processes"]["app"].split()
+    assert command == [str(part) for part in container.get("command") or []]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_watched_and_stopped_alike(service: str, both: tuple[Recording, Recording]) -> None:
+    container, toml = both[0].one(service).inputs, request(both[1], f"{service}-deploy")["toml"]
+    checks = [*toml.get("checks", {}).values(), *toml.get("http_service", {}).get("checks", [])]
+    [check] = checks
+    health = container["healthcheck"]
+    assert check["interval"] == health["interval"]
+    assert check["timeout"] == health["timeout"]
+    minutes, seconds = health["startPeriod"].removesuffix("s").split("m")
+    assert check["grace_period"] == f"{int(minutes) * 60 + int(seconds)}s"
+    probe = " ".join(health["tests"])
+    if check.get("path"):
+        assert check["path"] in probe
+    assert toml["kill_timeout"] == container["stopTimeout"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_finds_the_same_files(service: str, both: tuple[Recording, Recording]) -> None:
+    uploads = {item["file"]: item["content"] for item in both[0].one(service).inputs.get("uploads", [])}
+    files = {file["guest_path"]: file for file in request(both[1], f"{service}-deploy")["toml"].get("files", [])}
+    assert uploads.keys() == files.keys()
+    for path, content in uploads.items():
+        if "raw_value" in files[path]:
+            assert as_on_docker(files[path]["raw_value"]) == content
+        else:
+            assert files[path]["secret_name"] in request(both[1], f"{service}-secrets")["values"]
+
+
+def test_gates_are_the_same_and_wait_for_what_runs(both: tuple[Recording, Recording]) -> None:
+    docker, fly = (
+        {(entry.type, entry.name) for entry in recording.resources if ":dynamic/checks:" in entry.type}
+        for recording in both
+    )
+    assert docker == fly
+    assert "clickhouse-state" in both[1].one("clickhouse-gate").depends_on
+
+
+def test_commands_of_a_service_follow_one_another(both: tuple[Recording, Recording]) -> None:
+    fly = both[1]
+    for later, earlier in (
+        ("clickhouse-secrets", "clickhouse-app"),
+        ("clickhouse-data", "clickhouse-secrets"),
+        ("clickhouse-deploy", "clickhouse-data"),
+        ("clickhouse-state", "clickhouse-deploy"),
+    ):
+        assert earlier in fly.one(later).depends_on
+
+
+def test_no_command_can_delete_and_all_keep_their_output_to_themselves(both: tuple[Recording, Recording]) -> None:
+    commands = both[1].of_type("command:local:Command")
+    assert len(commands) == 4 * len(SERVICES) + 4
+    for command in commands:
+        assert not {"delete", "triggers", "update"} & command.inputs.keys()
+        assert command.inputs["logging"] == "none"
+        assert str(ROOT) not in json.dumps(command.inputs, default=str)
+
+
+def test_apps_and_volumes_are_declared_as_data(both: tuple[Recording, Recording]) -> None:
+    data = [entry for entry in both[1].of_type("command:local:Command") if entry.name.endswith(("-app", "-data"))]
+    assert len(data) == len(SERVICES) + 4
+    for entry in data:
+        assert (entry.protect, entry.retain_on_delete, entry.delete_hooks) == (True, True, ("refuse-to-delete-data",))
+
+
+def test_stopping_keeps_every_command_and_asks_for_the_other_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"langfuse-stack:platform": "fly"}
+    running = record(config, tmp_path, monkeypatch)
+    stopped = record({**config, "langfuse-stack:running": "false"}, tmp_path, monkeypatch)
+    of_type = "command:local:Command"
+    assert {e.name for e in running.of_type(of_type)} == {e.name for e in stopped.of_type(of_type)}
+    assert request(stopped, "clickhouse-state")["want"] == "stopped"
+    assert request(stopped, "clickhouse-deploy") == request(running, "clickhouse-deploy")
+
+
+def test_data_can_not_be_public(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(pulumi.RunError, match="fly:public"):
+        record({"langfuse-stack:platform": "fly", "fly:public": '["clickhouse"]'}, tmp_path, monkeypatch)
+
+
+def test_what_a_platform_cannot_do_is_said_by_name() -> None:
+    spec = ServiceSpec(
+        "web",
+        "sha256:0",
+        (Port("http", 80, 80, "web:port"),),
+        HealthSpec(HttpProbe(80, "/")),
+        stop_grace=301,
+        replicas=2,
+    )
+    with pytest.raises(UnsupportedError, match=r"service web: 2 replicas.*301 s to stop"):
+        FlyPlatform.__new__(FlyPlatform)._reject_unsupported(spec)
