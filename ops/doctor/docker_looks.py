@@ -70,7 +70,7 @@ class DockerLooks:
         known: list[dict[str, Any]] = json.loads(_docker("image", "inspect", *images)) if images else []
         brought = {image["Id"]: set(image["Config"].get("Env") or []) for image in known}
         found: dict[str, list[Facts]] = {}
-        for entry in entries:
+        for entry in sorted(entries, key=lambda entry: str(entry["Created"])):
             facts = _facts_of(entry, brought.get(entry["Image"], set()))
             found.setdefault(facts.service, []).append(facts)
         return found

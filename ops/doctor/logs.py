@@ -11,7 +11,7 @@ from ops.doctor.row import Row
 
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]+")
-JSON_ESCAPES = (('\\"', '"'), ("\\n", " "), ("\\t", " "), ("\\/", "/"))
+JSON_ESCAPE = re.compile(r'\\u([0-9a-fA-F]{4})|\\+(?:(["/])|[nrt])')
 LONGEST_LINE = 65536
 """Bytes; a longer line is read in pieces."""
 SHOWN = 160
@@ -80,12 +80,9 @@ def _lines(log: BinaryIO) -> Iterator[tuple[int, str]]:
 def _plain(raw: bytes) -> str:
     """One line without colours, with the escapes of a JSON string undone: enough to find a message in it."""
     text = raw.decode("utf-8", "replace")
-    if "\x1b" in text or "\\u001b" in text:
-        text = ANSI.sub("", text.replace("\\u001b", "\x1b"))
     if "\\" in text:
-        for escaped, plain in JSON_ESCAPES:
-            text = text.replace(escaped, plain)
-    return text
+        text = JSON_ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2] or " ", text)
+    return ANSI.sub("", text) if "\x1b" in text else text
 
 
 def _around(line: str, match: re.Match[str]) -> str:

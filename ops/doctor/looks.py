@@ -35,7 +35,7 @@ class Looks(Protocol):
     """What the doctor needs of a platform. Each call ends within seconds, or raises `LookError`."""
 
     def facts(self) -> Mapping[str, Sequence[Facts]]:
-        """Every instance of every service, by service."""
+        """Every instance of every service, oldest first, by service."""
 
     def reach(self, service: str, targets: Sequence[str]) -> Mapping[str, str]:
         """Connects from a service's own network to each `host:port`; the answer is `ok`, or what went wrong."""

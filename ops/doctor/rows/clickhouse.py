@@ -167,8 +167,10 @@ def _mutations(access: Access) -> Seen:
 
 
 def _timezone(access: Access) -> Seen:
-    zone = str(clickhouse(access.operator, "SELECT timezone()")[0][0])
-    return fine(zone) if zone in {"UTC", "Etc/UTC"} else wrong(f"timezone() is {zone}")
+    zones = [str(zone) for zone in clickhouse(access.clickhouse, "SELECT timezone(), serverTimezone()")[0]]
+    if {*zones} <= {"UTC", "Etc/UTC"}:
+        return fine(zones[0])
+    return wrong(f"{access.clickhouse.user} works in {zones[0]}, the server in {zones[1]}")
 
 
 ROWS = (
@@ -307,7 +309,7 @@ ROWS = (
         part=Part.CLICKHOUSE,
         symptom="empty or shifted results",
         cause="ClickHouse does not run on UTC",
-        detected="SELECT timezone()",
+        detected="SELECT timezone(), serverTimezone() as Langfuse's user",
         fix="`make up` after taking your own <timezone> out of config.d",
         probe=_timezone,
     ),

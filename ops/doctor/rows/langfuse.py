@@ -10,6 +10,7 @@ from ops.doctor.looks import environment
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
 
 OK = 200
+NOT_FOUND = 404
 SERVER_ERROR = 500
 SERVICES = ("clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway")
 BINDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
@@ -100,6 +101,8 @@ def _bind(access: Access) -> Seen:
 
 def _worker_health(access: Access) -> Seen:
     answer = _get(f"{access.worker_url}/api/health")
+    if answer.status_code == NOT_FOUND:
+        raise NotApplicableError("what answers at the worker's address is no worker")
     if answer.status_code != OK:
         return wrong(f"GET /api/health of the worker: HTTP {answer.status_code} {answer.text[:120]}")
     return fine(f"GET /api/health of the worker: {answer.text[:80]}")

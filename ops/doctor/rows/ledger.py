@@ -36,13 +36,14 @@ class Step:
 def steps(migration: str) -> list[Step]:
     """What a migration's statements leave behind, as far as that can be looked up afterwards."""
     text = COMMENT.sub("", migration)
-    found = [Step(name, there=True) for name in CREATED.findall(text)]
-    found += [Step(name, there=False) for name in DROPPED.findall(text)]
+    found = [(match.start(), Step(match[1], there=True)) for match in CREATED.finditer(text)]
+    found += [(match.start(), Step(match[1], there=False)) for match in DROPPED.finditer(text)]
     for match in ALTERED.finditer(text):
-        found += [Step(f"{match[1]}.{part}", there=True) for part in ADDED.findall(match["rest"])]
-        found += [Step(f"{match[1]}.{part}", there=False) for part in TAKEN.findall(match["rest"])]
-    last = {step.object: step for step in found}
-    return list(last.values())
+        for pattern, there in ((ADDED, True), (TAKEN, False)):
+            parts = pattern.finditer(match["rest"])
+            found += [(match.start("rest") + part.start(), Step(f"{match[1]}.{part[1]}", there)) for part in parts]
+    in_order = [step for _, step in sorted(found, key=lambda entry: entry[0])]
+    return list({step.object: step for step in in_order}.values())
 
 
 def progress(wanted: list[Step], existing: set[str]) -> Literal["done", "not begun", "half done"]:
