@@ -12,6 +12,10 @@ from ops.doctor.row import Row
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]+")
 JSON_ESCAPE = re.compile(r'\\u([0-9a-fA-F]{4})|\\+(?:(["/])|[nrt])')
+BREAK = "\0"
+GROUP = re.compile(r"\([^()]*\)[?*+]?")
+CLASS = re.compile(r"\[[^\]]*\](?:[?*+]|\{[\d,]+\})?")
+QUANTIFIED = re.compile(r".[?*]|.\{[\d,]+\}")
 LONGEST_LINE = 65536
 """Bytes; a longer line is read in pieces."""
 SHOWN = 160
@@ -36,16 +40,15 @@ def explain(log: BinaryIO, rows: Sequence[Row]) -> list[Shown]:
         log: bytes of any kind; colours, JSON records and garbage are coped with.
         rows: those to look for.
     """
-    known = [(row, _pattern(row)) for row in rows if row.signatures]
-    any_of = re.compile("|".join(f"(?:{signature})" for row, _ in known for signature in row.signatures))
+    known = [(_literal(text), re.compile(text), row) for row in rows for text in row.signatures]
     found: dict[str, Shown] = {}
     for number, line in _lines(log):
-        if not any_of.search(line):
-            continue
-        for row, pattern in known:
-            match = pattern.search(line)
+        shown_here: set[str] = set()
+        for literal, pattern, row in known:
+            match = pattern.search(line) if literal in line and row.id not in shown_here else None
             if match is None:
                 continue
+            shown_here.add(row.id)
             if row.id in found:
                 found[row.id].times += 1
             else:
@@ -69,6 +72,15 @@ def _pattern(row: Row) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{signature})" for signature in row.signatures))
 
 
+def _literal(signature: str) -> str:
+    """The longest text that every match of a signature holds: looking for that first is many times as fast."""
+    rest = re.sub(r"\\.", BREAK, signature)
+    while GROUP.search(rest):
+        rest = GROUP.sub(BREAK, rest)
+    rest = QUANTIFIED.sub(BREAK, CLASS.sub(BREAK, rest))
+    return max(re.split(r"[\0.^$+]", rest), key=len)
+
+
 def _lines(log: BinaryIO) -> Iterator[tuple[int, str]]:
     number, continued = 0, False
     while piece := log.readline(LONGEST_LINE):
@@ -80,9 +92,13 @@ def _lines(log: BinaryIO) -> Iterator[tuple[int, str]]:
 def _plain(raw: bytes) -> str:
     """One line without colours, with the escapes of a JSON string undone: enough to find a message in it."""
     text = raw.decode("utf-8", "replace")
+    if "\\u001b" in text:
+        text = text.replace("\\u001b", "\x1b")
+    if "\x1b" in text:
+        text = ANSI.sub("", text)
     if "\\" in text:
         text = JSON_ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2] or " ", text)
-    return ANSI.sub("", text) if "\x1b" in text else text
+    return text
 
 
 def _around(line: str, match: re.Match[str]) -> str:

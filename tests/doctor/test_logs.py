@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from ops.__main__ import cli
-from ops.doctor.logs import explain
+from ops.doctor.logs import GROUP, _literal, explain
 from ops.doctor.rows import ROWS
 
 MESSAGES = yaml.safe_load((Path(__file__).parent / "messages.yaml").read_text(encoding="utf-8"))
@@ -41,6 +41,12 @@ def test_every_row_with_a_signature_has_a_message() -> None:
     assert {row.id for row in ROWS if row.signatures} - {"store-connection"} == set(MESSAGES)
 
 
+@pytest.mark.parametrize("signature", [text for row in ROWS for text in row.signatures])
+def test_a_signature_has_a_text_to_look_for_first(signature: str) -> None:
+    assert "|" not in GROUP.sub("", GROUP.sub("", signature))
+    assert len(_literal(signature)) >= 4
+
+
 def test_a_healthy_log_shows_nothing() -> None:
     assert rows_in(HEALTHY) == set()
 
@@ -55,9 +61,9 @@ def test_a_message_is_found_in_garbage_and_counted() -> None:
 
 def test_a_log_is_never_held_as_a_whole() -> None:
     class Endless(io.RawIOBase):
-        """A hundred megabytes in one line, then a message."""
+        """Ten megabytes in one line, then a message."""
 
-        pieces = 1600
+        pieces = 160
         longest = 0
 
         def readline(self, size: int | None = -1, /) -> bytes:
