@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from checks.clickhouse import Login
+from components import clickhouse, minio
+from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
 from components.releases import Release
 from ops.doctor.looks import Looks
 from ops.session import Session
 from ops.state import read_state
-
-Output = Callable[[str, str], Any]
-"""One output of a resource, by logical name and name."""
+from settings import Settings, SettingsError, images
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,7 @@ class Access:
     buckets: tuple[str, ...]
     web_url: str
     worker_url: str
-    public_key: str
-    secret_key: str
     gateway_url: str
-    master_key: str
     looks: Looks
     limits: Limits = field(default_factory=Limits)
 
@@ -77,8 +73,6 @@ class Access:
             self.admin_url,
             self.redis_password,
             self.store_secret_key,
-            self.secret_key,
-            self.master_key,
         ]
         return [value for value in known if value]
 
@@ -90,59 +84,60 @@ class Access:
         return text
 
 
-def from_outputs(  # the state's names, in one place
-    output: Output,
-    *,
-    instance: str,
-    release: Release,
-    images: Mapping[str, str],
+def from_settings(
+    settings: Settings,
+    secret: Callable[[str], str],
     looks: Looks,
+    *,
+    address: Callable[[str], str] | None = None,
+    ledgers: Mapping[str, int] | None = None,
     limits: Limits | None = None,
 ) -> Access:
-    """Access to a stack, from the outputs of its gates.
+    """Access to a stack, whatever of it is up: no gate needs to have opened.
 
     Args:
-        output: see `Output`.
-        instance: prefix of the stack's containers.
-        release: the Langfuse release.
-        images: service to image reference.
+        settings: the stack's.
+        secret: generated secret by its logical name.
         looks: how to look into its services.
+        address: `host:port` by the setting that publishes it; on this machine's loopback if None.
+        ledgers: store to what the web image ships.
         limits: other than the usual ones.
     """
+    at = address or (lambda setting: f"127.0.0.1:{settings.published_ports[setting]}")
+    release, postgres = settings.release, at("postgres:port")
     login = Login(
-        output("clickhouse-gate", "http_address"),
-        output("clickhouse-gate", "user"),
-        output("clickhouse-gate", "password"),
-        output("clickhouse-gate", "database"),
+        at("clickhouse:httpPort"), clickhouse.USER, secret("clickhouse-password"), settings.clickhouse.database
     )
+
+    def url(user: str, password: str) -> str:
+        return f"postgresql://{user}:{password}@{postgres}/{DATABASE}?schema={SCHEMA}"
+
+    langfuse = url(ROLE, secret("langfuse-role-password"))
     return Access(
-        instance=instance,
+        instance=settings.stack.instance,
         release=release,
-        version=output("langfuse-web-gate", "version"),
-        images=images,
-        ledgers={store: int(count) for store, count in output("langfuse-web-gate", "ledgers").items()},
+        version=settings.langfuse_version,
+        images=settings.image_references,
+        ledgers=ledgers or {},
         clickhouse=login,
         operator=login,
-        native_address=output("clickhouse-gate", "native_address"),
-        clickhouse_floor=tuple(int(part) for part in output("clickhouse-gate", "floor")),
-        direct_url=output("postgres-gate", "direct_url"),
-        pooled_url=output("postgres-gate", "pooled_url"),
-        admin_url=output("langfuse-schema", "admin_url"),
-        schema=output("postgres-gate", "schema"),
-        postgres_floor=int(output("postgres-gate", "floor")),
-        redis_address=output("redis-gate", "address"),
-        redis_password=output("redis-gate", "password"),
-        redis_floor=tuple(int(part) for part in output("redis-gate", "floor")),
-        store_address=output("minio-gate", "endpoint"),
-        store_access_key=output("minio-gate", "access_key"),
-        store_secret_key=output("minio-gate", "secret_key"),
-        buckets=tuple(output("minio-gate", "buckets")),
-        web_url=output("langfuse-web-gate", "url"),
-        worker_url=output("langfuse-worker-gate", "url"),
-        public_key=output("langfuse-web-gate", "public_key"),
-        secret_key=output("langfuse-web-gate", "secret_key"),
-        gateway_url=output("gateway-gate", "url"),
-        master_key=output("gateway-gate", "master_key"),
+        native_address=at("clickhouse:nativePort"),
+        clickhouse_floor=release.clickhouse_floor,
+        direct_url=langfuse,
+        pooled_url=langfuse,
+        admin_url=url(ADMIN, secret("postgres-admin-password")),
+        schema=SCHEMA,
+        postgres_floor=release.postgres_floor,
+        redis_address=at("redis:port"),
+        redis_password=secret("redis-password"),
+        redis_floor=release.redis_floor,
+        store_address=at("minio:apiPort"),
+        store_access_key=minio.APP_USER,
+        store_secret_key=secret("minio-app-secret-key"),
+        buckets=tuple(minio.Buckets().names),
+        web_url=f"http://{at('langfuse:webPort')}",
+        worker_url=f"http://{at('langfuse:workerPort')}",
+        gateway_url=f"http://{at('gateway:port')}",
         looks=looks,
         limits=limits or Limits(),
     )
@@ -156,14 +151,20 @@ def of_session(session: Session) -> Access:
     """
     from ops.doctor.docker_looks import DockerLooks
 
-    instance = session.settings.stack.instance
-    return from_outputs(
-        read_state(session, show_secrets=True).output,
-        instance=instance,
-        release=session.settings.release,
-        images=session.settings.image_references,
-        looks=DockerLooks(instance),
+    state = read_state(session, show_secrets=True)
+    return from_settings(
+        session.settings,
+        lambda name: str(state.output(name, "hex")),
+        DockerLooks(session.settings.stack.instance),
+        ledgers=_shipped(session),
     )
+
+
+def _shipped(session: Session) -> Mapping[str, int]:
+    try:
+        return images(session.settings, session.environment)["langfuse-web"].ledgers or {}
+    except SettingsError:
+        return {}
 
 
 def without_password(url: str) -> str:

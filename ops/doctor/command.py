@@ -14,6 +14,9 @@ from ops.doctor.logs import explain
 from ops.doctor.looks import LookError, masked
 from ops.doctor.rows import ROWS
 from ops.session import OpsError, open_session
+from ops.stackfile import StackFileError
+from settings import SettingsError
+from toolchain.report import ToolchainError
 
 HEALTHY, FINDINGS, COULD_NOT_LOOK = 0, 1, 2
 STANDARD_INPUT = "-"
@@ -31,7 +34,7 @@ def live(stack: str, config_file: Path | None, *, as_json: bool, everything: boo
     """
     try:
         access = of_session(open_session(stack, config_file))
-    except OpsError as error:
+    except (OpsError, StackFileError, SettingsError, ToolchainError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(COULD_NOT_LOOK)
     results = examine(ROWS, access)

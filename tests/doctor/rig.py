@@ -17,14 +17,15 @@ from typing import Any
 
 from checks.bucket import AppKeyProvider, BucketProvider
 from checks.supabase import SchemaProvider
-from components.releases import IMAGE_REFERENCES, RELEASES
-from ops.doctor.access import Access, Limits, from_outputs
+from components.releases import RELEASES
+from ops.doctor.access import Access, Limits, from_settings
 from ops.doctor.docker_looks import DockerLooks
 from ops.doctor.examine import examine
 from ops.doctor.looks import Facts, Looks
 from ops.doctor.row import Result
 from ops.doctor.rows import ROWS
 from platforms.docker_labels import INSTANCE_LABEL, SERVICE_LABEL
+from settings import load
 from tests.checks.containers import blueprint, docker, gate_inputs, images
 from tests.standin.docker_cli import eventually, free_port
 from tests.standin.stores import image_of
@@ -36,7 +37,21 @@ COMMAND = re.compile(r"`(docker exec [^`]+)`")
 CONFIG = "/etc/clickhouse-server/config.d"
 FILES = Path(__file__).parent / "files"
 TINY_DISK = "/tiny"
-RECENT_SECONDS = 4
+LIMITS = Limits(recent_seconds=4, disk_percent=95)
+"""What is long ago is so within seconds here, and only the tests' own disk is full."""
+
+
+PORTS: Mapping[str, Mapping[int, int]] = {
+    "clickhouse": {8123: 8123, 9000: 9000},
+    "postgres": {5432: 5432},
+    "redis": {6379: 6379},
+    "minio": {9090: 9000},
+    "langfuse-web": {3000: 3000},
+    "langfuse-worker": {3030: 3030},
+    "gateway": {4000: 4000},
+}
+"""Port on the operator's machine, as the settings have it, to the port inside."""
+PUBLISHED: Sequence[int] = [at for ports in PORTS.values() for at in ports]
 
 
 @dataclass
@@ -55,7 +70,7 @@ class Rig:
             return [self.settled(item) for item in value]
         if not isinstance(value, str):
             return value
-        text = GENERATED.sub(_secret, value)
+        text = GENERATED.sub(lambda name: generated(name[0]), value)
         return re.sub(r"127\.0\.0\.1:(\d+)", lambda port: f"127.0.0.1:{self.ports[int(port[1])]}", text)
 
     def inputs(self, check: str) -> dict[str, Any]:
@@ -102,13 +117,17 @@ class Rig:
     @cached_property
     def access(self) -> Access:
         """The healthy stack, as the doctor sees it."""
-        return from_outputs(
-            lambda name, key: self.inputs(name)[key],
-            instance=self.instance,
-            release=RELEASES["3"],
-            images=IMAGE_REFERENCES,
-            looks=DockerLooks(self.instance),
-            limits=Limits(recent_seconds=RECENT_SECONDS),
+        ports = {
+            setting: str(self.ports[usual])
+            for setting, usual in load({}).published_ports.items()
+            if usual in self.ports
+        }
+        return from_settings(
+            load({**ports, "langfuse-stack:instance": self.instance}),
+            lambda name: generated(f"hex-of-{name}"),
+            DockerLooks(self.instance),
+            ledgers={"clickhouse": 37},
+            limits=LIMITS,
         )
 
     def fresh(self, **changes: Any) -> Access:
@@ -167,19 +186,6 @@ class Rig:
     def remove(self) -> None:
         docker("rm", "--force", "--volumes", *self.made)
         docker("network", "rm", self.instance)
-
-
-PORTS: Mapping[str, Mapping[int, int]] = {
-    "clickhouse": {8123: 8123, 9000: 9000},
-    "postgres": {5432: 5432},
-    "redis": {6379: 6379},
-    "minio": {9090: 9000},
-    "langfuse-web": {3000: 3000},
-    "langfuse-worker": {3030: 3030},
-    "gateway": {4000: 4000},
-}
-"""Port on the operator's machine, as the settings have it, to the port inside."""
-PUBLISHED = [at for ports in PORTS.values() for at in ports]
 
 
 @dataclass(frozen=True)
@@ -242,9 +248,10 @@ def archive(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def _secret(match: re.Match[str]) -> str:
-    digest = hashlib.sha256(match[0].encode()).hexdigest()
-    return digest if "encryption" in match[0] else digest[:32]
+def generated(name: str) -> str:
+    """What takes the place of a secret that the program would have generated."""
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return digest if "encryption" in name else digest[:32]
 
 
 @contextmanager

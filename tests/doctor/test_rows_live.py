@@ -10,7 +10,7 @@ import pytest
 
 from checks.bucket import APP_POLICY, AppKeyProvider
 from ops.doctor.access import Limits
-from tests.doctor.rig import CONFIG, RECENT_SECONDS, Rig, found, only, own_file, verdict
+from tests.doctor.rig import CONFIG, LIMITS, Rig, found, only, own_file, verdict
 from tests.standin.docker_cli import docker, eventually, free_port
 
 pytestmark = pytest.mark.docker
@@ -120,7 +120,11 @@ class Fault:
 
 
 def clickhouse(*statements: str) -> Callable[[Rig], None]:
-    return lambda rig: [rig.clickhouse(statement) for statement in statements] and None
+    def run(rig: Rig) -> None:
+        for statement in statements:
+            rig.clickhouse(statement)
+
+    return run
 
 
 def postgres(*statements: str) -> Callable[[Rig], None]:
@@ -128,7 +132,10 @@ def postgres(*statements: str) -> Callable[[Rig], None]:
 
 
 def redis(*command: str) -> Callable[[Rig], None]:
-    return lambda rig: docker("exec", rig.name("redis"), "redis-cli", *command) and None
+    def run(rig: Rig) -> None:
+        docker("exec", rig.name("redis"), "redis-cli", *command)
+
+    return run
 
 
 def ledger(version: int, *, dirty: int) -> str:
@@ -136,7 +143,7 @@ def ledger(version: int, *, dirty: int) -> str:
 
 
 def _fill(rig: Rig) -> None:
-    docker("exec", rig.name("clickhouse"), "sh", "-c", "head -c 7500000 /dev/zero > /tiny/filling")
+    docker("exec", rig.name("clickhouse"), "sh", "-c", "head -c 8200000 /dev/zero > /tiny/filling")
 
 
 def _unfill(rig: Rig) -> None:
@@ -193,7 +200,7 @@ FAULTS = (
         ),
         "doctor: ",
         clickhouse("KILL MUTATION WHERE table = 'doctor'"),
-        Limits(mutation_seconds=0),
+        replace(LIMITS, mutation_seconds=0),
     ),
     Fault("clickhouse-ledger-dirty", clickhouse(ledger(37, dirty=1)), "version 37 is dirty"),
     Fault("langfuse-older-than-ledger", clickhouse(ledger(99, dirty=0)), "at 99", clickhouse(ledger(37, dirty=0))),
@@ -245,7 +252,7 @@ FAULTS = (
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.row)
 def test_a_fault_in_a_store_is_found_and_its_fix_mends_it(rig: Rig, fault: Fault) -> None:
-    changes = {"limits": replace(fault.limits, recent_seconds=RECENT_SECONDS)} if fault.limits else {}
+    changes: dict[str, Any] = {"limits": fault.limits} if fault.limits else {}
     fault.break_it(rig)
     mended = False
     try:
@@ -343,7 +350,7 @@ def test_a_held_migration_lock_is_found(rig: Rig) -> None:
 
     from checks.postgres import libpq_url
 
-    now = Limits(lock_seconds=0, recent_seconds=RECENT_SECONDS)
+    now = replace(LIMITS, lock_seconds=0)
     with psycopg.connect(libpq_url(rig.access.admin_url), autocommit=True) as db:
         db.execute("SELECT pg_advisory_lock(72707369)")
         assert "has held the lock" in only(rig.fresh(limits=now), "postgres-migration-lock").evidence
@@ -396,7 +403,7 @@ def test_a_pooler_that_is_not_called_one_is_found(rig: Rig, pooler: str) -> None
 def test_a_long_queue_is_found(rig: Rig, pooler: str) -> None:
     from checks.redis import client
 
-    few = Limits(waiting_jobs=2, recent_seconds=RECENT_SECONDS)
+    few = replace(LIMITS, waiting_jobs=2)
     access = rig.fresh(redis_address=pooler, limits=few)
     with client(pooler, rig.access.redis_password) as server:
         eventually(server.ping)
@@ -415,7 +422,7 @@ def test_a_cluster_without_macros_is_found(rig: Rig) -> None:
     docker("start", name)
     login = replace(rig.access.operator, http_address=f"127.0.0.1:{http}")
     eventually(lambda: login.client().close() is None, seconds=60)
-    there = {"clickhouse": login, "operator": login, "native_address": f"127.0.0.1:{native}"}
+    there: dict[str, Any] = {"clickhouse": login, "operator": login, "native_address": f"127.0.0.1:{native}"}
     with rig.told(*BOTH, CLICKHOUSE_CLUSTER_ENABLED="true") as access:
         seen = only(replace(access, **there), "clickhouse-cluster-definition")
         assert "macro replica, macro shard" in seen.evidence

@@ -153,7 +153,7 @@ def _disk(access: Access) -> Seen:
 def _memory(access: Access) -> Seen:
     seconds = access.limits.recent_seconds
     [(limit, total)] = clickhouse(access.operator, "memory.sql")
-    of = f"the server may use {limit} of {total}"
+    of = f"the server may use {limit} of {total or 'what it has not measured yet'}"
     for times, last, message in clickhouse(access.operator, "memory_errors.sql", seconds=seconds):
         return wrong(f"{times} x Code 241 since its start, last at {last}: {str(message)[:120]}; {of}")
     return fine(of)

@@ -246,6 +246,6 @@ ROWS = (
         detected="LANGFUSE_MIGRATION_V4_* of web and worker",
         fix="take the LANGFUSE_MIGRATION_V4_* variables out of `langfuse:extraEnv`, then `make up`",
         probe=_write_mode,
-        signatures=(r"LANGFUSE_MIGRATION_V4_\w+[^\n]*(?:must|cannot|requires|incompatible|contradict)",),
+        signatures=(r"LANGFUSE_MIGRATION_V4_\w+[^\n]*(?:must|cannot|requires|needs|incompatible|does not go with)",),
     ),
 )

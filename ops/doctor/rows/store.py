@@ -108,7 +108,6 @@ ROWS = (
         detected="connects to LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT from web's own network",
         fix="take LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT out of `langfuse:extraEnv`, then `make up`",
         probe=_connection,
-        signatures=(r"S3 \w+ failed: connect E\w+",),
     ),
     Row(
         id="store-external-endpoint",
