@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
-from checks.clickhouse import Login
+from checks.clickhouse_login import Login
 from components import clickhouse, minio
 from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
 from components.releases import Release
@@ -105,9 +105,8 @@ def from_settings(
     """
     at = address or (lambda setting: f"127.0.0.1:{settings.published_ports[setting]}")
     release, postgres = settings.release, at("postgres:port")
-    login = Login(
-        at("clickhouse:httpPort"), clickhouse.USER, secret("clickhouse-password"), settings.clickhouse.database
-    )
+    http, database = at("clickhouse:httpPort"), settings.clickhouse.database
+    operator = Login(http, clickhouse.ADMIN, secret("clickhouse-admin-password"), database)
 
     def url(user: str, password: str) -> str:
         return f"postgresql://{user}:{password}@{postgres}/{DATABASE}?schema={SCHEMA}"
@@ -119,8 +118,8 @@ def from_settings(
         version=settings.langfuse_version,
         images=settings.image_references,
         ledgers=ledgers or {},
-        clickhouse=login,
-        operator=login,
+        clickhouse=Login(http, clickhouse.USER, secret("clickhouse-password"), database),
+        operator=operator,
         native_address=at("clickhouse:nativePort"),
         clickhouse_floor=release.clickhouse_floor,
         direct_url=langfuse,

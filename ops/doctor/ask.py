@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from checks.clickhouse import Login
+from checks.clickhouse_login import Login
 
 SQL = Path(__file__).parent / "sql"
 

@@ -31,6 +31,7 @@ from tests.standin.docker_cli import eventually, free_port
 from tests.standin.stores import image_of
 
 GENERATED = re.compile(r"(?:hex|result)-of-[\w-]+")
+RECORDED_PASSWORD = "hex-of-clickhouse-password"
 STORES = ("clickhouse", "postgres", "redis", "minio")
 LANGFUSE = ("langfuse-web", "langfuse-worker")
 COMMAND = re.compile(r"`(docker exec [^`]+)`")
@@ -70,7 +71,8 @@ class Rig:
             return [self.settled(item) for item in value]
         if not isinstance(value, str):
             return value
-        text = GENERATED.sub(lambda name: generated(name[0]), value)
+        text = value.replace(digest(RECORDED_PASSWORD), digest(generated(RECORDED_PASSWORD)))
+        text = GENERATED.sub(lambda name: generated(name[0]), text)
         return re.sub(r"127\.0\.0\.1:(\d+)", lambda port: f"127.0.0.1:{self.ports[int(port[1])]}", text)
 
     def inputs(self, check: str) -> dict[str, Any]:
@@ -248,10 +250,14 @@ def archive(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
+def digest(text: str) -> str:
+    """SHA-256, as ClickHouse's users are given their passwords."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def generated(name: str) -> str:
     """What takes the place of a secret that the program would have generated."""
-    digest = hashlib.sha256(name.encode()).hexdigest()
-    return digest if "encryption" in name else digest[:32]
+    return digest(name) if "encryption" in name else digest(name)[:32]
 
 
 @contextmanager

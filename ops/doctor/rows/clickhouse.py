@@ -2,7 +2,8 @@
 
 import re
 
-from checks.clickhouse import Login, is_refusal
+from checks.clickhouse_login import Login, is_refusal
+from checks.clickhouse_rights import NEEDED
 from ops.doctor.access import Access
 from ops.doctor.ask import clickhouse
 from ops.doctor.looks import environment
@@ -10,20 +11,6 @@ from ops.doctor.row import Part, Row, Seen, fine, wrong
 from ops.doctor.rows import addresses
 
 NETWORK_FILESYSTEMS = ("nfs", "smb", "cifs", "fuse", "9p", "v9fs", "ceph", "gpfs", "lustre", "afs")
-NEEDED_GRANTS = (
-    "SELECT",
-    "INSERT",
-    "ALTER UPDATE",
-    "ALTER ADD COLUMN",
-    "ALTER MODIFY COLUMN",
-    "ALTER ADD INDEX",
-    "ALTER DROP INDEX",
-    "ALTER MATERIALIZE INDEX",
-    "CREATE TABLE",
-    "CREATE VIEW",
-    "DROP TABLE",
-    "DROP VIEW",
-)
 GRANT = re.compile(r"GRANT (?P<privileges>.+) ON (?P<target>\S+) TO ")
 
 
@@ -113,10 +100,10 @@ def _grants(access: Access) -> Seen:
         match = GRANT.match(statement.replace("`", ""))
         if match and match["target"] in {"*.*", f"{login.database}.*"}:
             granted |= {privilege.strip() for privilege in match["privileges"].split(",")}
-    missing = [need for need in NEEDED_GRANTS if not _covers(granted, need, groups)]
+    missing = [need for need in NEEDED if not _covers(granted, need, groups)]
     if missing:
         return wrong(f"{login.user} lacks on {login.database}.*: {', '.join(missing)}")
-    return fine(f"{login.user} has all {len(NEEDED_GRANTS)} on {login.database}.*")
+    return fine(f"{login.user} has all {len(NEEDED)} on {login.database}.*")
 
 
 def _covers(granted: set[str], need: str, groups: dict[str, str]) -> bool:
