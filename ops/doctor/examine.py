@@ -1,6 +1,7 @@
 """Asks every row at the same time, and never longer than it may take."""
 
 import importlib
+import logging
 import queue
 import threading
 import time
@@ -28,6 +29,7 @@ def examine(rows: Sequence[Row], access: Access, *, seconds: float = SECONDS) ->
     """
     for name in LIBRARIES:
         importlib.import_module(name)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its pool is smaller than the number of rows, and says so
     answers: queue.SimpleQueue[tuple[int, Result]] = queue.SimpleQueue()
     for number, row in enumerate(rows):
         work = threading.Thread(target=_answer, args=(number, row, access, answers), daemon=True)

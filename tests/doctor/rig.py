@@ -38,7 +38,7 @@ COMMAND = re.compile(r"`(docker exec [^`]+)`")
 CONFIG = "/etc/clickhouse-server/config.d"
 FILES = Path(__file__).parent / "files"
 TINY_DISK = "/tiny"
-LIMITS = Limits(recent_seconds=4, disk_percent=95)
+LIMITS = Limits(recent_seconds=3, disk_percent=95)
 """What is long ago is so within seconds here, and only the tests' own disk is full."""
 
 

@@ -267,18 +267,19 @@ def test_a_fault_in_a_store_is_found_and_its_fix_mends_it(rig: Rig, fault: Fault
 
 
 def test_a_dirty_migration_of_which_nothing_is_there_is_to_be_run_again(rig: Rig) -> None:
-    column = "usage_pricing_tier_id"
+    column = "usage_pricing_tier_name"
     text = rig.access.looks.migration(37)
     assert text is not None
     assert column in text
     try:
-        rig.clickhouse("ALTER TABLE langfuse.observations DROP COLUMN usage_pricing_tier_id")
+        rig.clickhouse("ALTER TABLE langfuse.observations DROP COLUMN usage_pricing_tier_name")
         rig.clickhouse(ledger(37, dirty=1))
         seen = only(rig.fresh(), "clickhouse-ledger-dirty")
-        assert "SELECT 36, 0" in seen.fix or "by hand" in seen.fix
+        assert "0 of 1 is done" in seen.evidence
+        assert "SELECT 36, 0" in seen.fix
     finally:
         rig.clickhouse(
-            "ALTER TABLE langfuse.observations ADD COLUMN IF NOT EXISTS usage_pricing_tier_id Nullable(String)"
+            "ALTER TABLE langfuse.observations ADD COLUMN IF NOT EXISTS usage_pricing_tier_name Nullable(String)"
         )
         rig.clickhouse(ledger(37, dirty=0))
 
@@ -540,8 +541,9 @@ def test_data_on_a_file_system_over_the_network_is_found(rig: Rig) -> None:
 def test_a_paused_store_is_said_to_be_unseen_and_does_not_hang_the_doctor(rig: Rig) -> None:
     docker("pause", rig.name("redis"))
     try:
-        seen = only(rig.fresh(), "containers")
-        assert "redis is paused" in seen.evidence
+        findings = found(rig.fresh())
+        assert "redis is paused" in findings["containers"].evidence
+        assert set(findings) <= {"containers", "langfuse-worker-health"}
         assert verdict(rig.fresh(), "redis-eviction").startswith("not seen: ")
     finally:
         docker("unpause", rig.name("redis"))

@@ -74,7 +74,7 @@ def _lock(access: Access) -> Seen:
             f"DIRECT_URL names port {TRANSACTION_POOLER}, the transaction pooler, which keeps no session lock",
             "take DIRECT_URL out of `langfuse:extraEnv`, then `make up`",
         )
-    rows = postgres(access.direct_url, "migration_lock.sql")
+    rows = postgres(access.admin_url, "migration_lock.sql")  # other sessions show their age to no one else
     held = [row for row in rows if row[2] and float(row[3]) >= access.limits.lock_seconds]
     if held:
         pid, user, _, age = held[0]

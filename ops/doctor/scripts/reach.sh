@@ -2,11 +2,10 @@
 reach() {
     host="${1%:*}" port="${1##*:}"
     if command -v getent >/dev/null 2>&1; then
-        found=$(getent ahosts "$host" 2>/dev/null | cut -d ' ' -f 1 | sort -u | tr '\n' ' ')
-        [ -n "$found" ] || { echo "$1 the name does not resolve"; return; }
+        found=$(getent hosts "$host" 2>/dev/null | cut -d ' ' -f 1 | tr '\n' ' ')
         case "$found" in
-        *.*) ;;
-        *) echo "$1 only IPv6 addresses: $found"; return ;;
+        "") echo "$1 the name does not resolve"; return ;;
+        *:*) getent ahostsv4 "$host" >/dev/null 2>&1 || { echo "$1 only IPv6 addresses: $found"; return; } ;;
         esac
     fi
     if command -v nc >/dev/null 2>&1; then
