@@ -4,7 +4,7 @@ PYTHON ?= python3
 RUN = $(PYTHON) toolchain/venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: up preview down status smoke env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks
+.PHONY: up preview down status smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks
 
 up: ## put the stack up, each phase proven before the next, and prove it end to end
 	@$(RUN) -m ops up --stack $(STACK)
@@ -17,6 +17,9 @@ status: ## services, images, health, addresses
 
 smoke: ## follow one call through the whole stack, hop by hop
 	@$(RUN) -m ops smoke --stack $(STACK)
+
+doctor: ## look for every known trouble at once, with the fix of each
+	@$(RUN) -m ops doctor --stack $(STACK)
 
 down: ## remove the containers, keep all data
 	@$(RUN) -m ops down --stack $(STACK)

@@ -89,6 +89,23 @@ def status(stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJs
 
 
 @cli.command()
+def doctor(
+    log: Annotated[str | None, typer.Argument(help="A log to explain instead, `-` for standard input.")] = None,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show healthy rows and environments too.")] = False,
+) -> None:
+    """Look for every known trouble at once, or explain a log; exits 0 healthy, 1 findings, 2 could not look."""
+    from ops.doctor import command
+
+    if log is None:
+        command.live(stack, config_file, as_json=as_json, everything=everything)
+    else:
+        command.log(log, as_json=as_json)
+
+
+@cli.command()
 def images(
     stack: Stack = "local",
     config_file: ConfigFile = None,

@@ -1,0 +1,81 @@
+"""The `doctor` command: the live stack, or a log, explained."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ops.doctor import report
+from ops.doctor.access import Access, of_session
+from ops.doctor.examine import examine
+from ops.doctor.logs import explain
+from ops.doctor.looks import LookError, masked
+from ops.doctor.rows import ROWS
+from ops.session import OpsError, open_session
+from ops.stackfile import StackFileError
+from settings import SettingsError
+from toolchain.report import ToolchainError
+
+HEALTHY, FINDINGS, COULD_NOT_LOOK = 0, 1, 2
+STANDARD_INPUT = "-"
+SHOWN_ENVIRONMENTS = ("langfuse-web", "langfuse-worker", "gateway")
+
+
+def live(stack: str, config_file: Path | None, *, as_json: bool, everything: bool) -> None:
+    """Look at the stack; exits 0 when it is healthy, 1 with findings, 2 when it could not be looked at.
+
+    Args:
+        stack: which one.
+        config_file: its settings.
+        as_json: print JSON.
+        everything: show healthy rows too, and what the services were given.
+    """
+    try:
+        access = of_session(open_session(stack, config_file))
+    except (OpsError, StackFileError, SettingsError, ToolchainError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(COULD_NOT_LOOK)
+    results = examine(ROWS, access)
+    given = _given(access) if as_json or everything else {}
+    verdicts = {result.verdict for result in results}
+    code = FINDINGS if "finding" in verdicts else COULD_NOT_LOOK if "not seen" in verdicts else HEALTHY
+    if as_json:
+        body: dict[str, Any] = {"healthy": code == HEALTHY, "rows": [report.as_dict(result) for result in results]}
+        print(json.dumps({**body, "environment": given}, indent=2))
+    else:
+        report.show(results, Console(), everything=everything, given=given)
+    sys.exit(code)
+
+
+def log(name: str, *, as_json: bool) -> None:
+    """Explain a log; exits 0 when it shows no row, 1 when it does, 2 when it cannot be read.
+
+    Args:
+        name: path of the log, or `-` for standard input.
+        as_json: print JSON.
+    """
+    try:
+        if name == STANDARD_INPUT:
+            found = explain(sys.stdin.buffer, ROWS)
+        else:
+            with Path(name).open("rb") as file:
+                found = explain(file, ROWS)
+    except OSError as error:
+        print(f"error: {name} cannot be read: {error.strerror}", file=sys.stderr)
+        sys.exit(COULD_NOT_LOOK)
+    if as_json:
+        print(json.dumps({"healthy": not found, "rows": [report.shown_as_dict(entry) for entry in found]}, indent=2))
+    else:
+        report.show_log(found, Console())
+    sys.exit(FINDINGS if found else HEALTHY)
+
+
+def _given(access: Access) -> dict[str, dict[str, str]]:
+    """Environment of the services, with secrets masked."""
+    try:
+        facts = access.looks.facts()
+    except LookError:
+        return {}
+    return {name: masked(facts[name][0].env) for name in SHOWN_ENVIRONMENTS if facts.get(name)}

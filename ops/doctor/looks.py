@@ -1,0 +1,79 @@
+"""A look into running services, whatever they run on."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+SECRET_NAME = re.compile(r"PASSWORD|SECRET|SALT|TOKEN|AUTH$|ENCRYPTION_KEY|MASTER_KEY|API_KEY|PUBLIC_KEY$")
+URL_SECRET = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
+
+
+class LookError(Exception):
+    """A service cannot be looked into; the message says why."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of one service's instance without asking it anything."""
+
+    service: str
+    name: str
+    state: str
+    """`running`, `paused`, `restarting`, `exited`, `created`, …"""
+    health: str
+    """`healthy`, `starting`, `unhealthy`, or `-` when nothing watches it."""
+    image: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What it was given beyond what its image brings."""
+    restarts: int = 0
+    out_of_memory: bool = False
+
+
+class Looks(Protocol):
+    """What the doctor needs of a platform. Each call ends within seconds, or raises `LookError`."""
+
+    def facts(self) -> Mapping[str, Sequence[Facts]]:
+        """Every instance of every service, oldest first, by service."""
+
+    def reach(self, service: str, targets: Sequence[str]) -> Mapping[str, str]:
+        """Connects from a service's own network to each `host:port`; the answer is `ok`, or what went wrong."""
+
+    def filesystem(self, service: str, path: str) -> str:
+        """Type of the file system that holds `path`, as `stat -f` names it."""
+
+    def log(self, service: str, seconds: float) -> bytes:
+        """What a service wrote in the last `seconds`."""
+
+    def migration(self, version: int) -> str | None:
+        """Text of the ClickHouse migration that web's image ships as `version`, None where it ships none."""
+
+
+def environment(looks: Looks, service: str) -> Mapping[str, str]:
+    """What the (first) instance of a service was given.
+
+    Raises:
+        LookError: there is none.
+    """
+    found = looks.facts().get(service)
+    if not found:
+        raise LookError(f"there is no container of {service}: run `make up`")
+    return found[0].env
+
+
+def masked(env: Mapping[str, str]) -> dict[str, str]:
+    """An environment that may be shown: of a secret, only its length; of a URL, all but its password."""
+    shown: dict[str, str] = {}
+    for name, value in sorted(env.items()):
+        if URL_SECRET.search(value):
+            shown[name] = URL_SECRET.sub(r"\1…@", value)
+        elif SECRET_NAME.search(name) and not _is_address(value):
+            shown[name] = f"… ({len(value)} characters)"
+        else:
+            shown[name] = value
+    return shown
+
+
+def _is_address(value: str) -> bool:
+    return value in {"true", "false"} or bool(urlsplit(value).scheme in {"http", "https"})

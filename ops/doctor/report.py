@@ -1,0 +1,104 @@
+"""What the doctor says: findings in full, the rest in a line."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ops.doctor.logs import Shown
+from ops.doctor.row import Result, Row
+
+MARKS = {"healthy": "[green]✓[/]", "finding": "[red]✗[/]", "not seen": "[yellow]?[/]", "not applicable": "[dim]·[/]"}
+INSTANCE = "langfuse"
+"""Name in commands where the stack's own is not known."""
+
+
+def as_dict(result: Result) -> dict[str, Any]:
+    """One result for a script."""
+    row = result.row
+    plain = {"id": row.id, "part": str(row.part), "verdict": result.verdict, "evidence": result.evidence}
+    if result.verdict != "finding":
+        return plain
+    return {**plain, "symptom": row.symptom, "cause": row.cause, "fix": result.fix}
+
+
+def shown_as_dict(shown: Shown) -> dict[str, Any]:
+    """One row that a log shows, for a script."""
+    row = shown.row
+    return {
+        "id": row.id,
+        "part": str(row.part),
+        "line": shown.line,
+        "times": shown.times,
+        "evidence": shown.text,
+        "symptom": row.symptom,
+        "cause": row.cause,
+        "fix": generic(row.fix),
+    }
+
+
+def generic(text: str) -> str:
+    """`text` with the default names in its placeholders."""
+    return text.replace("{instance}", INSTANCE).replace("{database}", "langfuse").replace("{schema}", "langfuse")
+
+
+def show(
+    results: Sequence[Result], console: Console, *, everything: bool, given: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Findings with cause, evidence and fix; what was not seen; then how many rows are healthy.
+
+    Args:
+        results: of all rows.
+        console: where to.
+        everything: one line for every other row too.
+        given: environments to show, secrets masked.
+    """
+    for result in (entry for entry in results if entry.verdict == "finding"):
+        _finding(console, result.row, result.evidence, result.fix)
+    unseen: dict[str, list[str]] = {}
+    for result in (entry for entry in results if entry.verdict == "not seen"):
+        unseen.setdefault(result.evidence, []).append(result.row.id)
+    for reason, ids in unseen.items():
+        console.print(f"{MARKS['not seen']} could not look: {escape(', '.join(ids))}", highlight=False)
+        console.print(Padding(Text(reason), (0, 0, 1, 4)))
+    if everything:
+        _all_others(console, results)
+    for service, env in given.items():
+        console.print(f"\n[bold]{service}[/] was given", highlight=False)
+        for name, value in env.items():
+            console.print(Text(f"  {name}={value}"), soft_wrap=True)
+    counts = {verdict: sum(1 for entry in results if entry.verdict == verdict) for verdict in MARKS}
+    console.print(
+        f"{counts['finding']} findings, {counts['healthy']} of {len(results)} rows healthy, "
+        f"{counts['not seen']} not seen, {counts['not applicable']} not applicable",
+        highlight=False,
+    )
+
+
+def show_log(found: Sequence[Shown], console: Console) -> None:
+    """What a log shows, each row once."""
+    for shown in found:
+        times = f", {shown.times} times" if shown.times > 1 else ""
+        _finding(console, shown.row, f"line {shown.line}{times}: {shown.text}", generic(shown.row.fix))
+    console.print(f"{len(found)} known troubles in the log", highlight=False)
+
+
+def _finding(console: Console, row: Row, evidence: str, fix: str) -> None:
+    console.print(f"{MARKS['finding']} [bold]{row.id}[/]  {escape(row.symptom)}", highlight=False)
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(no_wrap=True)
+    lines.add_column(overflow="fold")
+    for name, text in (("seen", evidence), ("cause", row.cause), ("fix", fix)):
+        lines.add_row(name, Text(text))
+    console.print(Padding(lines, (0, 0, 1, 4)))
+
+
+def _all_others(console: Console, results: Sequence[Result]) -> None:
+    table = Table("row", "seen", box=None, pad_edge=False)
+    for result in (entry for entry in results if entry.verdict in {"healthy", "not applicable"}):
+        table.add_row(f"{MARKS[result.verdict]} {result.row.id}", Text(result.evidence))
+    console.print(table, highlight=False)

@@ -1,0 +1,112 @@
+"""Rows about the LiteLLM gateway: where it sends traces, and what it must not know."""
+
+from urllib.parse import urlsplit
+
+import httpx
+
+from ops.doctor.access import Access
+from ops.doctor.looks import environment
+from ops.doctor.row import Part, Row, Seen, fine, wrong
+
+OK = 200
+HOSTS = ("LANGFUSE_HOST", "LANGFUSE_OTEL_HOST")
+
+
+def _cloud(access: Access) -> Seen:
+    env = environment(access.looks, "gateway")
+    for name in HOSTS:
+        value = env.get(name, "")
+        if not value:
+            return wrong(f"{name} of the gateway is unset: prompts may go to us.cloud.langfuse.com")
+        host = urlsplit(value).hostname or ""
+        if host == "langfuse.com" or host.endswith(".langfuse.com"):
+            return wrong(f"{name} of the gateway is {value}: prompts go to Langfuse's cloud")
+    return fine(f"traces go to {env[HOSTS[0]]}")
+
+
+def _keys(access: Access) -> Seen:
+    env = environment(access.looks, "gateway")
+    keys = (env.get("LANGFUSE_PUBLIC_KEY", ""), env.get("LANGFUSE_SECRET_KEY", ""))
+    status = httpx.get(f"{access.web_url}/api/public/projects", auth=keys, timeout=4, trust_env=False).status_code
+    if status == OK:
+        return fine("Langfuse takes the gateway's keys")
+    if status < httpx.codes.INTERNAL_SERVER_ERROR:
+        return wrong(f"Langfuse answers the gateway's keys with HTTP {status}")
+    raise httpx.HTTPError(f"GET /api/public/projects: HTTP {status}")
+
+
+def _database(access: Access) -> Seen:
+    found = {"DATABASE_URL", "DIRECT_URL"} & environment(access.looks, "gateway").keys()
+    if found:
+        return wrong(f"the gateway has {', '.join(sorted(found))}")
+    return fine("the gateway knows no database")
+
+
+def _answers(access: Access) -> Seen:
+    answer = httpx.get(f"{access.gateway_url}/health/liveliness", timeout=4, trust_env=False)
+    if answer.status_code != OK:
+        return wrong(f"GET /health/liveliness: HTTP {answer.status_code}")
+    return fine("alive")
+
+
+ROWS = (
+    Row(
+        id="gateway-cloud",
+        part=Part.GATEWAY,
+        symptom="no traces here, and prompts leave the house: us.cloud.langfuse.com in the log",
+        cause="LANGFUSE_HOST or LANGFUSE_OTEL_HOST is unset, and LiteLLM falls back to Langfuse's cloud",
+        detected="both variables of the gateway",
+        fix="`make up`, which sets both; then change the provider keys that prompts may have shown",
+        probe=_cloud,
+        signatures=(r"https?://(?:\w+\.)?cloud\.langfuse\.com",),
+    ),
+    Row(
+        id="gateway-keys",
+        part=Part.GATEWAY,
+        symptom="Failed to export spans batch code: 401; calls are answered, no traces",
+        cause="Langfuse does not know the gateway's keys",
+        detected="GET /api/public/projects with the gateway's keys",
+        fix="`make up`, which gives the gateway the project's keys; a refused key is remembered for 300 s",
+        probe=_keys,
+        signatures=(r"Failed to export (?:spans )?batch code: 40[13]",),
+    ),
+    Row(
+        id="gateway-callback",
+        part=Part.GATEWAY,
+        symptom="module 'langfuse' has no attribute 'version'",
+        cause="LiteLLM's older callback with a newer Langfuse SDK",
+        detected="in the gateway's log of the last 15 minutes",
+        fix="`pulumi config set gateway:callback langfuse_otel`, then `make up`",
+        signatures=(r"module 'langfuse' has no attribute 'version'",),
+        log_of=("gateway",),
+    ),
+    Row(
+        id="gateway-export",
+        part=Part.GATEWAY,
+        symptom="Failed to export spans batch due to timeout, max retries or shutdown",
+        cause="Langfuse was away for longer than the gateway waits; those traces are lost",
+        detected="in the gateway's log of the last 15 minutes",
+        fix="`make smoke` shows whether traces arrive again",
+        signatures=(r"Failed to export (?:spans )?batch due to timeout", r"failed after \d+ retries"),
+        log_of=("gateway",),
+    ),
+    Row(
+        id="gateway-database",
+        part=Part.GATEWAY,
+        symptom="LiteLLM's tables in Langfuse's schema; The migration … was modified after it was applied",
+        cause="the gateway reads DATABASE_URL too, and migrates whatever it names",
+        detected="DATABASE_URL and DIRECT_URL of the gateway",
+        fix="take the variable out of `gateway:providerKeys`, then `make up`",
+        probe=_database,
+        signatures=(r"LiteLLM_\w+Table\b[^\n]*(?:create|exist)", r"db push --accept-data-loss"),
+    ),
+    Row(
+        id="gateway-alive",
+        part=Part.GATEWAY,
+        symptom="applications get no answer, or 503 shutting_down",
+        cause="the gateway is down or on its way down",
+        detected="GET /health/liveliness",
+        fix="`make up`; its log explains itself: `docker logs {instance}-gateway 2>&1 | python -m ops doctor -`",
+        probe=_answers,
+    ),
+)

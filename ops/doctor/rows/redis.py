@@ -1,0 +1,188 @@
+"""Rows about Redis: the way to it, and what it does with queued jobs."""
+
+from typing import Any
+from urllib.parse import quote, unquote
+
+from checks import redis
+from ops.doctor.access import Access
+from ops.doctor.looks import environment
+from ops.doctor.row import Part, Row, Seen, fine, wrong
+from ops.doctor.rows import addresses
+
+QUEUES = ("otel-ingestion-queue", "ingestion-queue")
+FIRST_WITH_IPV6 = 4
+"""Major Langfuse release whose Redis client asks for IPv6 addresses by itself."""
+
+
+def _password(access: Access) -> Seen:
+    from redis.exceptions import AuthenticationError
+
+    try:
+        with redis.client(access.redis_address, access.redis_password) as server:
+            server.ping()
+    except AuthenticationError:
+        return wrong(f"AUTH at {access.redis_address} refused")
+    return fine(f"{access.redis_address} takes the stack's password")
+
+
+def _url(access: Access) -> Seen:
+    for service in ("langfuse-web", "langfuse-worker"):
+        env = environment(access.looks, service)
+        url = env.get("REDIS_CONNECTION_STRING", "")
+        if url:
+            parts = addresses.parsed(url)
+            password = (parts.password or "") if parts else ""
+            if parts is None or quote(unquote(password), safe="!$&'()*+,;=-._~") != password:
+                return wrong(f"REDIS_CONNECTION_STRING of {service} has a password that is not percent-encoded")
+        elif env.get("REDIS_HOST") and not env.get("REDIS_AUTH"):
+            return wrong(f"{service} has REDIS_HOST without REDIS_AUTH: it logs in with the password `undefined`")
+    return fine("host and password as they must be")
+
+
+def _connection(access: Access) -> Seen:
+    target = _target(access)
+    answer = access.looks.reach("langfuse-web", [target])[target]
+    if answer.startswith(("ok", "only IPv6")):
+        return fine(f"web reaches {target}")
+    return wrong(f"from web, {target}: {answer}")
+
+
+def _ipv6(access: Access) -> Seen:
+    target = _target(access)
+    answer = access.looks.reach("langfuse-web", [target])[target]
+    url = environment(access.looks, "langfuse-web").get("REDIS_CONNECTION_STRING", "")
+    old = int(access.version.partition(".")[0]) < FIRST_WITH_IPV6
+    if answer.startswith("only IPv6") and old and "family=6" not in url:
+        return wrong(f"{target} has {answer}; Langfuse {access.version} asks for IPv4")
+    return fine(f"{target} has an address that Langfuse asks for")
+
+
+def _target(access: Access) -> str:
+    env = environment(access.looks, "langfuse-web")
+    url = env.get("REDIS_CONNECTION_STRING", "")
+    return addresses.target(url) or f"{env.get('REDIS_HOST', 'redis')}:{env.get('REDIS_PORT', '6379')}"
+
+
+def _info(access: Access) -> tuple[dict[str, Any], str]:
+    with redis.client(access.redis_address, access.redis_password) as server:
+        return server.info(), str(server.config_get("maxmemory-policy")["maxmemory-policy"])
+
+
+def _eviction(access: Access) -> Seen:
+    info, policy = _info(access)
+    evicted = int(info["evicted_keys"])
+    if policy != "noeviction" or evicted:
+        fix = (
+            None if policy != "noeviction" else "jobs were lost: send their events again; `redis-cli CONFIG RESETSTAT`"
+        )
+        return wrong(f"maxmemory-policy {policy}, {evicted} keys evicted", fix)
+    return fine(f"noeviction, nothing evicted, {info['used_memory_human']} used")
+
+
+def _version(access: Access) -> Seen:
+    info, _ = _info(access)
+    found = str(info["redis_version"])
+    if tuple(int(part) for part in found.split(".")[:2]) < access.redis_floor:
+        return wrong(f"Redis {found}, below {'.'.join(str(part) for part in access.redis_floor)}")
+    return fine(f"Redis {found}")
+
+
+def _persistence(access: Access) -> Seen:
+    info, _ = _info(access)
+    if info.get("aof_enabled") and info.get("aof_last_write_status") == "ok":
+        return fine("every job is written to disk")
+    return wrong(f"appendonly {info.get('aof_enabled')}, last write {info.get('aof_last_write_status')}")
+
+
+def _queue(access: Access) -> Seen:
+    with redis.client(access.redis_address, access.redis_password) as server:
+        waiting = {name: int(server.llen(f"bull:{name}:wait") or 0) for name in QUEUES}
+        failed = {name: int(server.zcard(f"bull:{name}:failed") or 0) for name in QUEUES}
+    shown = ", ".join(f"{name} {waiting[name]} waiting, {failed[name]} failed" for name in QUEUES)
+    if max(waiting.values()) > access.limits.waiting_jobs:
+        return wrong(shown)
+    return fine(shown)
+
+
+ROWS = (
+    Row(
+        id="redis-password",
+        part=Part.REDIS,
+        symptom="WRONGPASS invalid username-password pair; NOAUTH Authentication required",
+        cause="Redis runs with another password than the stack's",
+        detected="AUTH and PING with the stack's password",
+        fix="`make up` starts Redis with the stack's password; the volume stays",
+        probe=_password,
+        signatures=(r"\bWRONGPASS\b", r"\bNOAUTH\b"),
+    ),
+    Row(
+        id="redis-url",
+        part=Part.REDIS,
+        symptom="getaddrinfo ENOTFOUND default",
+        cause="a reserved character in the password of REDIS_CONNECTION_STRING, or REDIS_HOST without REDIS_AUTH",
+        detected="both forms in the environment of web and worker",
+        fix="take the REDIS_* variables out of `langfuse:extraEnv`, then `make up`; or percent-encode the password",
+        probe=_url,
+        signatures=(r"ENOTFOUND default\b",),
+    ),
+    Row(
+        id="redis-connection",
+        part=Part.REDIS,
+        symptom="requests hang; Stream isn't writeable and enableOfflineQueue options is false",
+        cause="Redis is down, or web is told another host",
+        detected="connects to Redis from web's own network",
+        fix="`make up`; web answers again seconds after Redis is back",
+        probe=_connection,
+        signatures=(r"Stream isn't writeable", r"connect ECONNREFUSED \S+:6379"),
+    ),
+    Row(
+        id="redis-ipv6",
+        part=Part.REDIS,
+        symptom="getaddrinfo ENOTFOUND x.internal, and the name does resolve",
+        cause="the name has IPv6 addresses only, and the Redis client of release 3 asks for IPv4",
+        detected="addresses of the name in web's own network, against Langfuse's release",
+        fix="add `?family=6` to REDIS_CONNECTION_STRING in `langfuse:extraEnv`, then `make up`",
+        probe=_ipv6,
+        signatures=(r"ENOTFOUND \S+\.internal\b",),
+    ),
+    Row(
+        id="redis-eviction",
+        part=Part.REDIS,
+        symptom="jobs vanish, locks are lost: Missing lock for job; Eviction policy is …",
+        cause="Redis may throw keys away when memory is short, as caches do",
+        detected="CONFIG GET maxmemory-policy, evicted_keys of INFO",
+        fix="`docker exec {instance}-redis redis-cli CONFIG SET maxmemory-policy noeviction`, and a Redis of its own "
+        "for Langfuse",
+        probe=_eviction,
+        signatures=(r"[Ee]viction policy is (?!noeviction)", r"[Mm]issing lock for job"),
+    ),
+    Row(
+        id="redis-version",
+        part=Part.REDIS,
+        symptom="Redis version needs to be greater or equal than …",
+        cause="Redis is older than the queue needs",
+        detected="INFO server against the release's floor",
+        fix="`pulumi config set redis:image <newer>`, then `make up`",
+        probe=_version,
+        signatures=(r"Redis version needs to be greater",),
+    ),
+    Row(
+        id="redis-persistence",
+        part=Part.REDIS,
+        symptom="jobs are gone after Redis restarted; MISCONF Errors writing to the AOF file",
+        cause="Redis does not write its jobs to disk, or cannot",
+        detected="aof_enabled and aof_last_write_status of INFO",
+        fix="`docker exec {instance}-redis redis-cli CONFIG SET appendonly yes`, then `make up`",
+        probe=_persistence,
+        signatures=(r"\bMISCONF\b",),
+    ),
+    Row(
+        id="redis-queue",
+        part=Part.REDIS,
+        symptom="traces are accepted and appear late or never; Redis grows",
+        cause="the worker is down or too slow",
+        detected="waiting jobs of both ingestion queues, trouble above 1000",
+        fix="`make status`, then `docker restart {instance}-langfuse-worker`: it takes up where it stopped",
+        probe=_queue,
+    ),
+)

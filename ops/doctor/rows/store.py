@@ -1,0 +1,135 @@
+"""Rows about the object store: the buckets, and who can reach them."""
+
+import io
+
+from checks import bucket
+from ops.doctor.access import Access
+from ops.doctor.looks import environment
+from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
+from ops.doctor.rows import addresses
+
+MARKER = "langfuse-stack/doctor"
+REMOVED_IMAGES = ("minio/minio", "minio/mc", "docker.io/minio/minio", "quay.io/minio/minio")
+KINDS = ("EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT")
+
+
+def _write(access: Access) -> Seen:
+    from minio.error import S3Error
+
+    store = bucket.client(access.store_address, access.store_access_key, access.store_secret_key)
+    body = b"written by the doctor of this stack"
+    for name in access.buckets:
+        try:
+            store.put_object(name, MARKER, io.BytesIO(body), len(body))
+            answer = store.get_object(name, MARKER)
+            answer.close()
+        except S3Error as error:
+            return wrong(f"PUT and GET {name}/{MARKER}: {error.code}")
+    return fine(f"wrote and read a marker in {', '.join(access.buckets)}")
+
+
+def _settings(access: Access) -> Seen:
+    for service in ("langfuse-web", "langfuse-worker"):
+        env = environment(access.looks, service)
+        for kind in KINDS:
+            style = env.get(f"LANGFUSE_S3_{kind}_FORCE_PATH_STYLE")
+            if style != "true":
+                return wrong(f"LANGFUSE_S3_{kind}_FORCE_PATH_STYLE of {service} is {style or 'unset'}")
+            name = env.get(f"LANGFUSE_S3_{kind}_BUCKET", "")
+            if name not in access.buckets:
+                return wrong(
+                    f"LANGFUSE_S3_{kind}_BUCKET of {service} is {name or 'unset'}, which this stack did not make"
+                )
+    return fine("path style and buckets as this store needs them")
+
+
+def _connection(access: Access) -> Seen:
+    target = addresses.target(environment(access.looks, "langfuse-web").get("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT", ""))
+    if target is None:
+        return wrong("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT names no address")
+    return addresses.reached(access, "langfuse-web", [target])
+
+
+def _external(access: Access) -> Seen:
+    import httpx
+
+    env = environment(access.looks, "langfuse-web")
+    names = ("LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT", "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT")
+    for name in names:
+        url = env.get(name, "")
+        try:
+            httpx.get(url, timeout=3, trust_env=False)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return wrong(f"{name}={url} cannot be reached from outside: {type(error).__name__}")
+    return fine("media and exports go to addresses that answer from outside")
+
+
+def _registry(access: Access) -> Seen:
+    for service, reference in access.images.items():
+        if reference.partition("@")[0].rpartition(":")[0] in REMOVED_IMAGES or reference in REMOVED_IMAGES:
+            return wrong(f"{service} is to run {reference}, which its maker took out of the registry")
+    running = access.looks.facts()
+    if not running:
+        raise NotApplicableError("no containers")
+    return fine(f"{sum(map(len, running.values()))} containers have their images")
+
+
+ROWS = (
+    Row(
+        id="store-write",
+        part=Part.STORE,
+        symptom="500 Failed to upload events to blob storage; Failed to upload JSON to S3; NoSuchBucket",
+        cause="a bucket is missing, or the key may not write",
+        detected="PUT and GET of a marker in every bucket with Langfuse's own key",
+        fix="`make up` makes the buckets and sets the key's policy",
+        probe=_write,
+        signatures=(
+            r"Failed to upload (?:events|JSON|file)\b[^\n]*(?:blob storage|S3)",
+            r"\bNoSuchBucket\b",
+            r"\bSignatureDoesNotMatch\b",
+            r"\bInvalidAccessKeyId\b",
+        ),
+    ),
+    Row(
+        id="store-settings",
+        part=Part.STORE,
+        symptom="getaddrinfo ENOTFOUND langfuse-events.minio",
+        cause="path style is off, so the bucket becomes part of the host's name; or another bucket is named",
+        detected="FORCE_PATH_STYLE and BUCKET of all three uses on web and worker",
+        fix="take the LANGFUSE_S3_* variables out of `langfuse:extraEnv`, then `make up`",
+        probe=_settings,
+        signatures=(r"ENOTFOUND [\w-]+\.minio\b",),
+    ),
+    Row(
+        id="store-connection",
+        part=Part.STORE,
+        symptom="connect ECONNREFUSED …:9000 in web's log at every upload",
+        cause="web is told a wrong endpoint, or the store is down",
+        detected="connects to LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT from web's own network",
+        fix="take LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT out of `langfuse:extraEnv`, then `make up`",
+        probe=_connection,
+    ),
+    Row(
+        id="store-external-endpoint",
+        part=Part.STORE,
+        symptom="media and exports fail while events work: ERR_NAME_NOT_RESOLVED in the browser",
+        cause="presigned links name a host that only the private network knows",
+        detected="asks the endpoints for media and exports from this machine",
+        fix="`pulumi config set minio:apiPort <port>` of an address that browsers reach, then `make up`",
+        probe=_external,
+        signatures=(r"ERR_NAME_NOT_RESOLVED",),
+    ),
+    Row(
+        id="image-removed",
+        part=Part.STORE,
+        symptom="pull access denied for minio/minio; manifest for minio/minio not found",
+        cause="MinIO's community images were taken out of the registries",
+        detected="image references of the stack's settings",
+        fix="`pulumi config rm minio:image`, then `make up`: the stack finds, pulls or builds one that exists",
+        probe=_registry,
+        signatures=(
+            r"(?:pull access denied for|manifest for|repository) \S*minio/(?:minio|mc)\b",
+            r"manifest unknown[^\n]*minio",
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+SELECT version, dirty FROM {database:Identifier}.schema_migrations ORDER BY sequence DESC LIMIT 1

@@ -1,0 +1,1 @@
+SELECT privilege, parent_group FROM system.privileges

@@ -1,0 +1,158 @@
+"""How rows are asked: at once, bounded, each for itself; and what is said about it."""
+
+import io
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from checks.base import CheckFailedError
+from ops.__main__ import cli
+from ops.doctor import command
+from ops.doctor.access import Access, from_settings
+from ops.doctor.examine import examine
+from ops.doctor.looks import Facts, LookError, masked
+from ops.doctor.report import show
+from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
+from ops.session import OpsError
+from settings import load
+
+
+class Nothing:
+    """Looks at a platform on which nothing runs."""
+
+    def facts(self) -> Mapping[str, Sequence[Facts]]:
+        return {}
+
+    def reach(self, service: str, targets: Sequence[str]) -> Mapping[str, str]:
+        raise LookError(f"no {service} to reach {targets} from")
+
+    def filesystem(self, service: str, path: str) -> str:
+        raise LookError(f"no {service} to find {path} in")
+
+    def log(self, service: str, seconds: float) -> bytes:
+        raise LookError(f"no log of {service} for {seconds} s")
+
+    def migration(self, version: int) -> str | None:
+        raise LookError(f"no {version}")
+
+
+@pytest.fixture
+def access() -> Access:
+    return from_settings(load({}), lambda _: "canary", Nothing())
+
+
+def row(name: str, answer: Any) -> Row:
+    def probe(_access: Access) -> Seen:
+        if isinstance(answer, BaseException):
+            raise answer
+        if isinstance(answer, threading.Event):
+            answer.wait()
+        assert isinstance(answer, Seen)
+        return answer
+
+    return Row(name, Part.REDIS, "it hurts", "a cause", "by looking", "`make up` mends {instance}", probe)
+
+
+def test_a_row_that_hangs_holds_up_no_other(access: Access) -> None:
+    never = threading.Event()
+    try:
+        hanging, other = examine([row("hanging", never), row("other", fine("well"))], access, seconds=0.5)
+    finally:
+        never.set()
+    assert (hanging.verdict, other.verdict) == ("not seen", "healthy")
+    assert "no end after" in hanging.evidence
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (fine("well"), "healthy"),
+        (wrong("ill"), "finding"),
+        (NotApplicableError("a single node"), "not applicable"),
+        (LookError("docker does not answer"), "not seen"),
+        (CheckFailedError("login", "refused", "mend it"), "not seen"),
+        (OSError(111, "Connection refused"), "not seen"),
+    ],
+)
+def test_what_a_probe_says_becomes_a_verdict(access: Access, answer: Any, verdict: str) -> None:
+    [result] = examine([row("one", answer)], access)
+    assert result.verdict == verdict
+
+
+def test_no_secret_leaves_a_probe(access: Access) -> None:
+    seen = [wrong("password canary"), fine("canary"), OSError("canary refused")]
+    results = examine([row(str(number), answer) for number, answer in enumerate(seen)], access)
+    assert not any("canary" in result.evidence for result in results)
+
+
+def test_a_fix_names_the_stacks_own_containers(access: Access) -> None:
+    [result] = examine([row("one", wrong("ill"))], access)
+    assert result.fix == "`make up` mends langfuse"
+
+
+def test_a_value_that_is_secret_is_masked_and_others_are_not() -> None:
+    env = {
+        "ENCRYPTION_KEY": "ab" * 32,
+        "DATABASE_URL": "postgresql://langfuse:canary@postgres:5432/postgres",
+        "REDIS_AUTH": "canary",
+        "CLICKHOUSE_URL": "http://clickhouse:8123",
+        "LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES": "255",
+    }
+    shown = masked(env)
+    assert "canary" not in str(shown)
+    assert shown["ENCRYPTION_KEY"] == "… (64 characters)"
+    assert shown["DATABASE_URL"] == "postgresql://langfuse:…@postgres:5432/postgres"
+    assert shown["CLICKHOUSE_URL"] == "http://clickhouse:8123"
+    assert shown["LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES"] == "255"
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch, access: Access) -> list[Row]:
+    """What the command looks for, instead of everything."""
+    chosen: list[Row] = []
+    monkeypatch.setattr(command, "ROWS", chosen)
+    monkeypatch.setattr(command, "open_session", lambda *_: None)
+    monkeypatch.setattr(command, "of_session", lambda _: access)
+    return chosen
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([fine("well"), NotApplicableError("no")], 0),
+        ([fine("well"), wrong("ill"), LookError("away")], 1),
+        ([fine("well"), LookError("away")], 2),
+    ],
+)
+def test_the_exit_code_says_healthy_findings_or_could_not_look(rows: list[Row], answers: list[Any], code: int) -> None:
+    rows += [row(f"row-{number}", answer) for number, answer in enumerate(answers)]
+    result = CliRunner().invoke(cli, ["doctor", "--json"])
+    assert result.exit_code == code
+    body = json.loads(result.output)
+    assert body["healthy"] is (code == 0)
+    assert len(body["rows"]) == len(answers)
+
+
+def test_a_stack_that_was_never_up_could_not_be_looked_at(rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(_session: object) -> Access:
+        raise OpsError("run `make up`")
+
+    monkeypatch.setattr(command, "of_session", absent)
+    assert rows == []
+    assert CliRunner().invoke(cli, ["doctor"]).exit_code == 2
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_the_table_fits_80_columns_and_shows_healthy_rows_only_when_asked(access: Access, everything: bool) -> None:
+    results = examine([row("ill", wrong("x" * 200)), row("well", fine("y" * 200)), row("away", LookError("z"))], access)
+    text = io.StringIO()
+    show(results, Console(file=text, width=80), everything=everything, given={})
+    assert max(map(len, text.getvalue().splitlines())) <= 80
+    assert ("✓ well" in text.getvalue()) is everything
+    assert "could not look: away" in text.getvalue()
+    assert "1 findings, 1 of 3 rows healthy, 1 not seen" in text.getvalue()

@@ -1,0 +1,550 @@
+"""Each row turns red, and no other does, when its fault is there for real; and green again when it is mended."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+
+from checks.bucket import APP_POLICY, AppKeyProvider
+from ops.doctor.access import Limits
+from tests.doctor.rig import CONFIG, LIMITS, Rig, found, only, own_file, verdict
+from tests.standin.docker_cli import docker, eventually, free_port
+
+pytestmark = pytest.mark.docker
+
+BOTH = ("langfuse-web", "langfuse-worker")
+
+
+def test_a_healthy_stack_has_no_findings(rig: Rig) -> None:
+    assert found(rig.fresh()) == {}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A row that a service's variables turn red."""
+
+    row: str
+    services: tuple[str, ...]
+    env: dict[str, str]
+    says: str
+
+
+VARIABLES = (
+    Variable("clickhouse-password", ("langfuse-web",), {"CLICKHOUSE_PASSWORD": "with#hash"}, "not all letters"),
+    Variable(
+        "clickhouse-migration-url",
+        ("langfuse-web",),
+        {"CLICKHOUSE_MIGRATION_URL": "clickhouse://clickhouse:8123"},
+        "8123, which speaks HTTP",
+    ),
+    Variable(
+        "clickhouse-connection",
+        ("langfuse-web",),
+        {"CLICKHOUSE_MIGRATION_URL": "clickhouse://nowhere:9000"},
+        "nowhere:9000: the name does not resolve",
+    ),
+    Variable("clickhouse-connection", BOTH, {"CLICKHOUSE_URL": "http://localhost:8123"}, "web's own container"),
+    Variable(
+        "clickhouse-connection",
+        ("langfuse-web",),
+        {"CLICKHOUSE_MIGRATION_URL": "clickhouse://clickhouse:9440"},
+        "CLICKHOUSE_MIGRATION_SSL is not true",
+    ),
+    Variable("clickhouse-cluster-flag", BOTH, {"CLICKHOUSE_CLUSTER_ENABLED": "False"}, "not literally false"),
+    Variable(
+        "postgres-url",
+        ("langfuse-web",),
+        {"DIRECT_URL": "postgresql://langfuse:a#b@postgres:5432/postgres?schema=langfuse"},
+        "DIRECT_URL cannot be taken apart",
+    ),
+    Variable(
+        "postgres-connection",
+        ("langfuse-web",),
+        {"DIRECT_URL": "postgresql://langfuse:canary@nowhere:5432/postgres?schema=langfuse"},
+        "nowhere:5432",
+    ),
+    Variable("redis-url", ("langfuse-web",), {"REDIS_AUTH": ""}, "REDIS_HOST without REDIS_AUTH"),
+    Variable("redis-connection", BOTH, {"REDIS_PORT": "6390"}, "redis:6390: no connection"),
+    Variable("redis-ipv6", BOTH, {"REDIS_HOST": "six.internal"}, "only IPv6 addresses: fd00::1"),
+    Variable("store-settings", ("langfuse-web",), {"LANGFUSE_S3_EVENT_UPLOAD_FORCE_PATH_STYLE": "false"}, "is false"),
+    Variable("store-connection", BOTH, {"LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT": "http://minio:9999"}, "minio:9999"),
+    Variable(
+        "store-external-endpoint",
+        BOTH,
+        {"LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT": "http://minio.invalid:9000"},
+        "cannot be reached from outside",
+    ),
+    Variable("langfuse-encryption-key", BOTH, {"ENCRYPTION_KEY": "z" * 64}, "not 64 hexadecimal"),
+    Variable("langfuse-bind", ("langfuse-worker",), {"HOSTNAME": "(unset)"}, "HOSTNAME of langfuse-worker is unset"),
+    Variable(
+        "langfuse-write-mode",
+        BOTH,
+        {
+            "LANGFUSE_MIGRATION_V4_WRITE_MODE": "legacy",
+            "LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR": "direct",
+        },
+        "legacy contradicts",
+    ),
+    Variable("gateway-cloud", ("gateway",), {"LANGFUSE_OTEL_HOST": "(unset)"}, "us.cloud.langfuse.com"),
+    Variable("gateway-cloud", ("gateway",), {"LANGFUSE_HOST": "https://us.cloud.langfuse.com"}, "Langfuse's cloud"),
+    Variable("gateway-keys", ("gateway",), {"LANGFUSE_SECRET_KEY": "sk-lf-canary"}, "HTTP 401"),
+    Variable("gateway-database", ("gateway",), {"DATABASE_URL": "postgresql://u:canary@db:5432/d"}, "DATABASE_URL"),
+    Variable("settings-unknown", BOTH, {"SMTP_HOST": "mail.example.com"}, "read today: SMTP_CONNECTION_URL"),
+    Variable("settings-case", BOTH, {"langfuse_log_format": "json"}, "read as LANGFUSE_LOG_FORMAT"),
+    Variable("settings-differ", ("langfuse-worker",), {"SALT": "canary"}, "differ in SALT"),
+)
+
+
+@pytest.mark.parametrize("fault", VARIABLES, ids=lambda fault: f"{fault.row}-{next(iter(fault.env))}")
+def test_a_wrong_variable_is_found_in_the_containers(rig: Rig, fault: Variable) -> None:
+    with rig.told(*fault.services, **fault.env) as access:
+        seen = only(access, fault.row)
+    assert fault.says in seen.evidence
+    assert "canary" not in seen.evidence
+    assert verdict(rig.fresh(), fault.row) == "healthy"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something done to a store, and undone unless the row's own fix does it."""
+
+    row: str
+    break_it: Callable[[Rig], None]
+    says: str
+    mend: Callable[[Rig], None] | None = None
+    """None where the commands of the fix that the doctor shows are run."""
+    limits: Limits | None = None
+
+
+def clickhouse(*statements: str) -> Callable[[Rig], None]:
+    def run(rig: Rig) -> None:
+        for statement in statements:
+            rig.clickhouse(statement)
+
+    return run
+
+
+def postgres(*statements: str) -> Callable[[Rig], None]:
+    return lambda rig: rig.postgres(*statements)
+
+
+def redis(*command: str) -> Callable[[Rig], None]:
+    def run(rig: Rig) -> None:
+        docker("exec", rig.name("redis"), "redis-cli", *command)
+
+    return run
+
+
+def ledger(version: int, *, dirty: int) -> str:
+    return f"INSERT INTO langfuse.schema_migrations SELECT {version}, {dirty}, toUnixTimestamp64Nano(now64(9))"
+
+
+def _fill(rig: Rig) -> None:
+    docker("exec", rig.name("clickhouse"), "sh", "-c", "head -c 8200000 /dev/zero > /tiny/filling")
+
+
+def _unfill(rig: Rig) -> None:
+    docker("exec", rig.name("clickhouse"), "sh", "-c", "> /tiny/filling")
+
+
+def _read_only(rig: Rig) -> None:
+    _policy(rig, ["s3:GetObject"])
+
+
+def _policy(rig: Rig, actions: list[str]) -> None:
+    from minio import MinioAdmin
+    from minio.credentials.providers import StaticProvider
+
+    given = rig.inputs("minio-app-key")
+    admin = MinioAdmin(
+        endpoint=given["endpoint"],
+        credentials=StaticProvider(given["root_user"], given["root_password"]),
+        secure=False,
+    )
+    statement = {"Effect": "Allow", "Action": actions, "Resource": ["arn:aws:s3:::*"]}
+    admin.policy_add(APP_POLICY, policy={"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _app_key(rig: Rig) -> None:
+    AppKeyProvider().run(rig.inputs("minio-app-key"))
+
+
+UNFINISHED = (
+    "INSERT INTO langfuse._prisma_migrations (id, checksum, migration_name, logs, started_at, applied_steps_count) "
+    "VALUES ('doctor', 'none', '20990101_doctor', 'ERROR: no such thing', now(), 0)"
+)
+
+FAULTS = (
+    Fault(
+        "clickhouse-open-users",
+        clickhouse("CREATE USER stranger IDENTIFIED WITH no_password"),
+        "stranger",
+        clickhouse("ALTER USER stranger IDENTIFIED BY 'secret'"),
+    ),
+    Fault(
+        "clickhouse-system-logs",
+        clickhouse("CREATE TABLE system.trace_log (event_date Date) ENGINE = MergeTree ORDER BY event_date"),
+        "trace_log",
+        clickhouse("DROP TABLE system.trace_log"),
+    ),
+    Fault("clickhouse-disk", _fill, "tiny 9", _unfill),
+    Fault(
+        "clickhouse-mutations",
+        clickhouse(
+            "CREATE TABLE langfuse.doctor (id Int64, v Int64) ENGINE = MergeTree ORDER BY id",
+            "INSERT INTO langfuse.doctor VALUES (1, 1)",
+            "ALTER TABLE langfuse.doctor UPDATE v = throwIf(v = 1) WHERE 1",
+        ),
+        "doctor: ",
+        clickhouse("KILL MUTATION WHERE table = 'doctor'"),
+        replace(LIMITS, mutation_seconds=0),
+    ),
+    Fault("clickhouse-ledger-dirty", clickhouse(ledger(37, dirty=1)), "version 37 is dirty"),
+    Fault("langfuse-older-than-ledger", clickhouse(ledger(99, dirty=0)), "at 99", clickhouse(ledger(37, dirty=0))),
+    Fault(
+        "postgres-schema-not-empty",
+        postgres("ALTER TABLE langfuse._prisma_migrations RENAME TO kept"),
+        "no _prisma_migrations",
+        postgres("ALTER TABLE langfuse.kept RENAME TO _prisma_migrations"),
+    ),
+    Fault("postgres-migration-failed", postgres(UNFINISHED), "20990101_doctor: ERROR: no such thing"),
+    Fault(
+        "postgres-search-path",
+        postgres("ALTER ROLE langfuse IN DATABASE postgres RESET search_path"),
+        "public",
+    ),
+    Fault(
+        "postgres-temporary",
+        postgres("REVOKE TEMPORARY ON DATABASE postgres FROM langfuse, PUBLIC"),
+        "may not make temporary tables",
+    ),
+    Fault(
+        "postgres-timezone",
+        postgres("ALTER ROLE langfuse IN DATABASE postgres SET timezone = 'Europe/Istanbul'"),
+        "Europe/Istanbul",
+    ),
+    Fault("redis-eviction", redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru"), "allkeys-lru"),
+    Fault("redis-persistence", redis("CONFIG", "SET", "appendonly", "no"), "appendonly 0"),
+    Fault("store-write", _read_only, "AccessDenied", _app_key),
+    Fault(
+        "langfuse-sign-up",
+        postgres(
+            "ALTER TABLE langfuse.users RENAME TO kept_users",
+            "CREATE TABLE langfuse.users (id text)",
+            "GRANT SELECT ON langfuse.users TO langfuse",
+        ),
+        "there is no user",
+        postgres("ALTER TABLE langfuse.users RENAME TO empty", "ALTER TABLE langfuse.kept_users RENAME TO users"),
+    ),
+    Fault(
+        "langfuse-background-migrations",
+        postgres(
+            "UPDATE langfuse.background_migrations SET failed_at = now(), failed_reason = 'deadlock' "
+            "WHERE name = '20241114_migrate_traces_from_pg_to_ch'"
+        ),
+        "failed: deadlock",
+    ),
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.row)
+def test_a_fault_in_a_store_is_found_and_its_fix_mends_it(rig: Rig, fault: Fault) -> None:
+    changes: dict[str, Any] = {"limits": fault.limits} if fault.limits else {}
+    fault.break_it(rig)
+    mended = False
+    try:
+        seen = eventually(lambda: only(rig.fresh(**changes), fault.row), seconds=10)
+        assert fault.says in seen.evidence
+        (fault.mend or (lambda _: rig.apply(seen.fix)))(rig)
+        mended = True
+    finally:
+        if not mended and fault.mend:
+            fault.mend(rig)
+    assert eventually(lambda: verdict(rig.fresh(**changes), fault.row), accept=lambda seen: seen == "healthy")
+
+
+def test_a_dirty_migration_of_which_nothing_is_there_is_to_be_run_again(rig: Rig) -> None:
+    column = "usage_pricing_tier_name"
+    text = rig.access.looks.migration(37)
+    assert text is not None
+    assert column in text
+    try:
+        rig.clickhouse("ALTER TABLE langfuse.observations DROP COLUMN usage_pricing_tier_name")
+        rig.clickhouse(ledger(37, dirty=1))
+        seen = only(rig.fresh(), "clickhouse-ledger-dirty")
+        assert "0 of 1 is done" in seen.evidence
+        assert "SELECT 36, 0" in seen.fix
+    finally:
+        rig.clickhouse(
+            "ALTER TABLE langfuse.observations ADD COLUMN IF NOT EXISTS usage_pricing_tier_name Nullable(String)"
+        )
+        rig.clickhouse(ledger(37, dirty=0))
+
+
+def test_a_refused_clickhouse_password_is_found(rig: Rig) -> None:
+    wrong = replace(rig.access.clickhouse, password="canary")
+    seen = only(rig.fresh(clickhouse=wrong), "clickhouse-password")
+    assert "516" in seen.evidence
+    assert verdict(rig.fresh(), "clickhouse-password") == "healthy"
+
+
+def test_a_refused_redis_password_is_found(rig: Rig) -> None:
+    assert "refused" in only(rig.fresh(redis_password="canary"), "redis-password").evidence
+    assert verdict(rig.fresh(), "redis-password") == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("row", "changes"),
+    [
+        ("clickhouse-version", {"clickhouse_floor": (99, 1)}),
+        ("postgres-version", {"postgres_floor": 99}),
+        ("redis-version", {"redis_floor": (99, 0)}),
+    ],
+)
+def test_a_server_below_the_floor_is_found(rig: Rig, row: str, changes: dict[str, Any]) -> None:
+    assert only(rig.fresh(**changes), row)
+    assert verdict(rig.fresh(), row) == "healthy"
+
+
+def test_a_database_of_another_engine_is_found(rig: Rig) -> None:
+    rig.clickhouse("CREATE DATABASE IF NOT EXISTS elsewhere ENGINE = Memory")
+    login = replace(rig.access.clickhouse, database="elsewhere")
+    assert "Memory" in only(rig.fresh(clickhouse=login, operator=login), "clickhouse-database-engine").evidence
+    assert verdict(rig.fresh(), "clickhouse-database-engine") == "healthy"
+
+
+def test_too_few_grants_are_found(rig: Rig) -> None:
+    rig.clickhouse("CREATE USER IF NOT EXISTS narrow IDENTIFIED BY 'narrow'")
+    rig.clickhouse("GRANT SELECT, INSERT ON langfuse.* TO narrow")
+    login = replace(rig.access.clickhouse, user="narrow", password="narrow")
+    seen = only(rig.fresh(clickhouse=login), "clickhouse-grants")
+    assert "ALTER DROP INDEX" in seen.evidence
+    rig.clickhouse("GRANT ALL ON langfuse.* TO narrow")
+    assert verdict(rig.fresh(clickhouse=login), "clickhouse-grants") == "healthy"
+
+
+def test_a_user_outside_utc_is_found(rig: Rig) -> None:
+    rig.clickhouse("CREATE USER IF NOT EXISTS istanbul IDENTIFIED BY 'x' SETTINGS session_timezone = 'Europe/Istanbul'")
+    rig.clickhouse("GRANT ALL ON langfuse.* TO istanbul")
+    login = replace(rig.access.clickhouse, user="istanbul", password="x")
+    assert "Europe/Istanbul" in only(rig.fresh(clickhouse=login), "clickhouse-timezone").evidence
+    rig.clickhouse("ALTER USER istanbul SETTINGS session_timezone = 'UTC'")
+    assert verdict(rig.fresh(clickhouse=login), "clickhouse-timezone") == "healthy"
+
+
+def test_exceeded_memory_is_found_until_it_is_long_ago(rig: Rig) -> None:
+    client = rig.access.operator.client()
+    try:
+        with pytest.raises(Exception, match="MEMORY_LIMIT_EXCEEDED"):
+            client.query("SELECT groupArray(number) FROM numbers(10000000)", settings={"max_memory_usage": 1_000_000})
+    finally:
+        client.close()
+    assert "Code 241" in only(rig.fresh(), "clickhouse-memory").evidence
+    assert eventually(lambda: verdict(rig.fresh(), "clickhouse-memory") == "healthy")
+
+
+def test_a_held_migration_lock_is_found(rig: Rig) -> None:
+    import psycopg
+
+    from checks.postgres import libpq_url
+
+    now = replace(LIMITS, lock_seconds=0)
+    with psycopg.connect(libpq_url(rig.access.admin_url), autocommit=True) as db:
+        db.execute("SELECT pg_advisory_lock(72707369)")
+        assert "has held the lock" in only(rig.fresh(limits=now), "postgres-migration-lock").evidence
+    assert eventually(lambda: verdict(rig.fresh(limits=now), "postgres-migration-lock") == "healthy")
+
+
+@pytest.fixture(scope="module")
+def pooler(rig: Rig) -> str:
+    """A second Redis, which also stands for something that listens on a transaction pooler's port."""
+    port, name = free_port(), f"{rig.instance}-second-redis"
+    docker(
+        "run",
+        "-d",
+        "--name",
+        name,
+        "--network",
+        rig.instance,
+        "--network-alias",
+        "pooler",
+        "-p",
+        f"127.0.0.1:{port}:6543",
+        rig_image(rig, "redis"),
+        "redis-server",
+        "--port",
+        "6543",
+        "--requirepass",
+        rig.access.redis_password,
+        "--maxmemory-policy",
+        "noeviction",
+        "--appendonly",
+        "yes",
+    )
+    rig.made.append(name)
+    return f"127.0.0.1:{port}"
+
+
+def rig_image(rig: Rig, service: str) -> str:
+    return docker("inspect", "--format", "{{.Image}}", rig.name(service))
+
+
+def test_a_pooler_that_is_not_called_one_is_found(rig: Rig, pooler: str) -> None:
+    assert pooler
+    url = rig.access.pooled_url.partition("@")[0] + "@pooler:6543/postgres?schema=langfuse"
+    with rig.told(*BOTH, DATABASE_URL=url) as access:
+        assert "without pgbouncer=true" in only(access, "postgres-pooler-flag").evidence
+    with rig.told(*BOTH, DATABASE_URL=f"{url}&pgbouncer=true") as access:
+        assert found(access) == {}
+
+
+def test_a_long_queue_is_found(rig: Rig, pooler: str) -> None:
+    from checks.redis import client
+
+    few = replace(LIMITS, waiting_jobs=2)
+    access = rig.fresh(redis_address=pooler, limits=few)
+    with client(pooler, rig.access.redis_password) as server:
+        eventually(server.ping)
+        server.rpush("bull:otel-ingestion-queue:wait", "1", "2", "3")
+        assert "3 waiting" in only(access, "redis-queue").evidence
+        server.lpop("bull:otel-ingestion-queue:wait", 3)
+    assert verdict(access, "redis-queue") == "healthy"
+
+
+def test_a_cluster_without_macros_is_found(rig: Rig) -> None:
+    """Beside the stack's own server, which has no keeper, one that has."""
+    name, http, native = f"{rig.instance}-keeper", free_port(), free_port()
+    published = (f"--publish=127.0.0.1:{http}:8123", f"--publish=127.0.0.1:{native}:9000")
+    rig.create("clickhouse", rig_image(rig, "clickhouse"), *published, name=name)
+    rig.put(name, {f"{CONFIG}/keeper.xml": own_file("keeper.xml")})
+    docker("start", name)
+    login = replace(rig.access.operator, http_address=f"127.0.0.1:{http}")
+    eventually(lambda: login.client().close() is None, seconds=60)
+    there: dict[str, Any] = {"clickhouse": login, "operator": login, "native_address": f"127.0.0.1:{native}"}
+    with rig.told(*BOTH, CLICKHOUSE_CLUSTER_ENABLED="true") as access:
+        seen = only(replace(access, **there), "clickhouse-cluster-definition")
+        assert "macro replica, macro shard" in seen.evidence
+        rig.put(name, {f"{CONFIG}/macros.xml": own_file("macros.xml")})
+        client = login.client()
+        client.command("SYSTEM RELOAD CONFIG")
+        client.close()
+        assert eventually(lambda: verdict(replace(access, **there), "clickhouse-cluster-definition") == "healthy")
+    docker("rm", "-fv", name)
+    rig.made.remove(name)
+
+
+def test_an_image_that_nobody_serves_any_more_is_found(rig: Rig) -> None:
+    images = {**rig.access.images, "minio": "minio/minio:RELEASE.2025-01-20T14-49-07Z"}
+    assert "minio/minio" in only(rig.fresh(images=images), "image-removed").evidence
+    assert verdict(rig.fresh(), "image-removed") == "healthy"
+
+
+@contextmanager
+def another(rig: Rig, service: str, *command: str) -> Iterator[None]:
+    name = f"{rig.instance}-another"
+    docker("create", "--name", name, *rig.labels(service), "--entrypoint", "sleep", rig.image("langfuse-web"), "60")
+    try:
+        for word in command:
+            docker(word, name)
+        yield
+    finally:
+        docker("rm", "-fv", name)
+
+
+def test_a_container_that_does_not_run_is_found(rig: Rig) -> None:
+    with another(rig, "langfuse-worker"):
+        assert "another is created" in only(rig.fresh(), "containers").evidence
+    assert verdict(rig.fresh(), "containers") == "healthy"
+
+
+def test_a_second_web_is_found(rig: Rig) -> None:
+    with another(rig, "langfuse-web", "start"):
+        assert "2 webs run" in only(rig.fresh(), "langfuse-two-webs").evidence
+    assert verdict(rig.fresh(), "langfuse-two-webs") == "healthy"
+
+
+@contextmanager
+def other_service(rig: Rig, service: str, inside: int, **env: str) -> Iterator[str]:
+    """Another web or worker beside the stack's; its address."""
+    name, port = f"{rig.instance}-other-{service}", free_port()
+    rig.create(service, rig.image(service), f"--publish=127.0.0.1:{port}:{inside}", name=name, **env)
+    docker("start", name)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        docker("rm", "-fv", name)
+
+
+def test_a_web_whose_first_project_failed_is_found(rig: Rig) -> None:
+    with other_service(
+        rig, "langfuse-web", 3000, LANGFUSE_INIT_USER_PASSWORD="short", LANGFUSE_INIT_USER_EMAIL="new@example.com"
+    ) as url:
+        eventually(lambda: httpx.get(f"{url}/api/public/health", trust_env=False).status_code == 500)
+        assert "HTTP 500" in only(rig.fresh(web_url=url), "langfuse-init").evidence
+    assert verdict(rig.fresh(), "langfuse-init") == "healthy"
+
+
+def test_a_worker_that_lost_redis_is_found(rig: Rig) -> None:
+    with other_service(rig, "langfuse-worker", 3030, REDIS_PORT="6390") as url:
+        eventually(lambda: httpx.get(f"{url}/api/health", trust_env=False, timeout=10).status_code == 500)
+        assert "HTTP 500" in only(rig.fresh(worker_url=url), "langfuse-worker-health").evidence
+    assert verdict(rig.fresh(), "langfuse-worker-health") == "healthy"
+
+
+def test_a_web_in_the_workers_place_is_found(rig: Rig) -> None:
+    assert "as only web does" in only(rig.fresh(worker_url=rig.access.web_url), "langfuse-worker-image").evidence
+    assert verdict(rig.fresh(), "langfuse-worker-image") == "healthy"
+
+
+def test_a_gateway_that_does_not_serve_is_found(rig: Rig) -> None:
+    url = f"http://{rig.access.store_address}"
+    assert "HTTP 4" in only(rig.fresh(gateway_url=url), "gateway-alive").evidence
+    assert verdict(rig.fresh(), "gateway-alive") == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("row", "service", "text"),
+    [
+        (
+            "langfuse-legacy-producer",
+            "langfuse-web",
+            "Rejected 3 event(s) from the legacy /api/public/ingestion endpoint",
+        ),
+        ("clickhouse-full-text", "langfuse-web", "Code: 344. DB::Exception: enable_full_text_index is off"),
+        ("gateway-callback", "gateway", "AttributeError: module 'langfuse' has no attribute 'version'"),
+        ("gateway-export", "gateway", "Failed to export spans batch due to timeout, max retries or shutdown."),
+    ],
+)
+def test_what_only_a_log_shows_is_found_while_it_is_recent(rig: Rig, row: str, service: str, text: str) -> None:
+    rig.logs(service, text)
+    seen = only(rig.fresh(), row)
+    assert text[:20] in seen.evidence
+    assert eventually(lambda: verdict(rig.fresh(), row) == "healthy")
+
+
+def test_data_on_a_file_system_over_the_network_is_found(rig: Rig) -> None:
+    class OverNfs:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(rig.access.looks, name)
+
+        def filesystem(self, _service: str, _path: str) -> str:
+            return "nfs"
+
+    access = rig.fresh(looks=OverNfs())
+    assert "on nfs" in only(access, "clickhouse-filesystem").evidence
+    assert verdict(rig.fresh(), "clickhouse-filesystem") == "healthy"
+
+
+def test_a_paused_store_is_said_to_be_unseen_and_does_not_hang_the_doctor(rig: Rig) -> None:
+    docker("pause", rig.name("redis"))
+    try:
+        findings = found(rig.fresh())
+        assert "redis is paused" in findings["containers"].evidence
+        assert set(findings) <= {"containers", "langfuse-worker-health"}
+        assert verdict(rig.fresh(), "redis-eviction").startswith("not seen: ")
+    finally:
+        docker("unpause", rig.name("redis"))
+    assert eventually(lambda: found(rig.fresh()) == {}, seconds=60)
