@@ -80,12 +80,13 @@ def _decoded(value: str) -> Any:
     return value
 
 
-def _known_keys() -> list[str]:
+def known_keys() -> list[str]:
+    """Every setting there is, as `namespace:key`."""
     return [f"{group.namespace}:{to_camel(name)}" for group in GROUPS for name in group.model_fields]
 
 
 def _unknown(full_key: str) -> str:
-    known = {key.lower(): key for key in _known_keys()}
+    known = {key.lower(): key for key in known_keys()}
     close = difflib.get_close_matches(full_key.lower(), known, n=1, cutoff=0.6)
     hint = f"; did you mean {known[close[0]]}?" if close else ""
     return f"{full_key} is not a setting{hint} (`pulumi config rm {full_key}`)"

@@ -10,7 +10,7 @@ from ops.doctor.page import page
 from ops.doctor.report import generic
 from ops.doctor.row import Row
 from ops.doctor.rows import ROWS
-from settings import _known_keys
+from settings.loading import known_keys
 from tests.unit.recorder import ROOT
 
 COMMAND = re.compile(r"`([^`]+)`")
@@ -44,14 +44,14 @@ def test_the_commands_of_a_fix_exist(row: Row) -> None:
             assert words[1] in targets
         elif words[:2] == ["pulumi", "config"]:
             assert words[2] in {"set", "rm"}
-            assert words[3] in _known_keys()
+            assert words[3] in known_keys()
         elif words[:3] == ["python", "-m", "ops"]:
             assert CliRunner().invoke(cli, [words[3], "--help"]).exit_code == 0
         elif words[0] == "docker":
             assert words[1] in {"exec", "restart", "logs"}
             assert words[2].removeprefix("langfuse-") in SERVICES
         elif command.startswith(("langfuse:", "gateway:")):
-            assert command in _known_keys()
+            assert command in known_keys()
         else:
             assert command in PLAIN_WORDS, command
 
