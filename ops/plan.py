@@ -68,6 +68,8 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
         session.check_passphrase()
         raise GateRefusedError(f"{error}; nothing was applied\n{ran.stderr.strip()[-2000:]}".strip()) from None
     show(plan, console)
+    for warning in plan.warnings:
+        console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
     for note in verdict.notes:
         console.print(f"[yellow]allow list[/]  {escape(note)}")
     if verdict.refusals:

@@ -63,6 +63,12 @@ class Plan(BaseModel):
         """What the engine failed at."""
         return tuple(said.message.strip() for said in self.diagnostics if said.severity == "error")
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the program warned of, each once."""
+        said = (said.message.strip() for said in self.diagnostics if said.severity == "warning")
+        return tuple(dict.fromkeys(filter(None, said)))
+
 
 def read_plan(text: str) -> Plan:
     """The plan in what the engine printed.

@@ -30,5 +30,5 @@ def test_it_shows_the_phases_in_order_and_passes_the_pack(tmp_path: Path) -> Non
     run = stack.ops("preview")
     assert run.code == 0, run.output
     assert "fake values" in run.output
-    shown = [run.output.index(f" {name} create") for name in PHASES]
+    shown = [run.output.index(f" {name} ") for name in PHASES]
     assert shown == sorted(shown)
