@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
 SERVICES = ["clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
 HOPS = ["gateway answer", "object in the bucket", "queue drained", "rows in ClickHouse", "read back by the API"]
+GENERATED = {"random:index/randomBytes:RandomBytes", "random:index/randomPassword:RandomPassword"}
 SECRETS = {"gateway_master_key", "langfuse_secret_key", "gateway_env"}
 
 
@@ -74,7 +75,7 @@ def test_no_secret_is_written_or_shown_in_plain(brought_up: tuple[TestStack, Run
         for field in ("hex", "result")
         if isinstance(entry.get("outputs", {}).get(field), dict)
     }
-    assert len(values) == 12
+    assert len(values) == sum(kind in GENERATED for kind, _, _ in REGISTERED)
     places = {"the output of up": run.output}
     for path in (stack.folder / "state").rglob("*"):
         if path.is_file():
@@ -111,11 +112,16 @@ def test_smoke_names_the_hop_that_a_stopped_worker_breaks(stack: TestStack) -> N
 
 def test_smoke_says_when_clickhouse_has_another_password(stack: TestStack) -> None:
     clickhouse = stack.container("clickhouse")
-    users = "/etc/clickhouse-server/users.d/default-user.xml"
-    stack.docker("exec", clickhouse, "sed", "-i", "s#<password>.*</password>#<password>other</password>#", users)
+    users = "/etc/clickhouse-server/users.d/langfuse-users.xml"
+    stack.docker("exec", clickhouse, "cp", users, "/tmp/users.xml")
+    stack.docker(
+        "exec", clickhouse, "sed", "-i", f"s#<password_sha256_hex>.*<#<password_sha256_hex>{'0' * 64}<#", users
+    )
+    stack.docker("restart", clickhouse)
     try:
         run = stack.ops("smoke", "--json", "--deadline", "6")
     finally:
+        stack.docker("exec", clickhouse, "cp", "/tmp/users.xml", users)
         stack.docker("restart", clickhouse)
     found = run.json
     assert run.code == 1
