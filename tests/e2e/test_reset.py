@@ -49,8 +49,8 @@ def reset(stack: TestStack, typed: str, *, kill_at: str = "") -> Run:
 
 
 def listing(stack: TestStack, name: str) -> list[str]:
-    """Paths of the files in a volume, read through a container of the stack's own image."""
-    image = stack.docker("inspect", "--format", "{{.Image}}", stack.container("redis"))
+    """Paths of the files in a volume, read through a container of an image that the stack uses."""
+    image = stack.ops("images", "--json").json["redis"]["image"]
     run = ["run", "--rm", "--network", "none", "--entrypoint", "find", "--volume", f"{name}:/v:ro", image]
     return sorted(stack.docker(*run, "/v", "-type", "f", "-printf", "%P\\n").split())
 
