@@ -311,7 +311,7 @@ def test_a_server_below_the_floor_is_found(rig: Rig, row: str, changes: dict[str
 
 def test_a_database_of_another_engine_is_found(rig: Rig) -> None:
     rig.clickhouse("CREATE DATABASE IF NOT EXISTS elsewhere ENGINE = Memory")
-    login = replace(rig.access.clickhouse, database="elsewhere")
+    login = replace(rig.access.operator, database="elsewhere")
     assert "Memory" in only(rig.fresh(clickhouse=login, operator=login), "clickhouse-database-engine").evidence
     assert verdict(rig.fresh(), "clickhouse-database-engine") == "healthy"
 
