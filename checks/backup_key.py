@@ -1,8 +1,7 @@
 """A key for backups: it adds objects to one bucket and removes nothing, not even what it wrote."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checks.base import CheckProvider, CheckResource, Evidence, Inputs, in_turn
 from checks.bucket import (
@@ -15,6 +14,9 @@ from checks.bucket import (
     marker_round_trip,
     may_not,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 POLICY = "langfuse-stack-backup"
 LIST_ACTIONS = (*APP_BUCKET_ACTIONS, "s3:ListBucketVersions", "s3:GetBucketVersioning")
