@@ -228,6 +228,7 @@ def migrations(
 
 
 def backup(
+    *,
     stack: Stack = "local",
     config_file: ConfigFile = None,
     as_json: AsJson = False,

@@ -147,7 +147,7 @@ def _progress(console: Console) -> Iterator[Progress]:
     """Shows what is being done: a spinner, or a line now and then where there is no terminal."""
     if console.is_terminal:
         with console.status("looking at the stack") as status:
-            yield lambda doing: status.update(doing)
+            yield status.update
         return
     said = time.monotonic()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from checks.base import CheckFailedError, until_healthy
 from checks.clickhouse import ledger
-from checks.clickhouse_login import rows
+from checks.clickhouse_login import Login, rows
 from ops.backup import clickhouse, postgres, throwaway
 from ops.backup.access import CLICKHOUSE, POSTGRES, Access
 from ops.backup.errors import told
@@ -84,12 +84,12 @@ def rehearse(to: Access, manifest: Manifest, progress: Progress) -> Rehearsal:
             done.compared += compare_postgres(database, manifest, manifest.postgres.schema_name)
             say(f"{sum(table.rows for table in manifest.postgres.tables):,} rows")
         with _step(done, "read as Langfuse", progress) as say:
-            say(_smoke(to, manifest, server, reader, done))
+            say(_smoke(to, manifest, reader, done))
     done.rto_seconds = time.monotonic() - started
     return done
 
 
-def _clickhouse(to: Access, done: Rehearsal, servers: ExitStack) -> tuple[clickhouse.Server, clickhouse.Login]:
+def _clickhouse(to: Access, done: Rehearsal, servers: ExitStack) -> tuple[clickhouse.Server, Login]:
     copy = servers.enter_context(
         throwaway.like(
             to.containers[CLICKHOUSE], port=HTTP_PORT, folders=CONFIGURATION, variables=to.postgres.variables
@@ -120,7 +120,7 @@ def _postgres(to: Access, done: Rehearsal, servers: ExitStack) -> postgres.Serve
     return server
 
 
-def _smoke(to: Access, manifest: Manifest, server: clickhouse.Server, reader: clickhouse.Login, done: Rehearsal) -> str:
+def _smoke(to: Access, manifest: Manifest, reader: Login, done: Rehearsal) -> str:
     """As Langfuse's own user: its migrations are as they were, and its traces can be read."""
     wanted = {table.name: table.rows for table in manifest.clickhouse.tables}
     with told("read the restored database as Langfuse"):

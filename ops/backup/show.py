@@ -1,10 +1,13 @@
 """What the operator sees of backups, at 80 columns."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 
 from ops.backup.catalog import Entry
 from ops.backup.manifest import Manifest
+from ops.backup.manifest import Table as Content
 from ops.backup.rehearse import Rehearsal
 from ops.backup.restore import Compared
 
@@ -85,7 +88,7 @@ def rehearsed(done: Rehearsal, console: Console) -> None:
     _line(console, f"{sign}: [bold]{done.manifest.id}[/]")
     _line(
         console,
-        f"RPO {_span(done.rpo_seconds)} (age of the backup), RTO {done.rto_seconds:.0f} s (looked at, restored, proven)",
+        f"RPO {_span(done.rpo_seconds)}, the age of the backup; RTO {done.rto_seconds:.0f} s, until it was proven",
     )
     for name in done.removed:
         _line(console, f"removed {name}, which this rehearsal made")
@@ -95,16 +98,14 @@ def _comparison(compared: list[Compared]) -> Table:
     table = _table("", "store", "table", "rows", "content")
     table.columns[2].max_width = 34
     for entry in compared:
-        if entry.same and entry.found:
-            table.add_row(
-                "[green]✓[/]", entry.store, entry.table, f"{entry.found.rows:,}", entry.found.hash[:SHORT_HASH]
-            )
-        else:
-            wanted, found = (
-                f"{side.rows:,} {side.hash[:SHORT_HASH]}" if side else "none" for side in (entry.wanted, entry.found)
-            )
-            table.add_row("[red]✗[/]", entry.store, entry.table, "", f"{found} instead of {wanted}")
+        wanted, found = (_content(side) for side in (entry.wanted, entry.found))
+        mark, content = ("[green]✓[/]", found) if entry.same else ("[red]✗[/]", f"{found} instead of {wanted}")
+        table.add_row(mark, entry.store, entry.table, _rows([entry.found] if entry.found else []), content)
     return table
+
+
+def _content(side: Content | None) -> str:
+    return f"{side.hash[:SHORT_HASH]} in {side.rows:,}" if side else "none"
 
 
 def _table(*columns: str) -> Table:
@@ -120,8 +121,8 @@ def _line(console: Console, text: str) -> None:
     console.print(text, highlight=False)
 
 
-def _rows(tables: object) -> str:
-    return f"{sum(table.rows for table in tables):,}"  # type: ignore[attr-defined]
+def _rows(tables: Sequence[Content]) -> str:
+    return f"{sum(table.rows for table in tables):,}"
 
 
 def _bytes(size: float) -> str:

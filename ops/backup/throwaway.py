@@ -83,16 +83,16 @@ def leftovers(live: str, variables: Mapping[str, str]) -> list[str]:
 
 
 def _remove(made: str, variables: Mapping[str, str]) -> None:
-    """Remove a container with its own storage, after a last look that a rehearsal made it and it holds no named volume."""
+    """Remove a container with its own storage, if a rehearsal made it and it holds no volume with a name."""
     [facts] = json.loads(_docker(variables, "inspect", made))
-    kept = [mount["Name"] for mount in facts["Mounts"] if mount["Type"] != "volume" or not _anonymous(mount)]
+    kept = [mount.get("Name") for mount in facts["Mounts"] if mount["Type"] != "volume" or not _anonymous(mount)]
     if LABEL not in (facts["Config"]["Labels"] or {}) or kept:
         raise OpsError(f"{facts['Name'].lstrip('/')} was not made by a rehearsal, or holds {kept}: it is left alone")
     _docker(variables, "rm", "--force", "--volumes", made)
 
 
 def _anonymous(mount: Mapping[str, Any]) -> bool:
-    name = str(mount["Name"])
+    name = str(mount.get("Name"))
     return len(name) == 64 and set(name) <= set("0123456789abcdef")  # noqa: PLR2004 - as Docker names them
 
 
