@@ -227,6 +227,7 @@ def migrations(
     run(image, folder, stack, config_file, empty=empty, as_json=as_json)
 
 
+@cli.command()
 def backup(
     *,
     stack: Stack = "local",

@@ -1,15 +1,20 @@
 """Where the stores of a stack that is up are, and the keys to them, as its state says."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from checks import tunnels
 from checks.clickhouse_login import Login
 from ops import docker
 from ops.backup import clickhouse, postgres
 from ops.backup.store import Store, connect
 from ops.session import OpsError, Session
-from ops.state import read_state
+from ops.state import State, read_state
 
 POSTGRES, CLICKHOUSE = "postgres", "clickhouse"
+GATE, KEY, SCHEMA = "clickhouse-gate", "minio-backup-key", "langfuse-schema"
 
 
 @dataclass(frozen=True)
@@ -36,16 +41,30 @@ class Access:
         return self.clickhouse.login.database
 
 
-def access(session: Session) -> Access:
-    """Addresses and keys of a stack that is up.
+@contextmanager
+def access(session: Session) -> Iterator[Access]:
+    """Addresses and keys of a stack that is up, with the way there open.
 
     Raises:
-        OpsError: it is not, or was put up by a version without backups.
+        OpsError: it is not up, was put up by a version without backups, or there is no way.
     """
     state = read_state(session, show_secrets=True)
+    ways: dict[str, Any] = {}
+    for resource in (GATE, KEY, SCHEMA):
+        ways |= state.resource(resource)["outputs"].get("tunnels") or {}
+    try:
+        with tunnels.opened(ways) as (there, _):
+            yield _access(session, state, there)
+    except tunnels.TunnelError as error:
+        raise OpsError(str(error)) from None
+
+
+def _access(session: Session, state: State, there: tunnels.Translation) -> Access:
+    def output(resource: str, name: str) -> Any:
+        return there(state.output(resource, name))
+
     settings = session.settings
-    gate, key, schema = "clickhouse-gate", "minio-backup-key", "langfuse-schema"
-    address, database = state.output(gate, "http_address"), state.output(gate, "database")
+    address, database = output(GATE, "http_address"), output(GATE, "database")
     containers = _containers(session) if settings.stack.platform == "docker" else {}
     return Access(
         stack=session.stack,
@@ -53,24 +72,22 @@ def access(session: Session) -> Access:
         clickhouse=clickhouse.Server(
             Login(
                 address,
-                state.output(gate, "admin_user"),
-                state.output(gate, "admin_password"),
+                output(GATE, "admin_user"),
+                output(GATE, "admin_password"),
                 database,
                 "clickhouse-admin-password",
             )
         ),
-        reader=Login(address, state.output(gate, "user"), state.output(gate, "password"), database),
+        reader=Login(address, output(GATE, "user"), output(GATE, "password"), database),
         traces=settings.release.traces_table,
-        postgres=postgres.Server(state.output(schema, "admin_url"), containers.get(POSTGRES), session.variables),
-        schema=state.output(schema, "schema"),
+        postgres=postgres.Server(output(SCHEMA, "admin_url"), containers.get(POSTGRES), session.variables),
+        schema=output(SCHEMA, "schema"),
         store=Store(
-            endpoint=state.output(key, "endpoint"),
-            internal=state.output(key, "internal"),
-            bucket=state.output(key, "bucket"),
-            data=tuple(state.output(key, "data")),
-            client=connect(
-                state.output(key, "endpoint"), state.output(key, "access_key"), state.output(key, "secret_key")
-            ),
+            endpoint=output(KEY, "endpoint"),
+            internal=state.output(KEY, "internal"),
+            bucket=output(KEY, "bucket"),
+            data=tuple(output(KEY, "data")),
+            client=connect(output(KEY, "endpoint"), output(KEY, "access_key"), output(KEY, "secret_key")),
         ),
         containers=containers,
     )

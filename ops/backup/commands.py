@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ops.backup import schedule as schedules
 from ops.backup import show
-from ops.backup.access import Access, access
+from ops.backup.access import access
 from ops.backup.catalog import entries, named
 from ops.backup.make import back_up
 from ops.backup.rehearse import rehearse as run_rehearsal
@@ -37,8 +37,8 @@ def backup(stack: str, config_file: Path | None, *, incremental: bool, as_json: 
     """
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
-    with recorded(session, "backup") as run, _progress(console) as progress:
-        made = back_up(access(session), incremental=incremental, progress=progress)
+    with recorded(session, "backup") as run, access(session) as to, _progress(console) as progress:
+        made = back_up(to, incremental=incremental, progress=progress)
         run.facts["backup"] = {"id": made.id, "kind": made.kind, "base": made.base, "bytes": made.size}
     if incremental and not made.base:
         console.print("There was no backup to build on, so this one is full.")
@@ -47,8 +47,8 @@ def backup(stack: str, config_file: Path | None, *, incremental: bool, as_json: 
 
 def listed(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     """Show which backups there are."""
-    to = access(open_session(stack, config_file))
-    found = entries(to.store)
+    with access(open_session(stack, config_file)) as to:
+        found = entries(to.store)
     document = [
         {"id": entry.id, "finished": bool(entry.manifest), "manifest": _dumped(entry.manifest)} for entry in found
     ]
@@ -61,10 +61,9 @@ def verify(stack: str, config_file: Path | None, *, backup: str | None, read_dat
     Raises:
         OpsError: there is no such backup, or the store does not answer.
     """
-    to = access(open_session(stack, config_file))
     console = Console(stderr=as_json)
-    manifest = named(to.store, backup)
-    with _progress(console) as progress:
+    with access(open_session(stack, config_file)) as to, _progress(console) as progress:
+        manifest = named(to.store, backup)
         found = problems(to.store, manifest, read_data=read_data, progress=progress)
     document = {"backup": manifest.id, "intact": not found, "read_data": read_data, "problems": found}
     _print(document, as_json=as_json, human=lambda: show.verified(manifest, found, console, read_data=read_data))
@@ -80,8 +79,7 @@ def restore(stack: str, config_file: Path | None, *, into: str, backup: str | No
     """
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
-    with recorded(session, "restore", {"into": into}) as run, _progress(console) as progress:
-        to = access(session)
+    with recorded(session, "restore", {"into": into}) as run, access(session) as to, _progress(console) as progress:
         manifest = named(to.store, backup)
         run.facts["backup"] = manifest.id
         compared = run_restore(to, manifest, into, progress)
@@ -102,8 +100,12 @@ def rehearse(stack: str, config_file: Path | None, *, backup: str | None, as_jso
     """
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
-    with recorded(session, "rehearse") as run, _alone(session), _progress(console) as progress:
-        to: Access = access(session)
+    with (
+        recorded(session, "rehearse") as run,
+        _alone(session),
+        access(session) as to,
+        _progress(console) as progress,
+    ):
         manifest = named(to.store, backup)
         done = run_rehearsal(to, manifest, progress)
         run.facts |= {
