@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ class Login:
     database: str
     secret: str = "clickhouse-password"  # noqa: S105 - a name
     """Name of the stack's secret that holds the password, for messages."""
-    answer_seconds: float = TIMEOUT_SECONDS
+    answer_seconds: float = field(default=TIMEOUT_SECONDS, kw_only=True)
     """How long one answer may take."""
 
     def client(self, *, password: str | None = None, user: str | None = None) -> "Client":

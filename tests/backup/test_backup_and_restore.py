@@ -14,34 +14,12 @@ from ops.backup.manifest import Manifest
 from ops.backup.restore import restore
 from ops.backup.verify import problems
 from ops.session import OpsError, RefusedError
-from tests.backup.conftest import World
+from tests.backup.conftest import MILLION
+from tests.backup.servers import World
 from tests.checks.containers import gate_inputs
 
 pytestmark = pytest.mark.docker
 CONTENT = "SELECT toString((count(), groupBitXor(cityHash64(*)))) FROM {}"
-MILLION = 1_000_000
-
-
-@pytest.fixture(scope="module")
-def filled(world: World) -> World:
-    """Langfuse's own database with a million traces."""
-    database = world.access.database
-    world.run(
-        f"CREATE TABLE {database}.traces (id UInt64, at DateTime64(3), input String) "
-        "ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(at) ORDER BY id",
-        f"INSERT INTO {database}.traces SELECT number, toDateTime64('2026-01-01', 3) + number, hex(cityHash64(number)) "
-        f"FROM numbers({MILLION})",
-        f"CREATE TABLE {database}.schema_migrations (version Int64, dirty UInt8, sequence UInt64) "
-        "ENGINE = MergeTree ORDER BY sequence",
-        f"INSERT INTO {database}.schema_migrations VALUES (37, 0, 1)",
-    )
-    return world
-
-
-@pytest.fixture(scope="module")
-def made(filled: World) -> Manifest:
-    """A full backup of it."""
-    return back_up(filled.access)
 
 
 def test_a_million_rows_come_back_with_equal_hashes_after_the_copy_was_destroyed(filled: World, made: Manifest) -> None:

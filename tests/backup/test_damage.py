@@ -19,7 +19,7 @@ from ops.backup.restore import restore
 from ops.backup.store import connect
 from ops.backup.verify import problems
 from ops.session import OpsError
-from tests.backup.conftest import World, until
+from tests.backup.servers import World, until
 from tests.checks.containers import docker
 
 pytestmark = pytest.mark.docker
