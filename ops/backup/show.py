@@ -67,7 +67,7 @@ def restored(manifest: Manifest, into: str, compared: list[Compared], console: C
             console,
             f"[green]✓[/] {manifest.id} is restored as ClickHouse database and Postgres schema [bold]{into}[/].",
         )
-        _line(console, "Langfuse goes on with what it had; docs/operations.md has the way to switch over.")
+        _line(console, "Langfuse goes on with what it had; docs/operations.md has the way to bring rows back.")
     else:
         _line(console, f"[red]✗[/] what was restored as {into} is not what was backed up")
 

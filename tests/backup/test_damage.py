@@ -2,9 +2,12 @@
 
 import io
 import json
+import os
+import signal
 import subprocess
 import tarfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from secrets import token_hex
@@ -115,20 +118,55 @@ def test_damage_of_the_base_is_damage_of_what_is_built_on_it(own: World, made: M
     assert refused(own, second)[0].startswith(f"{key}: was overwritten")
 
 
-def test_a_backup_that_was_cut_short_is_listed_as_not_finished_and_never_taken(
-    own: World, made: Manifest, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("at", ["ClickHouse to", "Postgres", "listing the buckets"])
+def test_a_backup_that_was_killed_is_listed_as_not_finished_and_never_taken(
+    own: World, made: Manifest, at: str
 ) -> None:
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("ops.backup.listing.buckets", killed)
-    with pytest.raises(KeyboardInterrupt):
-        back_up(own.access)
+    killed(own, at)
     last = entries(own.access.store)[-1]
-    assert last.manifest is None
+    if at == "ClickHouse to":  # nothing was written yet
+        assert last.id == made.id
+    else:
+        assert last.manifest is None
+        with pytest.raises(OpsError, match="no finished backup"):
+            named(own.access.store, last.id)
     assert named(own.access.store, None).id == made.id
-    with pytest.raises(OpsError, match="no finished backup"):
-        named(own.access.store, last.id)
+    assert problems(own.access.store, back_up(own.access, incremental=True), read_data=False) == []
+
+
+@pytest.mark.soak
+def test_killed_at_any_moment_it_leaves_a_whole_backup_or_none(own: World, made: Manifest) -> None:
+    for delay in range(40):
+        killed(own, "ClickHouse to", delay / 50)
+        newest = named(own.access.store, None)
+        assert problems(own.access.store, newest, read_data=False) == [], delay
+    assert named(own.access.store, made.id) == made
+
+
+def killed(world: World, at: str, delay: float = 0) -> None:
+    """Back up in a process of its own, and kill that so many seconds after it says what it is about to do."""
+    heard, said = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            back_up(world.access, progress=lambda doing: stay(doing, at, delay, said))
+        finally:
+            os._exit(0)
+    os.close(said)
+    with os.fdopen(heard) as lines:
+        for line in lines:
+            if line.startswith(at):
+                break
+    time.sleep(delay)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def stay(doing: str, at: str, delay: float, said: int) -> None:
+    """Say what is being done, and stay where the kill is to hit, unless it is to hit later."""
+    os.write(said, f"{doing}\n".encode())
+    if doing.startswith(at) and not delay:
+        time.sleep(60)
 
 
 def test_backups_at_the_same_time_do_not_meet(own: World) -> None:
