@@ -4,7 +4,7 @@ PYTHON ?= python3
 RUN = $(PYTHON) toolchain/venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: up preview down status smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks
+.PHONY: up preview down status smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks backup rehearse
 
 up: ## put the stack up, each phase proven before the next, and prove it end to end
 	@$(RUN) -m ops up --stack $(STACK)
@@ -44,6 +44,12 @@ inventory: ## add new data to the stack's reviewed inventory; nothing is ever ta
 
 evidence: ## list what was done, and verify that none of its evidence was altered
 	@$(RUN) -m ops evidence
+
+backup: ## back up ClickHouse and Postgres into the bucket of backups
+	@$(RUN) -m ops backup --stack $(STACK)
+
+rehearse: ## restore the newest backup into throw-away servers, and compare
+	@$(RUN) -m ops rehearse --stack $(STACK)
 
 shell: ## print the environment for plain pulumi: eval "$$(make -s shell)"
 	@$(RUN) -m toolchain shell

@@ -71,7 +71,8 @@ def _pool() -> "PoolManager":
     return urllib3.PoolManager(timeout=urllib3.Timeout(TIMEOUT_SECONDS), retries=urllib3.Retry(0))
 
 
-def _failure(probe: str, error: Exception) -> CheckFailedError:
+def failure(probe: str, error: Exception) -> CheckFailedError:
+    """The finding that an error of the store's client is, with the fix."""
     refusal = next((code for code in KEY_REFUSALS if code in str(error)), None)
     if refusal:
         return CheckFailedError(
@@ -83,7 +84,7 @@ def _failure(probe: str, error: Exception) -> CheckFailedError:
     code = getattr(error, "code", None)
     if code == "AccessDenied":
         return CheckFailedError(
-            probe, code, f"the key's policy does not allow it: run `make up`, which sets the policy {APP_POLICY}"
+            probe, code, "the key's policy does not allow it: run `make up`, which sets the policy again"
         )
     seen = f"{code}: {getattr(error, 'message', None)}" if code else brief(error)
     return CheckFailedError(probe, seen, "see the object store's log; its endpoint must answer S3 requests")
@@ -113,7 +114,7 @@ class BucketProvider(DataProvider):
         except CheckFailedError:
             raise
         except Exception as error:
-            raise _failure(f"bucket {name} at {inputs['endpoint']}", error) from None
+            raise failure(f"bucket {name} at {inputs['endpoint']}", error) from None
         return {"bucket": name, "versioning": "Enabled", "identity": _identity(store, [name], inputs[KNOWN_IDENTITY])}
 
 
@@ -148,23 +149,37 @@ class AppKeyProvider(CheckProvider):
     keys = ("endpoint", "root_user", "root_password", "access_key", "secret_key", "buckets", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
-        from minio import MinioAdmin
-        from minio.credentials.providers import StaticProvider
+        return add_user(inputs, APP_POLICY, app_policy(inputs["buckets"]))
 
-        admin = MinioAdmin(
-            endpoint=inputs["endpoint"],
-            credentials=StaticProvider(inputs["root_user"], inputs["root_password"]),
-            secure=False,
-            http_client=_pool(),
-        )
-        try:
-            admin.policy_add(APP_POLICY, policy=app_policy(inputs["buckets"]))
-            admin.user_add(inputs["access_key"], inputs["secret_key"])
-            if json.loads(admin.user_info(inputs["access_key"])).get("policyName") != APP_POLICY:
-                admin.policy_set(APP_POLICY, user=inputs["access_key"])
-        except Exception as error:
-            raise _failure(f"add user {inputs['access_key']} at {inputs['endpoint']}", error) from None
-        return {"access_key": inputs["access_key"], "policy": APP_POLICY}
+
+def add_user(inputs: Inputs, name: str, policy: "Mapping[str, Any]") -> Evidence:
+    """Make a user, or give it its key and policy again.
+
+    Args:
+        inputs: `endpoint`, `root_user`, `root_password`, `access_key`, `secret_key`.
+        name: of the policy.
+        policy: what the user may do, and nothing else.
+
+    Raises:
+        CheckFailedError: the store refuses.
+    """
+    from minio import MinioAdmin
+    from minio.credentials.providers import StaticProvider
+
+    admin = MinioAdmin(
+        endpoint=inputs["endpoint"],
+        credentials=StaticProvider(inputs["root_user"], inputs["root_password"]),
+        secure=False,
+        http_client=_pool(),
+    )
+    try:
+        admin.policy_add(name, policy=dict(policy))
+        admin.user_add(inputs["access_key"], inputs["secret_key"])
+        if json.loads(admin.user_info(inputs["access_key"])).get("policyName") != name:
+            admin.policy_set(name, user=inputs["access_key"])
+    except Exception as error:
+        raise failure(f"add user {inputs['access_key']} at {inputs['endpoint']}", error) from None
+    return {"access_key": inputs["access_key"], "policy": name}
 
 
 class AppKey(CheckResource, module="checks", name="AppKey"):
@@ -216,16 +231,16 @@ class ObjectStoreProvider(CheckProvider):
         store = client(inputs["endpoint"], inputs["access_key"], inputs["secret_key"])
         identity = _identity(store, inputs["buckets"], inputs[KNOWN_IDENTITY])
         for name in inputs["buckets"]:
-            version = _marker_round_trip(store, name)
-            _may_not(
+            version = marker_round_trip(store, name)
+            may_not(
                 f"DELETE version {version} of {name}/{MARKER}",
                 "s3:DeleteObjectVersion",
                 partial(store.remove_object, name, MARKER, version_id=version),
             )
             # The bucket holds the marker, so even a key that may remove buckets removes nothing.
-            _may_not(f"DELETE bucket {name}", "s3:DeleteBucket", partial(store.remove_bucket, name))
-            for action, attempt in _attempts(store, name):
-                _may_not(f"{action} of {name}", action, attempt)
+            may_not(f"DELETE bucket {name}", "s3:DeleteBucket", partial(store.remove_bucket, name))
+            for action, attempt in attempts(store, name):
+                may_not(f"{action} of {name}", action, attempt)
         return {"buckets": list(inputs["buckets"]), "identity": identity}
 
 
@@ -252,7 +267,7 @@ def _identity(store: "Minio", buckets: "Sequence[str]", known: Identity | None) 
                 mark = str(uuid4())
                 store.put_object(name, IDENTITY, io.BytesIO(mark.encode()), len(mark))
         except Exception as error:
-            raise _failure(f"GET and PUT {name}/{IDENTITY}", error) from None
+            raise failure(f"GET and PUT {name}/{IDENTITY}", error) from None
         if mark:
             seen[name] = mark
     continuous(known, seen)
@@ -275,7 +290,7 @@ def _mark(store: "Minio", bucket: str, *, known: bool) -> str | None:
         answer.close()
 
 
-def _attempts(store: "Minio", bucket: str) -> "Iterator[tuple[str, Callable[[], None]]]":
+def attempts(store: "Minio", bucket: str) -> "Iterator[tuple[str, Callable[[], None]]]":
     """Each changes what keeps versions, in a way that does no harm if it is taken."""
     from minio.commonconfig import ENABLED, GOVERNANCE
     from minio.objectlockconfig import DAYS, ObjectLockConfig
@@ -287,8 +302,12 @@ def _attempts(store: "Minio", bucket: str) -> "Iterator[tuple[str, Callable[[], 
     yield "s3:PutLifecycleConfiguration", partial(store.delete_bucket_lifecycle, bucket)
 
 
-def _marker_round_trip(store: "Minio", bucket: str) -> str:
-    """Version of the marker that was written and read back."""
+def marker_round_trip(store: "Minio", bucket: str) -> str:
+    """Version of the marker that was written and read back.
+
+    Raises:
+        CheckFailedError: it was not, or the bucket keeps no versions.
+    """
     body = b"written by the gate of this stack"
     probe = f"PUT and GET {bucket}/{MARKER}"
     try:
@@ -299,7 +318,7 @@ def _marker_round_trip(store: "Minio", bucket: str) -> str:
         finally:
             answer.close()
     except Exception as error:
-        raise _failure(probe, error) from None
+        raise failure(probe, error) from None
     if seen != body:
         raise CheckFailedError(
             probe, f"{len(seen)} other bytes", "the store does not return what was written", final=True
@@ -311,11 +330,21 @@ def _marker_round_trip(store: "Minio", bucket: str) -> str:
     return version
 
 
-def _may_not(probe: str, action: str, attempt: "Callable[[], None]") -> None:
-    """Raises CheckFailedError unless the attempt is refused for want of rights."""
+def may_not(probe: str, action: str, attempt: "Callable[[], None]", policy: str = APP_POLICY) -> None:
+    """Try what a key must not do.
+
+    Args:
+        probe: the request.
+        action: S3 action that it takes.
+        attempt: makes the request.
+        policy: the key's.
+
+    Raises:
+        CheckFailedError: it was not refused for want of rights.
+    """
     from minio.error import S3Error
 
-    fix = f"take {action} away from the application's key (policy {APP_POLICY})"
+    fix = f"take {action} away from the key: `make up` sets policy {policy} again"
     try:
         attempt()
     except S3Error as error:
@@ -323,5 +352,5 @@ def _may_not(probe: str, action: str, attempt: "Callable[[], None]") -> None:
             return
         raise CheckFailedError(probe, str(error.code), fix, final=True) from None
     except Exception as error:
-        raise _failure(probe, error) from None
+        raise failure(probe, error) from None
     raise CheckFailedError(probe, "allowed", fix, final=True)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ class Login:
     database: str
     secret: str = "clickhouse-password"  # noqa: S105 - a name
     """Name of the stack's secret that holds the password, for messages."""
+    answer_seconds: float = field(default=TIMEOUT_SECONDS, kw_only=True)
+    """How long one answer may take."""
 
     def client(self, *, password: str | None = None, user: str | None = None) -> "Client":
         """A connected client.
@@ -43,7 +45,7 @@ class Login:
             username=user or self.user,
             password=self.password if password is None else password,
             connect_timeout=TIMEOUT_SECONDS,
-            send_receive_timeout=TIMEOUT_SECONDS,
+            send_receive_timeout=self.answer_seconds,
             autogenerate_session_id=False,
         )
 

@@ -8,6 +8,7 @@ import pulumi
 
 from checks.base import CheckResource
 from checks.clickhouse import ClickHouseGate
+from components import minio
 from components.base import Component
 from components.releases import Image
 from components.templates import read, render
@@ -37,6 +38,8 @@ class ClickHouseArgs:
     image: Image
     password: pulumi.Output[str]
     admin_password: pulumi.Output[str]
+    backup_secret_key: pulumi.Output[str]
+    """Of the object store's user that backups are written with."""
     database: str
     deletions: bool
     """Whether Langfuse may delete rows."""
@@ -90,8 +93,13 @@ class ClickHouse(Component):
                     "CLICKHOUSE_USER": ADMIN,
                     "CLICKHOUSE_DB": args.database,
                     "CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT": "1",
+                    "BACKUP_URL": f"http://{platform.internal(minio.SERVICE, minio.API_PORT)}/{minio.BACKUP_BUCKET}/",
+                    "BACKUP_ACCESS_KEY": minio.BACKUP_USER,
                 },
-                secret_env={"CLICKHOUSE_PASSWORD": args.admin_password},
+                secret_env={
+                    "CLICKHOUSE_PASSWORD": args.admin_password,
+                    "BACKUP_SECRET_KEY": args.backup_secret_key,
+                },
                 mounts=(Mount(volume, "/var/lib/clickhouse"),),
                 files=(
                     File(
@@ -102,6 +110,7 @@ class ClickHouse(Component):
                             query_log_ttl_days=args.query_log_ttl_days,
                         ),
                     ),
+                    File(f"{CONFIG}/config.d/langfuse-backups.xml", read("clickhouse/backups.xml")),
                     File(f"{CONFIG}/users.d/langfuse-profile.xml", read("clickhouse/profile.xml")),
                     File(f"{CONFIG}/users.d/langfuse-users.xml", _users(args)),
                 ),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from checks.backup_key import BackupKey
 from checks.base import CheckResource
 from checks.bucket import AppKey, Bucket, ObjectStoreGate
 from components.base import Component, ways
@@ -13,6 +14,9 @@ from platforms.spec import Address, ExecProbe, HealthSpec, Mount, Platform, Port
 
 ROOT_USER = "langfuse-root"
 APP_USER = "langfuse-app"
+BACKUP_USER = "langfuse-backup"
+BACKUP_BUCKET = "langfuse-backups"
+SERVICE = "minio"
 API_PORT = 9000
 CONSOLE_PORT = 9001
 
@@ -39,6 +43,7 @@ class MinioArgs:
     root_user: str
     root_password: pulumi.Output[str]
     app_secret_key: pulumi.Output[str]
+    backup_secret_key: pulumi.Output[str]
     volume: VolumeSpec
     api_port: int
     console_port: int
@@ -65,7 +70,7 @@ class Minio(Component):
         service = platform.service(
             "minio",
             ServiceSpec(
-                name="minio",
+                name=SERVICE,
                 image=args.image.image,
                 command=(
                     "server",
@@ -93,7 +98,7 @@ class Minio(Component):
         root = {"endpoint": self.api.operator, "access_key": args.root_user, "secret_key": args.root_password}
         buckets = [
             Bucket(f"bucket-{name}", {**root, "name": name, **ways(self.api)}, self.data(after=running))
-            for name in self.buckets.names
+            for name in (*self.buckets.names, BACKUP_BUCKET)
         ]
         app = {"access_key": APP_USER, "secret_key": args.app_secret_key, "buckets": self.buckets.names}
         app_key = self.prove(
@@ -113,5 +118,21 @@ class Minio(Component):
             service,
             {"volume": args.volume.name, "endpoint": self.api.operator, "root_user": args.root_user, **app},
             after=[*buckets, *app_key],
+        )
+        self.gates += self.prove(
+            BackupKey,
+            "minio-backup-key",
+            service,
+            {
+                "endpoint": self.api.operator,
+                "internal": self.api.internal,
+                "root_user": args.root_user,
+                "root_password": args.root_password,
+                "access_key": BACKUP_USER,
+                "secret_key": args.backup_secret_key,
+                "bucket": BACKUP_BUCKET,
+                "data": self.buckets.names,
+            },
+            after=buckets,
         )
         self.register_outputs({"api": self.api.operator})

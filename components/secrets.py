@@ -21,6 +21,8 @@ class StackSecrets(Component):
     minio_root_password: pulumi.Output[str]
     minio_app_secret_key: pulumi.Output[str]
     """Key of the application user, who may not delete buckets."""
+    minio_backup_secret_key: pulumi.Output[str]
+    """Key of the user that backups are written with, who may delete nothing."""
     postgres_admin_password: pulumi.Output[str]
     langfuse_role_password: pulumi.Output[str]
     """Password of the Postgres role that is confined to Langfuse's schema."""
@@ -45,6 +47,7 @@ class StackSecrets(Component):
         self.clickhouse_admin_password = self._hex("clickhouse-admin-password")
         self.minio_root_password = self._hex("minio-root-password")
         self.minio_app_secret_key = self._hex("minio-app-secret-key")
+        self.minio_backup_secret_key = self._hex("minio-backup-secret-key")
         self.postgres_admin_password = self._hex("postgres-admin-password")
         self.langfuse_role_password = self._hex("langfuse-role-password")
         self.redis_password = self._hex("redis-password")

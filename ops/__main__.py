@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ops.backup.schedule import Scheduler
 from ops.refused import COMMANDS, refuse_command, refuse_options
 from ops.session import OpsError
 
@@ -224,6 +225,67 @@ def migrations(
     from ops.migrations import migrations as run
 
     run(image, folder, stack, config_file, empty=empty, as_json=as_json)
+
+
+@cli.command()
+def backup(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    incremental: Annotated[bool, typer.Option("--incremental", help="Only what the newest backup lacks.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Show which backups there are.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="See whether a backup is as it was written.")] = False,
+    read_data: Annotated[bool, typer.Option("--read-data", help="With --verify: read every byte.")] = False,
+    name: Annotated[str | None, typer.Option("--backup", help="With --verify: which; default the newest.")] = None,
+    schedule: Annotated[Scheduler | None, typer.Option(help="Print the files of a nightly backup.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="With --schedule: write them there instead.")] = None,
+) -> None:
+    """Back up ClickHouse and Postgres, list the buckets, and write a manifest of it all into the bucket of backups.
+
+    Nothing is ever removed: the key it works with cannot. Exits 1 when a backup is not as it was written.
+    """
+    from ops.backup import commands
+
+    if show + verify + incremental + (schedule is not None) > 1:
+        raise OpsError("--incremental, --list, --verify and --schedule do not go together: give one")
+    if (read_data or name) and not verify:
+        raise OpsError("--read-data and --backup go with --verify")
+    if schedule:
+        commands.schedule(stack, config_file, schedule, folder)
+    elif show:
+        commands.listed(stack, config_file, as_json=as_json)
+    elif verify:
+        commands.verify(stack, config_file, backup=name, read_data=read_data, as_json=as_json)
+    else:
+        commands.backup(stack, config_file, incremental=incremental, as_json=as_json)
+
+
+@cli.command()
+def restore(
+    into: Annotated[str, typer.Option("--into", help="New name: of a ClickHouse database and a Postgres schema.")],
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    name: Annotated[str | None, typer.Option("--backup", help="Which; default the newest.")] = None,
+) -> None:
+    """Restore a backup beside what runs, under a new name, and compare every table; exits 1 when one differs."""
+    from ops.backup.commands import restore as run
+
+    run(stack, config_file, into=into, backup=name, as_json=as_json)
+
+
+@cli.command()
+def rehearse(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    name: Annotated[str | None, typer.Option("--backup", help="Which; default the newest.")] = None,
+) -> None:
+    """Restore a backup into throw-away servers, compare every table, and say how old it is and how long it took."""
+    from ops.backup.commands import rehearse as run
+
+    run(stack, config_file, backup=name, as_json=as_json)
 
 
 def main() -> None:

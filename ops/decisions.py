@@ -29,6 +29,9 @@ Action = Literal[
     "stop",
     "start",
     "reset",
+    "backup",
+    "restore",
+    "rehearse",
     "refused",
     "incident_recorded",
 ]

@@ -59,13 +59,18 @@ class DockerPlatform:
         )
         return Volume(volume.name)
 
+    def internal(self, service: str, port: int) -> str:
+        """A service's name is its address on the private network."""
+        return f"{service}:{port}"
+
     def service(self, logical_name: str, spec: ServiceSpec, opts: pulumi.ResourceOptions) -> Service:
         """A container; replaced (never updated in place) when its description changes."""
         reject_overlap(spec)
         if spec.replicas != 1:
             raise UnsupportedError(f"service {spec.name}: {spec.replicas} replicas, the Docker platform runs exactly 1")
         addresses = {
-            port.name: Address(f"{spec.name}:{port.number}", f"{LOOPBACK}:{port.published}") for port in spec.ports
+            port.name: Address(self.internal(spec.name, port.number), f"{LOOPBACK}:{port.published}")
+            for port in spec.ports
         }
         if self._network is None:
             return Service(spec.name, addresses, resource=None)

@@ -151,6 +151,9 @@ class Platform(Protocol):
     def volume(self, logical_name: str, spec: VolumeSpec, opts: pulumi.ResourceOptions) -> Volume:
         """Declare a volume. `opts` come from `components.base.data_options`."""
 
+    def internal(self, service: str, port: int) -> str:
+        """`host:port` by which the services of the stack reach one of them, whether it is declared yet or not."""
+
     def service(self, logical_name: str, spec: ServiceSpec, opts: pulumi.ResourceOptions) -> Service:
         """Declare a service.
 

@@ -7,6 +7,7 @@ CHECKS = frozenset(
     f"pulumi-python:dynamic/checks:{name}"
     for name in (
         "AppKey",
+        "BackupKey",
         "Bucket",
         "ClickHouse",
         "EndToEnd",

@@ -117,6 +117,10 @@ class FlyPlatform:
             logs=("fly", *logs(app).words),
         )
 
+    def internal(self, service: str, port: int) -> str:
+        """An app's name is its address on the private network."""
+        return f"{self._args.apps(service)}{INTERNAL}:{port}"
+
     def external(self, host: str, port: int) -> Address:
         """A server of the same private network is reached through its app, any other one as it is."""
         if host.endswith(INTERNAL):

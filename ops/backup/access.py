@@ -1,0 +1,101 @@
+"""Where the stores of a stack that is up are, and the keys to them, as its state says."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from checks import tunnels
+from checks.clickhouse_login import Login
+from ops import docker
+from ops.backup import clickhouse, postgres
+from ops.backup.store import Store, connect
+from ops.session import OpsError, Session
+from ops.state import State, read_state
+
+POSTGRES, CLICKHOUSE = "postgres", "clickhouse"
+GATE, KEY, SCHEMA = "clickhouse-gate", "minio-backup-key", "langfuse-schema"
+
+
+@dataclass(frozen=True)
+class Access:
+    """Everything that is backed up, and where to."""
+
+    stack: str
+    langfuse: str
+    """Version."""
+    clickhouse: clickhouse.Server
+    reader: Login
+    """Langfuse's own ClickHouse user."""
+    traces: str
+    """Table of the traces."""
+    postgres: postgres.Server
+    schema: str
+    store: Store
+    containers: dict[str, str]
+    """Service to container, where Docker runs them."""
+
+    @property
+    def database(self) -> str:
+        """Langfuse's database in ClickHouse."""
+        return self.clickhouse.login.database
+
+
+@contextmanager
+def access(session: Session) -> Iterator[Access]:
+    """Addresses and keys of a stack that is up, with the way there open.
+
+    Raises:
+        OpsError: it is not up, was put up by a version without backups, or there is no way.
+    """
+    state = read_state(session, show_secrets=True)
+    ways: dict[str, Any] = {}
+    for resource in (GATE, KEY, SCHEMA):
+        ways |= state.resource(resource)["outputs"].get("tunnels") or {}
+    try:
+        with tunnels.opened(ways) as (there, _):
+            yield _access(session, state, there)
+    except tunnels.TunnelError as error:
+        raise OpsError(str(error)) from None
+
+
+def _access(session: Session, state: State, there: tunnels.Translation) -> Access:
+    def output(resource: str, name: str) -> Any:
+        return there(state.output(resource, name))
+
+    settings = session.settings
+    address, database = output(GATE, "http_address"), output(GATE, "database")
+    containers = _containers(session) if settings.stack.platform == "docker" else {}
+    return Access(
+        stack=session.stack,
+        langfuse=settings.langfuse_version,
+        clickhouse=clickhouse.Server(
+            Login(
+                address,
+                output(GATE, "admin_user"),
+                output(GATE, "admin_password"),
+                database,
+                "clickhouse-admin-password",
+            )
+        ),
+        reader=Login(address, output(GATE, "user"), output(GATE, "password"), database),
+        traces=settings.release.traces_table,
+        postgres=postgres.Server(output(SCHEMA, "admin_url"), containers.get(POSTGRES), session.variables),
+        schema=output(SCHEMA, "schema"),
+        store=Store(
+            endpoint=output(KEY, "endpoint"),
+            internal=state.output(KEY, "internal"),
+            bucket=output(KEY, "bucket"),
+            data=tuple(output(KEY, "data")),
+            client=connect(output(KEY, "endpoint"), output(KEY, "access_key"), output(KEY, "secret_key")),
+        ),
+        containers=containers,
+    )
+
+
+def _containers(session: Session) -> dict[str, str]:
+    found = {entry.service: entry for entry in docker.containers(session)}
+    for service in (CLICKHOUSE, POSTGRES, "minio"):
+        if service not in found or found[service].state != "running":
+            raise OpsError(f"{service} does not run: `make status` shows what is not up, `make up` starts it")
+    return {service: entry.name for service, entry in found.items()}

@@ -1,0 +1,1 @@
+BACKUP DATABASE `$database` TO S3('$url') SETTINGS id = '$id'$base ASYNC

@@ -1,0 +1,1 @@
+SELECT toString(status), error, num_files, total_size FROM system.backups WHERE id = {id:String}

@@ -1,0 +1,1 @@
+SELECT name FROM system.tables WHERE database = {database:String} ORDER BY name
