@@ -94,7 +94,7 @@ class ClickHouse(Component):
                     "CLICKHOUSE_DB": args.database,
                     "CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT": "1",
                     "BACKUP_URL": f"http://{platform.internal(minio.SERVICE, minio.API_PORT)}/{minio.BACKUP_BUCKET}/",
-                    "BACKUP_ACCESS_KEY": minio.BACKUP_USER,
+                    "BACKUP_ACCESS_KEY_ID": minio.BACKUP_USER,
                 },
                 secret_env={
                     "CLICKHOUSE_PASSWORD": args.admin_password,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from checks.base import CheckResource
+from checks.data_keys import DataKeys
 from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
 from checks.supabase import ForeignSnapshot, ForeignUntouched
@@ -81,6 +82,8 @@ class LangfuseWeb(Component):
             if after
             else []
         )
+        crypto = {"salt": args.crypto.salt, "encryption_key": args.crypto.encryption_key}
+        keys = DataKeys("data-keys", crypto, self.data())
         web = langfuse_env.web_only(args.stores, args.crypto, args.bootstrap, sign_up=args.sign_up)
         service = platform.service(
             "langfuse-web",
@@ -94,7 +97,7 @@ class LangfuseWeb(Component):
                 stop_grace=WEB_STOP_GRACE,
                 own=web,
             ),
-            self.child(after=[*migrations, *before]),
+            self.child(after=[keys, *migrations, *before]),
         )
         self.address = service.addresses["http"]
         gate = self.prove(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 DATA_TYPES: Mapping[str, str] = {
     "docker:index/volume:Volume": "a volume",
     "pulumi-python:dynamic/checks:Bucket": "a bucket",
+    "pulumi-python:dynamic/checks:DataKeys": "the memory of the keys that stored data depends on",
     "pulumi-python:dynamic/checks:LangfuseSchema": "a database schema",
     "random:index/randomBytes:RandomBytes": "a secret that opens or decrypts data",
     "random:index/randomId:RandomId": "a key that traces are sent with",

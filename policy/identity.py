@@ -12,6 +12,7 @@ Identity = Mapping[str, Any]
 INPUTS: Mapping[str, Mapping[str, Any]] = {
     "docker:index/volume:Volume": {"name": None, "driver": "local"},
     "pulumi-python:dynamic/checks:Bucket": {"name": None},
+    "pulumi-python:dynamic/checks:DataKeys": {},
     "pulumi-python:dynamic/checks:LangfuseSchema": {"schema": None, "role": None},
     "random:index/randomBytes:RandomBytes": {"length": None, "keepers": None},
     "random:index/randomId:RandomId": {"byteLength": None, "prefix": None, "keepers": None},

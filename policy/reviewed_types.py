@@ -10,6 +10,7 @@ CHECKS = frozenset(
         "BackupKey",
         "Bucket",
         "ClickHouse",
+        "DataKeys",
         "EndToEnd",
         "ForeignSnapshot",
         "ForeignUntouched",
