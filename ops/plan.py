@@ -17,7 +17,7 @@ from ops.evidence import transcribed
 from ops.fingerprint import fingerprint, remember, remembered
 from ops.known_data import known, learn
 from ops.session import ROOT, RefusedError, Session
-from ops.state import read_state
+from ops.state import State, read_state
 from policy.allowed_changes import FILE, AllowListError, read_allowed
 from policy.plan import Plan, PlanError, Step, read_plan
 from policy.plan_gate import Verdict, judge
@@ -55,15 +55,15 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
     Raises:
         GateRefusedError: lists everything that was refused, or says why there is no plan to read.
     """
-    argv, stands_on = _standing_on(session, READ, overrides)
+    state = read_state(session)
+    argv, stands_on = _standing_on(session, READ, state, overrides)
     ran = subprocess.run(
         argv, cwd=ROOT, env={**os.environ, **session.environment}, capture_output=True, text=True, check=False
     )
     try:
         plan = read_plan(ran.stdout)
         today = dt.datetime.now(tz=dt.UTC).date()
-        state = read_state(session).resources
-        verdict = judge(plan, state, read_allowed(FILE, today), today, known(session.stack))
+        verdict = judge(plan, state.resources, read_allowed(FILE, today), today, known(session.stack))
     except (PlanError, AllowListError) as error:
         session.check_passphrase()
         raise GateRefusedError(f"{error}; nothing was applied\n{ran.stderr.strip()[-2000:]}".strip()) from None
@@ -74,7 +74,7 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
         console.print(f"[yellow]allow list[/]  {escape(note)}")
     if verdict.refusals:
         raise GateRefusedError(_refused(verdict, plan))
-    learn(session.stack, state)
+    learn(session.stack, state.resources)
     if ran.returncode != 0:
         session.check_passphrase()
         # Policies are not part of the engine's JSON: let it say in its own words what is wrong.
@@ -101,7 +101,7 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
     if gated.is_done(session):
         console.print(f"0 changes, {len(gated.plan.steps)} unchanged")
         return 0
-    argv, stands_on = _standing_on(session, UP, overrides)
+    argv, stands_on = _standing_on(session, UP, read_state(session), overrides)
     moved = [part for part, digest in stands_on.items() if gated.stands_on[part] != digest]
     if moved:
         raise GateRefusedError(
@@ -116,7 +116,7 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
 
 def remember_applied(session: Session, **overrides: object) -> None:
     """Keep what a successful run left behind, so that the next one can see that there is nothing to do."""
-    remember(session.stack, _standing_on(session, UP, overrides)[1])
+    remember(session.stack, _standing_on(session, UP, read_state(session), overrides)[1])
 
 
 def show(plan: Plan, console: Console) -> None:
@@ -156,10 +156,10 @@ def exit_unless_done(session: Session, code: int) -> None:
 
 
 def _standing_on(
-    session: Session, command: tuple[str, ...], overrides: dict[str, object]
+    session: Session, command: tuple[str, ...], state: State, overrides: dict[str, object]
 ) -> tuple[list[str], dict[str, str]]:
     argv = session.with_config(*command, **overrides)
-    return argv, fingerprint(session, Path(argv[-1]), read_state(session).export.get("deployment") or {})
+    return argv, fingerprint(session, Path(argv[-1]), state.export.get("deployment") or {})
 
 
 def _name(step: Step) -> str:
