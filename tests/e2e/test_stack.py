@@ -43,6 +43,14 @@ def test_every_container_is_healthy_after_up(stack: TestStack) -> None:
     assert sorted(entry["service"] for entry in status["services"]) == SERVICES
 
 
+def test_the_doctor_finds_nothing_in_a_new_stack(stack: TestStack) -> None:
+    run = stack.ops("doctor", "--json")
+    verdicts = {row["id"]: row["verdict"] for row in run.json["rows"]}
+    verdicts.pop("clickhouse-disk")  # the machine's own disk may be full
+    assert set(verdicts.values()) <= {"healthy", "not applicable"}, run.output
+    assert run.json["environment"]["langfuse-web"]["ENCRYPTION_KEY"] == "… (64 characters)"
+
+
 def test_a_second_up_changes_nothing(stack: TestStack) -> None:
     run = stack.ops("up")
     assert run.code == 0, run.output
