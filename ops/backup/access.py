@@ -10,7 +10,7 @@ from checks.clickhouse_login import Login
 from ops import docker
 from ops.backup import clickhouse, postgres
 from ops.backup.store import Store, connect
-from ops.session import OpsError, Session
+from ops.session import OpsError, RefusedError, Session
 from ops.state import State, read_state
 
 POSTGRES, CLICKHOUSE = "postgres", "clickhouse"
@@ -48,6 +48,8 @@ def access(session: Session) -> Iterator[Access]:
     Raises:
         OpsError: it is not up, was put up by a version without backups, or there is no way.
     """
+    if not session.exists():
+        raise RefusedError(f"there is no stack {session.stack}: `make up` makes one")
     state = read_state(session, show_secrets=True)
     ways: dict[str, Any] = {}
     for resource in (GATE, KEY, SCHEMA):

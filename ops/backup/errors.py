@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from checks.base import CheckFailedError, brief
 from ops.session import OpsError
 
-FULL = ("XMinioStorageFull", "minimum free drive threshold", "No space left", "NOT_ENOUGH_SPACE")
+FULL = ("xminiostoragefull", "minimum free drive threshold", "no space left", "not_enough_space")
 DOWN = ("MaxRetryError", "ConnectionRefusedError", "Connection refused", "OperationalError")
 
 
@@ -33,7 +33,7 @@ def told(doing: str) -> Iterator[None]:
 def _explained(doing: str, seen: str) -> str:
     if seen.startswith("cannot "):
         return seen
-    if any(sign in seen for sign in FULL):
+    if any(sign in seen.lower() for sign in FULL):
         return f"cannot {doing}: no space is left: {seen}\nfree space there, or give the volume more, and run again"
     if any(sign in seen for sign in DOWN):
         return f"cannot {doing}: {seen}\nthe stack must be up: `make status` shows what is not, `make up` starts it"

@@ -115,4 +115,5 @@ DUMP, LISTING, BUCKETS = "postgres.dump", "clickhouse.jsonl.gz", "buckets.jsonl.
 
 def new_id(kind: Kind) -> str:
     """Name of a backup that starts now; sorts by time, and no two are the same."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{kind}-{secrets.token_hex(3)}"
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z-{kind}-{secrets.token_hex(3)}"

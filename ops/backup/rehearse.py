@@ -155,7 +155,6 @@ def _wait(what: str, probe: Callable[[], object]) -> None:
 
 
 def _at(url: str, address: str) -> str:
-    """`url` with another host and port."""
+    """`url` with another host and port, and the database that every server has."""
     scheme, _, rest = url.partition("://")
-    credentials, _, place = rest.rpartition("@")
-    return f"{scheme}://{credentials}@{address}/{place.partition('/')[2]}"
+    return f"{scheme}://{rest.rpartition('@')[0]}@{address}/postgres"

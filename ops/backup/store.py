@@ -187,7 +187,9 @@ def connect(endpoint: str, access_key: str, secret_key: str) -> "Minio":
     from minio import Minio
 
     pool = urllib3.PoolManager(
-        timeout=urllib3.Timeout(connect=5, read=TIMEOUT_SECONDS), retries=urllib3.Retry(2, backoff_factor=0.2)
+        maxsize=8,
+        timeout=urllib3.Timeout(connect=5, read=TIMEOUT_SECONDS),
+        retries=urllib3.Retry(2, backoff_factor=0.2),
     )
     return Minio(
         endpoint=endpoint,
