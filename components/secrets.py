@@ -5,6 +5,9 @@ import pulumi_random as random
 
 from components.base import Component
 
+HEX_DIGITS = 64
+"""Of a generated secret, 32 bytes."""
+
 
 class StackSecrets(Component):
     """All generated secrets. Each opens data or decrypts it, so each is declared as data.
@@ -72,4 +75,13 @@ class StackSecrets(Component):
         self.register_outputs({})
 
     def _hex(self, name: str) -> pulumi.Output[str]:
-        return random.RandomBytes(name, length=32, opts=self.data()).hex
+        """64 hexadecimal digits. Not `RandomBytes`: its id is the value itself, and ids are never encrypted."""
+        return random.RandomPassword(
+            name,
+            length=HEX_DIGITS,
+            lower=False,
+            upper=False,
+            special=True,
+            override_special="abcdef",
+            opts=self.data(),
+        ).result
