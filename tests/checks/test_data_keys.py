@@ -31,7 +31,7 @@ def test_the_same_keys_are_recognized_and_not_shown() -> None:
             "fingerprint of ENCRYPTION_KEY",
             marks=pytest.mark.attack("change ENCRYPTION_KEY in the vault", layer="memory of data keys", message=OTHER),
         ),
-        ({"salt": "s", "encryption_key": "e"}, "fingerprint of SALT and ENCRYPTION_KEY"),
+        ({"salt": "salt-after", "encryption_key": "c" * 64}, "fingerprint of SALT and ENCRYPTION_KEY"),
     ],
 )
 def test_other_keys_are_refused_by_name_and_never_shown(changed: dict[str, str], named: str) -> None:
