@@ -66,7 +66,7 @@ test: check ## everything: also the real engine and the whole stack on Docker
 	@$(RUN) -m pytest -n 2 --dist loadfile -m "docker and not soak"
 	@$(RUN) -m pytest -n 2 --dist loadfile -m "(engine or e2e) and not docker and not soak"
 
-soak: ## the long fault loops: every fault at every step
+soak: ## the long fault loops: every fault at every step, whole stacks broken on purpose
 	@$(RUN) -m toolchain ensure
 	@$(RUN) -m ops images
 	@$(RUN) -m pytest -n 2 --dist loadfile -m soak

@@ -145,15 +145,12 @@ class ProofProvider(CheckProvider):
     keys = ("gateway_url", "master_key", "url", "public_key", "secret_key", "find_path", "tracing", "watch")
 
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
-        gateway, api, user_id = (
-            Gateway(inputs["gateway_url"], inputs["master_key"]),
-            _api(inputs),
-            new_user_id(),
-        )
-        people = until_healthy(lambda: validated(inputs), deadline_seconds=deadline_seconds)
-        if not inputs["tracing"]:
+        gateway, user_id = Gateway(inputs["gateway_url"], inputs["master_key"]), new_user_id()
+        if not inputs["tracing"]:  # Langfuse may be down: that is why it was switched off
             answer = until_healthy(lambda: gateway.call_smoke(user_id), deadline_seconds=deadline_seconds)
-            return {"tracing": False, "answer": answer, **people}
+            return {"tracing": False, "answer": answer}
+        api = _api(inputs)
+        people = until_healthy(lambda: validated(inputs), deadline_seconds=deadline_seconds)
         trace_id = in_turn(
             lambda: gateway.call_smoke(user_id), lambda: api.find_trace(user_id), deadline_seconds=deadline_seconds
         )

@@ -130,7 +130,8 @@ def _smoke(to: Access, manifest: Manifest, reader: Login, done: Rehearsal) -> st
                 done.findings.append(f"ClickHouse's ledger is at {found}, not at {manifest.clickhouse.ledger}")
             if to.traces not in wanted:
                 return f"ledger {found}; no table {to.traces} yet"
-            [[seen]] = rows(client, f"SELECT count() FROM `{to.traces}`")  # noqa: S608 - a name of the release
+            query = "SELECT count() FROM {database:Identifier}.{table:Identifier}"
+            [[seen]] = rows(client, query, database=reader.database, table=to.traces)
         finally:
             client.close()
     if seen != wanted[to.traces]:

@@ -13,7 +13,7 @@ from ops.doctor.access import Limits
 from tests.doctor.rig import CONFIG, LIMITS, Rig, found, only, own_file, verdict
 from tests.standin.docker_cli import docker, eventually, free_port
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.soak]
 
 BOTH = ("langfuse-web", "langfuse-worker")
 

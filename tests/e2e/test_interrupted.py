@@ -35,6 +35,7 @@ def kill_when(stack: TestStack, line: str) -> None:
         process.wait(timeout=60)
 
 
+@pytest.mark.soak
 def test_a_run_killed_at_any_point_is_finished_by_the_next(fresh: TestStack) -> None:
     for line in KILL_AT:
         kill_when(fresh, line)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.stack import TestStack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1800)]
 
 ROW = "INSERT INTO langfuse.traces (id, project_id) VALUES ('kept', 'p')"
 

@@ -78,6 +78,7 @@ def test_a_wrong_name_touches_nothing(stack: TestStack, typed: str) -> None:
     assert stack.ops("status").code == 0
 
 
+@pytest.mark.soak
 def test_a_killed_reset_is_finished_by_the_next_and_the_copy_stays(copies_removed: TestStack) -> None:
     stack = copies_removed
     name = volume(stack)

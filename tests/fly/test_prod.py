@@ -179,6 +179,7 @@ def _decoded(export: dict[str, object]) -> str:
     )
 
 
+@pytest.mark.soak
 def test_down_stops_the_machines_and_keeps_everything(first: Up) -> None:
     before = first.prod.inventory()
     down = first.prod.ops("down")

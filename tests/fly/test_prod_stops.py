@@ -8,7 +8,7 @@ import pytest
 from tests.fly.fake.containers import docker
 from tests.fly.rehearsal import APPS, Rehearsal, rehearsal
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1800)]
 
 DATA_APPS = sorted(APPS[:2])
 FAULTS = [("crash", "volumes create"), ("lost", "deploy")]
