@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evidence import FOLDER_VARIABLE
-from tests.engine.test_guards import project, resources
+from tests.engine.test_gates import project, resources
 
 pytestmark = [pytest.mark.engine, pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")]
 
