@@ -44,7 +44,9 @@ UNION ALL
 SELECT format('extension %%I', extname), md5(concat_ws('|', oid, extowner, extversion, extnamespace)) FROM pg_extension
 UNION ALL
 SELECT format('event trigger %%I', evtname),
-       md5(concat_ws('|', oid, evtowner, evtevent, evtfoid, evtenabled, evttags::text)) FROM pg_event_trigger
+       md5(concat_ws('|', t.oid, evtowner, evtevent, evtfoid, evtenabled, evttags::text))
+FROM pg_event_trigger t JOIN pg_proc p ON p.oid = evtfoid
+WHERE p.pronamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname = 'langfuse_guard')
 UNION ALL
 SELECT format('default privileges of %%I%%s on %%s', pg_get_userbyid(d.defaclrole), ' in ' || n.nspname, d.defaclobjtype),
        md5(d.defaclacl::text)

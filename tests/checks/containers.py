@@ -129,7 +129,7 @@ def images(services: frozenset[str]) -> Mapping[str, str]:
 
 @cache
 def blueprint(service: str) -> Blueprint:
-    """How the program starts `service` with default settings, with generated secrets like `hex-of-…`."""
+    """How the program starts `service` with default settings, with generated secrets like `result-of-…`."""
     registered = plain(_program().one(service).inputs)
     return Blueprint(
         service=service,

@@ -166,7 +166,7 @@ def test_many_changes_stay_one_readable_line(ready: Database) -> None:
 
 
 def test_an_administrator_who_cannot_log_in_is_named_without_the_password(database: Database) -> None:
-    url = database.admin_url.replace("hex-of-postgres-admin-password", "canary-of-the-administrator")
+    url = database.admin_url.replace("result-of-postgres-admin-password", "canary-of-the-administrator")
     for provider, inputs in (
         (SnapshotProvider, database.foreign_inputs()),
         (UntouchedProvider, after(database, {"objects": {}, "sha256": ""})),

@@ -102,7 +102,7 @@ def test_an_administrator_with_too_few_rights_is_told_which(database: Database) 
 
 def test_a_wrong_administrator_password_is_named(database: Database) -> None:
     inputs = database.schema_inputs()
-    wrong = inputs["admin_url"].replace("hex-of-postgres-admin-password", "canary-of-the-administrator")
+    wrong = inputs["admin_url"].replace("result-of-postgres-admin-password", "canary-of-the-administrator")
     found = red(SchemaProvider, inputs, admin_url=wrong)
     place = database.server.published[5432]
     assert found.probe == f"login for schema changes as postgres at {place}/{database.name}"

@@ -31,7 +31,7 @@ from tests.standin.docker_cli import eventually, free_port
 from tests.standin.stores import image_of
 
 GENERATED = re.compile(r"(?:hex|result)-of-[\w-]+")
-RECORDED_PASSWORD = "hex-of-clickhouse-password"
+RECORDED_PASSWORD = "result-of-clickhouse-password"
 STORES = ("clickhouse", "postgres", "redis", "minio")
 LANGFUSE = ("langfuse-web", "langfuse-worker")
 COMMAND = re.compile(r"`(docker exec [^`]+)`")
@@ -126,7 +126,7 @@ class Rig:
         }
         return from_settings(
             load({**ports, "langfuse-stack:instance": self.instance}),
-            lambda name: generated(f"hex-of-{name}"),
+            lambda name: generated(f"result-of-{name}"),
             DockerLooks(self.instance),
             ledgers={"clickhouse": 37},
             limits=LIMITS,
