@@ -38,9 +38,7 @@ def test_a_policy_that_was_loosened_in_the_store_is_put_back(store: Store, input
     assert green(BackupKeyProvider, inputs)["policy"] == backup_key.POLICY
 
 
-@pytest.mark.parametrize(
-    "action", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration"]
-)
+@pytest.mark.parametrize("action", ["s3:DeleteObject", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration"])
 def test_a_program_that_gives_it_more_is_refused(
     inputs: dict[str, Any], action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
