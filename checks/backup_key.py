@@ -50,7 +50,7 @@ class BackupKeyProvider(CheckProvider):
 def _proven(inputs: Inputs) -> Evidence:
     bucket = inputs["bucket"]
     store = client(inputs["endpoint"], inputs["access_key"], inputs["secret_key"])
-    version = marker_round_trip(store, bucket)
+    version = marker_round_trip(store, bucket, POLICY)
     forbidden: list[tuple[str, str, Callable[[], None]]] = [
         (f"DELETE {bucket}/{MARKER}", "s3:DeleteObject", partial(store.remove_object, bucket, MARKER)),
         (

@@ -71,8 +71,8 @@ def _pool() -> "PoolManager":
     return urllib3.PoolManager(timeout=urllib3.Timeout(TIMEOUT_SECONDS), retries=urllib3.Retry(0))
 
 
-def failure(probe: str, error: Exception) -> CheckFailedError:
-    """The finding that an error of the store's client is, with the fix."""
+def failure(probe: str, error: Exception, policy: str = APP_POLICY) -> CheckFailedError:
+    """The finding that an error of the store's client is, with the fix; `policy` is the key's."""
     refusal = next((code for code in KEY_REFUSALS if code in str(error)), None)
     if refusal:
         return CheckFailedError(
@@ -84,7 +84,7 @@ def failure(probe: str, error: Exception) -> CheckFailedError:
     code = getattr(error, "code", None)
     if code == "AccessDenied":
         return CheckFailedError(
-            probe, code, "the key's policy does not allow it: run `make up`, which sets the policy again"
+            probe, code, f"the key's policy does not allow it: run `make up`, which sets the policy {policy}"
         )
     seen = f"{code}: {getattr(error, 'message', None)}" if code else brief(error)
     return CheckFailedError(probe, seen, "see the object store's log; its endpoint must answer S3 requests")
@@ -302,7 +302,7 @@ def attempts(store: "Minio", bucket: str) -> "Iterator[tuple[str, Callable[[], N
     yield "s3:PutLifecycleConfiguration", partial(store.delete_bucket_lifecycle, bucket)
 
 
-def marker_round_trip(store: "Minio", bucket: str) -> str:
+def marker_round_trip(store: "Minio", bucket: str, policy: str = APP_POLICY) -> str:
     """Version of the marker that was written and read back.
 
     Raises:
@@ -318,7 +318,7 @@ def marker_round_trip(store: "Minio", bucket: str) -> str:
         finally:
             answer.close()
     except Exception as error:
-        raise failure(probe, error) from None
+        raise failure(probe, error, policy) from None
     if seen != body:
         raise CheckFailedError(
             probe, f"{len(seen)} other bytes", "the store does not return what was written", final=True
@@ -352,5 +352,5 @@ def may_not(probe: str, action: str, attempt: "Callable[[], None]", policy: str 
             return
         raise CheckFailedError(probe, str(error.code), fix, final=True) from None
     except Exception as error:
-        raise failure(probe, error) from None
+        raise failure(probe, error, policy) from None
     raise CheckFailedError(probe, "allowed", fix, final=True)

@@ -133,7 +133,6 @@ def test_a_backup_that_was_killed_is_not_finished_and_never_taken(own: World, ma
 
 
 @pytest.mark.soak
-@pytest.mark.soak
 def test_killed_at_any_moment_it_leaves_a_whole_backup_or_none(own: World, made: Manifest) -> None:
     for delay in range(40):
         killed(own, "ClickHouse to", delay / 50)
