@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from minio import Minio
     from urllib3 import PoolManager
 
+SERVICE_UNAVAILABLE = 503
 MARKER = "langfuse-stack/marker"
 IDENTITY = "langfuse-stack/identity"
 """Object that tells its bucket from any other."""
@@ -90,6 +91,19 @@ def failure(probe: str, error: Exception, policy: str = APP_POLICY) -> CheckFail
     return CheckFailedError(probe, seen, "see the object store's log; its endpoint must answer S3 requests")
 
 
+def _settled(endpoint: str) -> None:
+    """Wait until MinIO has read its own records: what it is told of a bucket before that, it may forget.
+
+    Raises:
+        CheckFailedError: it has not yet. Another S3 server does not know the question and is taken as it is.
+    """
+    url = f"http://{endpoint}/minio/health/cluster"
+    answer = _pool().request("GET", url)
+    if answer.status == SERVICE_UNAVAILABLE:
+        state = answer.headers.get("x-minio-server-status", "not ready")
+        raise CheckFailedError(f"GET {url}", f"503 {state}", "see the object store's log")
+
+
 class BucketProvider(DataProvider):
     """See `Bucket`."""
 
@@ -105,6 +119,7 @@ class BucketProvider(DataProvider):
         name = inputs["name"]
         store = client(inputs["endpoint"], inputs["access_key"], inputs["secret_key"])
         try:
+            _settled(inputs["endpoint"])
             # Asked with GET: the answer to a HEAD request cannot say why a key was refused.
             if not _exists(store, name):
                 continuous(inputs[KNOWN_IDENTITY], {})
@@ -324,9 +339,7 @@ def marker_round_trip(store: "Minio", bucket: str, policy: str = APP_POLICY) -> 
             probe, f"{len(seen)} other bytes", "the store does not return what was written", final=True
         )
     if version is None:
-        raise CheckFailedError(
-            probe, f"{bucket} keeps no versions", "run `make up`, which switches versioning on", final=True
-        )
+        raise CheckFailedError(probe, f"{bucket} keeps no versions", "run `make up`, which switches versioning on")
     return version
 
 

@@ -11,6 +11,8 @@ import httpx
 import psycopg
 import pytest
 
+from checks.base import until_healthy
+from checks.trace import accepted
 from tests.checks.containers import Blueprint, Container, blueprint, images, run
 from tests.checks.object_store import Store
 from tests.checks.postgres_database import Database, new_database
@@ -134,4 +136,6 @@ def database(postgres: Container) -> Database:
 def store(minio: Container) -> Store:
     """An object store without any of what the program makes in it."""
     mark = token_hex(4)
+    url = f"http://{minio.published[9000]}/minio/health/cluster"
+    until_healthy(lambda: accepted("GET", url, "see its log"), deadline_seconds=30)
     return Store(minio.published[9000], (f"events-{mark}", f"media-{mark}"), f"app-{mark}", f"canary-of-{mark}")

@@ -190,7 +190,7 @@ def test_a_key_that_may_not_write_is_named(ready: Store) -> None:
     found = red(ObjectStoreProvider, ready.gate_inputs(), deadline_seconds=1)
     assert found.probe == f"PUT and GET {ready.buckets[0]}/{MARKER}"
     assert found.seen == "AccessDenied"
-    assert "run `make up`, which sets the policy again" in found.fix
+    assert APP_POLICY in found.fix
 
 
 def test_a_wrong_secret_and_an_unknown_key_are_named(ready: Store) -> None:
