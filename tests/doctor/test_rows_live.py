@@ -10,6 +10,8 @@ import pytest
 
 from checks.bucket import APP_POLICY, AppKeyProvider
 from ops.doctor.access import Limits
+from ops.doctor.examine import examine
+from ops.doctor.rows import ROWS
 from tests.doctor.rig import CONFIG, LIMITS, Rig, found, only, own_file, verdict
 from tests.standin.docker_cli import docker, eventually, free_port
 
@@ -505,24 +507,21 @@ def test_a_gateway_that_does_not_serve_is_found(rig: Rig) -> None:
     assert verdict(rig.fresh(), "gateway-alive") == "healthy"
 
 
-@pytest.mark.parametrize(
-    ("row", "service", "text"),
-    [
-        (
-            "langfuse-legacy-producer",
-            "langfuse-web",
-            "Rejected 3 event(s) from the legacy /api/public/ingestion endpoint",
-        ),
-        ("clickhouse-full-text", "langfuse-web", "Code: 344. DB::Exception: enable_full_text_index is off"),
-        ("gateway-callback", "gateway", "AttributeError: module 'langfuse' has no attribute 'version'"),
-        ("gateway-export", "gateway", "Failed to export spans batch due to timeout, max retries or shutdown."),
-    ],
-)
-def test_what_only_a_log_shows_is_found_while_it_is_recent(rig: Rig, row: str, service: str, text: str) -> None:
-    rig.logs(service, text)
-    seen = only(rig.fresh(), row)
-    assert text[:20] in seen.evidence
-    assert eventually(lambda: verdict(rig.fresh(), row) == "healthy")
+LOGGED = {
+    "langfuse-legacy-producer": ("langfuse-web", "Rejected 3 event(s) from the legacy /api/public/ingestion endpoint"),
+    "clickhouse-full-text": ("langfuse-web", "Code: 344. DB::Exception: enable_full_text_index is off"),
+    "gateway-callback": ("gateway", "AttributeError: module 'langfuse' has no attribute 'version'"),
+    "gateway-export": ("gateway", "Failed to export spans batch due to timeout, max retries or shutdown."),
+}
+
+
+def test_what_only_a_log_shows_is_found_while_it_is_recent(rig: Rig) -> None:
+    for service, text in LOGGED.values():
+        rig.logs(service, text)
+    findings = found(rig.fresh())
+    assert set(findings) == set(LOGGED)
+    assert all(text[:20] in findings[row].evidence for row, (_, text) in LOGGED.items())
+    assert eventually(lambda: found(rig.fresh()) == {})
 
 
 def test_data_on_a_file_system_over_the_network_is_found(rig: Rig) -> None:
@@ -541,10 +540,11 @@ def test_data_on_a_file_system_over_the_network_is_found(rig: Rig) -> None:
 def test_a_paused_store_is_said_to_be_unseen_and_does_not_hang_the_doctor(rig: Rig) -> None:
     docker("pause", rig.name("redis"))
     try:
-        findings = found(rig.fresh())
-        assert "redis is paused" in findings["containers"].evidence
-        assert set(findings) <= {"containers", "langfuse-worker-health"}
-        assert verdict(rig.fresh(), "redis-eviction").startswith("not seen: ")
+        results = {result.row.id: result for result in examine(ROWS, rig.fresh())}
+        assert "redis is paused" in results["containers"].evidence
+        findings = {name for name, result in results.items() if result.verdict == "finding"}
+        assert findings <= {"containers", "langfuse-worker-health"}
+        assert results["redis-eviction"].verdict == "not seen"
     finally:
         docker("unpause", rig.name("redis"))
     assert eventually(lambda: found(rig.fresh()) == {}, seconds=60)
