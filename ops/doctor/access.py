@@ -153,7 +153,7 @@ def of_session(session: Session) -> Access:
     state = read_state(session, show_secrets=True)
     return from_settings(
         session.settings,
-        lambda name: str(state.output(name, "hex")),
+        lambda name: str(state.output(name, "result")),
         DockerLooks(session.settings.stack.instance),
         ledgers=_shipped(session),
     )
