@@ -44,6 +44,28 @@ class Run:
         return json.loads(self.output[self.output.index("{") :])
 
 
+def in_shell(environment: Mapping[str, str], *argv: str) -> Run:
+    """Run a plain command in the environment that `make shell` prints, on top of `environment`."""
+    exports = subprocess.run(
+        [sys.executable, "-m", "toolchain", "shell"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    result = subprocess.run(
+        ["bash", "-euc", 'eval "$1"; shift; exec "$@"', "shell", exports, *argv],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Run(result.returncode, result.stdout)
+
+
 @dataclass(frozen=True)
 class TestStack:
     """One stack, driven by the commands that an operator uses."""
@@ -104,24 +126,7 @@ class TestStack:
 
     def shell(self, *argv: str) -> Run:
         """Run a plain command in the environment that `make shell` prints."""
-        exports = subprocess.run(
-            [sys.executable, "-m", "toolchain", "shell"],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        result = subprocess.run(
-            ["bash", "-euc", 'eval "$1"; shift; exec "$@"', "shell", exports, *argv],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return Run(result.returncode, result.stdout)
+        return in_shell(self.environment, *argv)
 
     def docker(self, *arguments: str) -> str:
         return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout.strip()

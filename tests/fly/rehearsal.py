@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from ops.stackfile import read_config
-from tests.e2e.stack import Run, TestStack, free_ports
+from tests.e2e.stack import Run, TestStack, free_ports, in_shell
 from tests.fly.fake.containers import LABEL, docker, remove_everything
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,24 +120,7 @@ class Rehearsal:
 
     def shell(self, *argv: str) -> Run:
         """Run a plain command in the environment that `make shell` prints."""
-        exports = subprocess.run(
-            [sys.executable, "-m", "toolchain", "shell"],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        result = subprocess.run(
-            ["bash", "-euc", 'eval "$1"; shift; exec "$@"', "shell", exports, *argv],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return Run(result.returncode, result.stdout)
+        return in_shell(self.environment, *argv)
 
     def foreign(self, *statement: str) -> str:
         """What the database of other people answers its owner."""
