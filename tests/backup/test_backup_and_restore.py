@@ -42,7 +42,7 @@ def test_a_million_rows_come_back_with_equal_hashes_after_the_copy_was_destroyed
     assert filled.query(CONTENT.format(f"{live}.traces")) == before
 
 
-def test_postgres_comes_back_below_another_name_with_its_owner_and_the_passage_is_gone(
+def test_postgres_comes_back_below_another_name_out_of_langfuses_reach_and_the_passage_is_gone(
     filled: World, made: Manifest
 ) -> None:
     into = f"r_{token_hex(4)}"
@@ -50,7 +50,9 @@ def test_postgres_comes_back_below_another_name_with_its_owner_and_the_passage_i
     server = filled.access.postgres
     with server.session() as db, db.transaction():
         restored, live = (postgres.fingerprint(db, name) for name in (into, "langfuse"))
-        assert (restored.tables, restored.owner, restored.ledger) == (live.tables, "langfuse", 424)
+        assert (restored.tables, restored.ledger) == (live.tables, 424)
+        reach = "SELECT has_schema_privilege('langfuse', %s, 'USAGE'), has_schema_privilege('langfuse', %s, 'CREATE')"
+        assert db.execute(reach, [into, into]).fetchall() == [(False, False)]
         assert db.execute("SELECT count(*) FROM pg_database WHERE datname LIKE 'langfuse_restore%'").fetchall() == [
             (0,)
         ]
