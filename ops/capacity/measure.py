@@ -1,0 +1,91 @@
+"""Asks every store at the same time; what does not answer is said to be unseen."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from checks.base import CheckFailedError, brief, without_secrets
+from ops.capacity import clickhouse, forecast, history, queues, store
+from ops.capacity.access import Access
+from ops.capacity.measurement import Disk, Growth, Measurement, Parts, Rate, Unseen, seen
+from ops.doctor.examine import LIBRARIES
+from ops.doctor.looks import LookError
+
+T = TypeVar("T")
+Samples = dict[str, list[tuple[datetime, int]]]
+
+
+def measure(access: Access, *, now: datetime | None = None) -> Measurement:
+    """Measure a stack, and remember what its disks hold.
+
+    Args:
+        access: to it.
+        now: when that is; the present if None.
+    """
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    stack = access.stack
+    redis = (stack.redis_address, stack.redis_password)
+    with ThreadPoolExecutor(8) as pool:
+
+        def ask(what: str, call: Callable[[], T]) -> Future[T | Unseen]:
+            return pool.submit(_asked, what, call, access)
+
+        rate = ask("events in ClickHouse", lambda: clickhouse.rate(stack.operator, access.tables))
+        parts = ask("parts in ClickHouse", lambda: clickhouse.parts(stack.operator))
+        disks = ask("disks of ClickHouse", lambda: clickhouse.disks(stack.operator))
+        of_server = ask("memory of ClickHouse", lambda: clickhouse.memory(stack.operator))
+        waiting = ask("queues in Redis", lambda: queues.queues(*redis, access.queue_prefix))
+        of_redis = ask("memory of Redis", lambda: [queues.memory(*redis)])
+        objects = ask("disk of the object store", lambda: [store.disk(stack.store_address, *access.store_root)])
+        containers = ask("memory of containers", access.containers)
+    memory = (containers.result(), of_server.result(), of_redis.result())
+    found = Measurement(
+        rate=rate.result(),
+        queues=waiting.result(),
+        disks=[*_each(disks.result()), *_each(objects.result())],
+        parts=parts.result(),
+        memory=[entry for result in memory for entry in _each(result)],
+    )
+    return _with_growth(found, access, now or datetime.now(UTC))
+
+
+def _with_growth(found: Measurement, access: Access, now: datetime) -> Measurement:
+    disks = seen(found.disks)
+    history.add(access.history, {disk.store: disk.used for disk in disks}, now)
+    samples = history.read(access.history)
+    of_rows = _growth_of_rows(found.rate, found.parts)
+
+    def grown(disk: Disk | Unseen) -> Disk | Unseen:
+        if isinstance(disk, Unseen):
+            return disk
+        of_disk = forecast.growth_of_disk(samples.get(disk.store, []))
+        known = forecast.faster(of_rows, of_disk) if disk.store == "clickhouse" else of_disk
+        return replace(disk, growth=known)
+
+    return replace(found, disks=[grown(disk) for disk in found.disks])
+
+
+def _growth_of_rows(rate: Rate | Unseen, parts: Sequence[Parts] | Unseen) -> Growth | Unseen:
+    if isinstance(rate, Unseen):
+        return rate
+    return forecast.growth_of_rows(rate, sum(entry.size for entry in seen(parts)))
+
+
+def _each(result: Sequence[T] | Unseen) -> Sequence[T | Unseen]:
+    return [result] if isinstance(result, Unseen) else result
+
+
+def _asked(what: str, call: Callable[[], T], access: Access) -> T | Unseen:
+    secrets = [*access.stack.secrets, access.store_root[1]]
+    try:
+        return call()
+    except LookError as error:
+        return Unseen(without_secrets(str(error), secrets))
+    except CheckFailedError as failure:
+        return Unseen(without_secrets(f"{what}: {failure.probe}: {failure.seen}", secrets))
+    except Exception as error:  # noqa: BLE001 - drivers raise a different class for each layer
+        return Unseen(without_secrets(f"{what}: {brief(error)}", secrets))
