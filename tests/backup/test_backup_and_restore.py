@@ -30,7 +30,12 @@ def test_a_million_rows_come_back_with_equal_hashes_after_the_copy_was_destroyed
     copy, again = (f"r_{token_hex(4)}" for _ in range(2))
     assert all(entry.same for entry in restore(filled.access, made, copy, print))
     filled.run(f"ALTER TABLE {copy}.traces DELETE WHERE 1 SETTINGS mutations_sync = 2")
-    assert filled.query(CONTENT.format(f"{copy}.traces")) != before
+    assert filled.query(CONTENT.format(f"{copy}.traces")) == ["(0,0)"]
+    with filled.access.postgres.session() as db, db.transaction():
+        db.execute(f"DELETE FROM {copy}.projects".encode())
+        destroyed, live_projects = (postgres.fingerprint(db, name).tables for name in (copy, "langfuse"))
+        assert [table.rows for table in destroyed] == [424, 0]
+        assert destroyed != live_projects
     compared = restore(filled.access, made, again, print)
     assert filled.query(CONTENT.format(f"{again}.traces")) == before
     assert {(entry.store, entry.table) for entry in compared if entry.same} == {
@@ -40,6 +45,19 @@ def test_a_million_rows_come_back_with_equal_hashes_after_the_copy_was_destroyed
         ("Postgres", "_prisma_migrations"),
     }
     assert filled.query(CONTENT.format(f"{live}.traces")) == before
+
+
+def test_a_byte_overwritten_in_a_backup_of_a_million_rows_is_caught_and_it_is_not_restored(filled: World) -> None:
+    made, store = back_up(filled.access), filled.access.store
+    assert sum(table.rows for table in made.clickhouse.tables) >= MILLION
+    [largest] = sorted(store.versions(f"{made.id}/clickhouse/data/"), key=lambda version: version.size)[-1:]
+    content = bytearray(b"".join(store.chunks(largest.key)))
+    content[len(content) // 2] ^= 1
+    store.client.put_object(store.bucket, largest.key, io.BytesIO(bytes(content)), len(content))
+    [problem] = problems(store, made, read_data=False)
+    assert problem == f"{largest.key}: was overwritten; version {largest.version} still has what was written"
+    with pytest.raises(OpsError, match="is damaged, and was not restored"):
+        restore(filled.access, made, f"r_{token_hex(4)}", print)
 
 
 def test_postgres_comes_back_below_another_name_with_its_owner_and_the_passage_is_gone(
