@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ops.capacity import report
-from ops.capacity.access import of_session
+from ops.capacity.access import access
 from ops.capacity.advice import Advice
 from ops.capacity.judge import judge
 from ops.capacity.measure import measure
@@ -28,12 +28,12 @@ def capacity(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         as_json: print JSON.
     """
     try:
-        access = of_session(open_session(stack, config_file))
+        with access(open_session(stack, config_file)) as to:
+            platform, found = to.platform, measure(to)
     except (OpsError, StackFileError, SettingsError, ToolchainError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(COULD_NOT_MEASURE)
-    found = measure(access)
-    findings = judge(found, Advice(access.platform))
+    findings = judge(found, Advice(platform))
     if as_json:
         print(json.dumps(report.as_dict(found, findings), indent=2))
     else:

@@ -27,20 +27,19 @@ def measure(access: Access, *, now: datetime | None = None) -> Measurement:
     """
     for name in LIBRARIES:
         importlib.import_module(name)
-    stack = access.stack
-    redis = (stack.redis_address, stack.redis_password)
+    login = access.operator
     with ThreadPoolExecutor(8) as pool:
 
         def ask(what: str, call: Callable[[], T]) -> Future[T | Unseen]:
             return pool.submit(_asked, what, call, access)
 
-        rate = ask("events in ClickHouse", lambda: clickhouse.rate(stack.operator, access.tables))
-        parts = ask("parts in ClickHouse", lambda: clickhouse.parts(stack.operator))
-        disks = ask("disks of ClickHouse", lambda: clickhouse.disks(stack.operator))
-        of_server = ask("memory of ClickHouse", lambda: clickhouse.memory(stack.operator))
-        waiting = ask("queues in Redis", lambda: queues.queues(*redis, access.queue_prefix))
-        of_redis = ask("memory of Redis", lambda: [queues.memory(*redis)])
-        objects = ask("disk of the object store", lambda: [store.disk(stack.store_address, *access.store_root)])
+        rate = ask("events in ClickHouse", lambda: clickhouse.rate(login, access.tables))
+        parts = ask("parts in ClickHouse", lambda: clickhouse.parts(login))
+        disks = ask("disks of ClickHouse", lambda: clickhouse.disks(login))
+        of_server = ask("memory of ClickHouse", lambda: clickhouse.memory(login))
+        waiting = ask("queues in Redis", lambda: queues.queues(access.redis))
+        of_redis = ask("memory of Redis", lambda: [queues.memory(access.redis)])
+        objects = ask("disk of the object store", lambda: [store.disk(access.store_address, *access.store_root)])
         containers = ask("memory of containers", access.containers)
     memory = (containers.result(), of_server.result(), of_redis.result())
     found = Measurement(
@@ -80,7 +79,7 @@ def _each(result: Sequence[T] | Unseen) -> Sequence[T | Unseen]:
 
 
 def _asked(what: str, call: Callable[[], T], access: Access) -> T | Unseen:
-    secrets = [*access.stack.secrets, access.store_root[1]]
+    secrets = access.secrets
     try:
         return call()
     except LookError as error:

@@ -1,10 +1,15 @@
 """Depth of every queue of jobs that Langfuse keeps in Redis."""
 
 import time
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from checks import redis
+from checks.trace import BULL
 from ops.capacity.measurement import Memory, Queue
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 META = ":meta"
 """Ends the key that every queue has."""
@@ -12,22 +17,32 @@ PAGE, PAGES = 1000, 500
 """Keys that are looked through: a Redis that is shared with a cache may have many."""
 
 
-def queues(address: str, password: str, prefix: str) -> list[Queue]:
-    """Every queue that was ever used, the fullest first.
+@dataclass(frozen=True)
+class Server:
+    """How to reach and enter the Redis of the queues."""
 
-    Args:
-        address: of Redis.
-        password: its.
-        prefix: first part of every queue's keys.
-    """
-    with redis.client(address, password) as server:
-        found = [_queue(server, f"{prefix}:{name}", name) for name in _names(server, prefix)]
+    address: str
+    password: str | None
+    user: str | None = None
+    tls: bool = False
+    prefix: str = BULL
+    """First part of every queue's keys."""
+
+    def client(self) -> "Redis":
+        """A client with bounded time-outs."""
+        return redis.client(self.address, self.password, user=self.user, tls=self.tls)
+
+
+def queues(of: Server) -> list[Queue]:
+    """Every queue that was ever used, the fullest first."""
+    with of.client() as server:
+        found = [_queue(server, f"{of.prefix}:{name}", name) for name in _names(server, of.prefix)]
     return sorted(found, key=lambda queue: (-queue.waiting, queue.name))
 
 
-def memory(address: str, password: str) -> Memory:
+def memory(of: Server) -> Memory:
     """What Redis has taken of what it may take."""
-    with redis.client(address, password) as server:
+    with of.client() as server:
         info: dict[str, Any] = server.info("memory")
     return Memory("redis server", int(info["used_memory"]), int(info["maxmemory"]) or None)
 

@@ -14,18 +14,16 @@ import httpx
 import pytest
 
 from checks.bucket import client as store_client
-from checks.redis import client as redis_client
 from ops.capacity import history, store
-from ops.capacity.access import Access
+from ops.capacity.access import EVENT_TABLES, Access
 from ops.capacity.advice import Advice
 from ops.capacity.containers import memory_of
 from ops.capacity.judge import Finding, Limits, judge
 from ops.capacity.measure import measure
 from ops.capacity.measurement import Disk, Growth, Measurement, Rate, Unseen, seen
-from ops.doctor.access import from_settings
+from ops.capacity.queues import Server
 from ops.doctor.docker_looks import DockerLooks
 from platforms.docker_labels import INSTANCE_LABEL, SERVICE_LABEL
-from settings import load
 from tests.checks.clickhouse_session import as_operator, session_with
 from tests.checks.containers import Container, blueprint, gate_inputs, images, paused, run
 from tests.standin.docker_cli import eventually
@@ -48,7 +46,7 @@ class Servers:
     access: Access
 
     def run(self, *statements: str) -> None:
-        with session_with(self.access.stack.operator) as session:
+        with session_with(self.access.operator) as session:
             for statement in statements:
                 session.run(statement)
 
@@ -62,8 +60,8 @@ class Servers:
                 f"(id UInt64, {column} DateTime64(3), created_at DateTime64(3), text String) "
                 f"ENGINE = MergeTree PARTITION BY toYYYYMM({column}) ORDER BY id"
             )
-        stack = replace(self.access.stack, operator=replace(self.access.stack.operator, database=name))
-        return replace(self.access, stack=stack, history=tmp_path / "history.jsonl")
+        operator = replace(self.access.operator, database=name)
+        return replace(self.access, operator=operator, history=tmp_path / "history.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -82,20 +80,14 @@ def servers() -> Iterator[Servers]:
         clickhouse, redis = start("clickhouse"), start("redis")
         minio = start("minio", f"--tmpfs=/data:size={STORE_MEGABYTES}m")
         root, cache = gate_inputs("minio-app-key"), gate_inputs("redis-gate")
-        looks = DockerLooks(instance)
-        stack = replace(
-            from_settings(load({}), lambda _: "unused", looks),
-            operator=as_operator(clickhouse),
-            redis_address=redis.published[6379],
-            redis_password=cache["password"],
-            store_address=minio.published[9000],
-        )
         access = Access(
-            stack=stack,
             platform="docker",
+            operator=as_operator(clickhouse),
+            tables=EVENT_TABLES["traces"],
+            redis=Server(redis.published[6379], cache["password"]),
+            store_address=minio.published[9000],
             store_root=(root["root_user"], root["root_password"]),
-            queue_prefix="bull",
-            containers=lambda: memory_of(looks),
+            containers=lambda: memory_of(DockerLooks(instance)),
             history=Path("unused"),
         )
         eventually(lambda: as_operator(clickhouse).client().close() is None, seconds=90)
@@ -131,7 +123,7 @@ def test_idle_servers_have_no_findings_and_every_number_is_there(servers: Server
 
 def test_more_than_500_events_a_second_are_found(servers: Servers, tmp_path: Path) -> None:
     access = servers.fresh(tmp_path)
-    database = access.stack.operator.database
+    database = access.operator.database
     rows = "SELECT number, now64(3), now64(3), '' FROM numbers({})"
     servers.run(f"INSERT INTO {database}.traces {rows.format(75_000)}")
     measured, findings = found(access)
@@ -151,7 +143,7 @@ def grown(access: Access, servers: Servers) -> None:
     for back in range(9, 0, -1):
         at = f"toStartOfDay(now()) - INTERVAL {back} DAY + INTERVAL 5 HOUR"
         servers.run(
-            f"INSERT INTO {access.stack.operator.database}.traces "
+            f"INSERT INTO {access.operator.database}.traces "
             f"SELECT number, {at}, {at} + number % 3600, randomPrintableASCII(100) FROM numbers({1000 * (10 - back)})"
         )
 
@@ -188,7 +180,7 @@ def test_when_a_disk_will_be_full_is_forecast_from_the_rows(servers: Servers, tm
 def test_waiting_jobs_are_found_whatever_the_queue_is_called(servers: Servers, tmp_path: Path) -> None:
     access = servers.fresh(tmp_path)
     sent = round((time.time() - 400) * 1000)
-    with redis_client(access.stack.redis_address, access.stack.redis_password) as server:
+    with access.redis.client() as server:
         for queue, jobs in (("otel-ingestion-queue-1", 1500), ("trace-upsert", 1), ("evaluation", 0)):
             server.hset(f"bull:{queue}:meta", "version", "bullmq:5")
             for number in range(jobs):
@@ -216,7 +208,7 @@ def test_waiting_jobs_are_found_whatever_the_queue_is_called(servers: Servers, t
 
 def test_many_parts_in_one_partition_are_found(servers: Servers, tmp_path: Path) -> None:
     access = servers.fresh(tmp_path)
-    table = f"{access.stack.operator.database}.scores"
+    table = f"{access.operator.database}.scores"
     many = "SETTINGS max_block_size = 1, min_insert_block_size_rows = 1, max_insert_threads = 1"
     servers.run(f"SYSTEM STOP MERGES {table}")
     servers.run(f"INSERT INTO {table} {many} SELECT number, '2026-03-01', '2026-03-01', '' FROM numbers(499)")
@@ -231,7 +223,7 @@ def test_many_parts_in_one_partition_are_found(servers: Servers, tmp_path: Path)
 
 
 def fill(access: Access, megabytes: int) -> None:
-    objects = store_client(access.stack.store_address, *access.store_root)
+    objects = store_client(access.store_address, *access.store_root)
     if not objects.bucket_exists("filling"):
         objects.make_bucket("filling")
     for _ in range(megabytes):
@@ -253,14 +245,14 @@ def test_a_disk_that_fills_up_is_forecast_from_what_was_measured_before_and_foun
     assert isinstance(store_disk(measured).growth, Unseen)
     before = store_disk(measured).used
     fill(access, 20)
-    eventually(lambda: store.disk(access.stack.store_address, *access.store_root).used > before + 20 * MEGABYTE)
+    eventually(lambda: store.disk(access.store_address, *access.store_root).used > before + 20 * MEGABYTE)
     measured, [finding] = found(access, month, now)
     disk = store_disk(measured)
     assert isinstance(disk.growth, Growth)
     assert disk.growth.per_day == pytest.approx(5 * MEGABYTE, rel=0.1)
     assert (finding.id, finding.means) == ("disk-forecast", f"full in {disk.free / disk.growth.per_day:.0f} days")
     fill(access, 60)
-    eventually(lambda: store.disk(access.stack.store_address, *access.store_root).used > before + 80 * MEGABYTE)
+    eventually(lambda: store.disk(access.store_address, *access.store_root).used > before + 80 * MEGABYTE)
     nearly_full = replace(FAR, disk_percent=80)
     _, findings = found(replace(access, history=tmp_path / "other"), nearly_full)
     assert [entry.id for entry in findings if entry.seen.startswith("minio")] == ["disk-used"]
@@ -274,7 +266,7 @@ def test_memory_near_its_limit_is_found(servers: Servers, tmp_path: Path) -> Non
     def of_redis() -> list[Finding]:
         return [finding for finding in found(access, share)[1] if finding.seen.startswith("redis server")]
 
-    with redis_client(access.stack.redis_address, access.stack.redis_password) as server:
+    with access.redis.client() as server:
         try:
             assert of_redis() == []
             used = int(server.info("memory")["used_memory"])
@@ -298,13 +290,18 @@ def test_a_server_that_does_not_answer_is_said_to_be_unseen_and_holds_up_no_othe
     assert len(measured.unseen) == 2
     assert all("Redis" in why for why in measured.unseen)
     assert isinstance(measured.rate, Rate)
-    assert access.stack.redis_password not in str(measured)
+    assert str(access.redis.password) not in str(measured)
 
 
 def test_a_password_that_is_refused_is_said_without_showing_one(servers: Servers, tmp_path: Path) -> None:
     access = servers.fresh(tmp_path)
-    stack = replace(access.stack, operator=replace(access.stack.operator, password="canary"), redis_password="canary2")
-    measured, _ = found(replace(access, stack=stack, store_root=("langfuse-root", "canary-root")))
+    refused = replace(
+        access,
+        operator=replace(access.operator, password="canary"),
+        redis=replace(access.redis, password="canary2"),
+        store_root=("langfuse-root", "canary-root"),
+    )
+    measured, _ = found(refused)
     assert len(measured.unseen) == 7
     assert "canary" not in str(measured.unseen)
     assert not [disk for disk in measured.disks if isinstance(disk, Disk)]
