@@ -12,8 +12,10 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # Python put this file's
 
 BUDGET = 0.9
 ROWS = 1_000_000
-ROW_BYTES = 8 + 200
-QUICK_ROUNDS, ROUNDS = 3, 7
+TEXT_BYTES = 500
+"""Of a row: about what a trace takes on disk with its prompt and its answer, compressed."""
+ROW_BYTES = 8 + TEXT_BYTES
+QUICK_ROUNDS, ROUNDS = 3, 5
 
 
 def main(
@@ -33,7 +35,7 @@ def main(
         world.run(
             f"CREATE TABLE {to.database}.traces (id UInt64, input String) ENGINE = MergeTree ORDER BY id",
             # Incompressible, so that as many bytes are written as are read.
-            f"INSERT INTO {to.database}.traces SELECT number, randomString(200) FROM numbers({ROWS})",
+            f"INSERT INTO {to.database}.traces SELECT number, randomString({TEXT_BYTES}) FROM numbers({ROWS})",
             f"OPTIMIZE TABLE {to.database}.traces FINAL",
         )
         client = to.clickhouse.connect()

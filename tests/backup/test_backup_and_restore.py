@@ -47,19 +47,6 @@ def test_a_million_rows_come_back_with_equal_hashes_after_the_copy_was_destroyed
     assert filled.query(CONTENT.format(f"{live}.traces")) == before
 
 
-def test_a_byte_overwritten_in_a_backup_of_a_million_rows_is_caught_and_it_is_not_restored(filled: World) -> None:
-    made, store = back_up(filled.access), filled.access.store
-    assert sum(table.rows for table in made.clickhouse.tables) >= MILLION
-    [largest] = sorted(store.versions(f"{made.id}/clickhouse/data/"), key=lambda version: version.size)[-1:]
-    content = bytearray(b"".join(store.chunks(largest.key)))
-    content[len(content) // 2] ^= 1
-    store.client.put_object(store.bucket, largest.key, io.BytesIO(bytes(content)), len(content))
-    [problem] = problems(store, made, read_data=False)
-    assert problem == f"{largest.key}: was overwritten; version {largest.version} still has what was written"
-    with pytest.raises(OpsError, match="is damaged, and was not restored"):
-        restore(filled.access, made, f"r_{token_hex(4)}", print)
-
-
 def test_postgres_comes_back_below_another_name_with_its_owner_and_the_passage_is_gone(
     filled: World, made: Manifest
 ) -> None:
