@@ -50,8 +50,9 @@ def test_it_does_what_the_page_says(
 
 
 def allowed(command: Command) -> tuple[int, ...]:
-    """The machine's own disk or memory may be short, which the doctor then says."""
-    return (0, 1) if "doctor" in command.line else command.codes
+    """The machine's own disk or memory may be short, which is then said; `make` says it with a 2."""
+    of_the_machine = "doctor" in command.line or "--capacity" in command.line
+    return (0, 1, 2) if of_the_machine else command.codes
 
 
 def here(factory: pytest.TempPathFactory) -> Path:
