@@ -39,7 +39,7 @@ def add(path: Path, used: Mapping[str, int], now: datetime) -> None:
 def _lines(path: Path) -> Sequence[tuple[datetime, Mapping[str, int]]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    except OSError:
         return []
     found = []
     for line in lines:

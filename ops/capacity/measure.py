@@ -1,10 +1,11 @@
 """Asks every store at the same time; what does not answer is said to be unseen."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from checks.base import CheckFailedError, brief, without_secrets
@@ -15,7 +16,6 @@ from ops.doctor.examine import LIBRARIES
 from ops.doctor.looks import LookError
 
 T = TypeVar("T")
-Samples = dict[str, list[tuple[datetime, int]]]
 
 
 def measure(access: Access, *, now: datetime | None = None) -> Measurement:
@@ -53,19 +53,27 @@ def measure(access: Access, *, now: datetime | None = None) -> Measurement:
 
 
 def _with_growth(found: Measurement, access: Access, now: datetime) -> Measurement:
-    disks = seen(found.disks)
-    history.add(access.history, {disk.store: disk.used for disk in disks}, now)
-    samples = history.read(access.history)
+    of_disks = _growth_of_disks({disk.store: disk.used for disk in seen(found.disks)}, access.history, now)
     of_rows = _growth_of_rows(found.rate, found.parts)
 
     def grown(disk: Disk | Unseen) -> Disk | Unseen:
         if isinstance(disk, Unseen):
             return disk
-        of_disk = forecast.growth_of_disk(samples.get(disk.store, []))
+        of_disk = of_disks[disk.store]
         known = forecast.faster(of_rows, of_disk) if disk.store == "clickhouse" else of_disk
         return replace(disk, growth=known)
 
     return replace(found, disks=[grown(disk) for disk in found.disks])
+
+
+def _growth_of_disks(used: Mapping[str, int], path: Path, now: datetime) -> dict[str, Growth | Unseen]:
+    try:
+        history.add(path, used, now)
+    except OSError as error:
+        why = Unseen(f"not enough history: {path} cannot be written: {error.strerror}")
+        return dict.fromkeys(used, why)
+    samples = history.read(path)
+    return {store: forecast.growth_of_disk(samples.get(store, [])) for store in used}
 
 
 def _growth_of_rows(rate: Rate | Unseen, parts: Sequence[Parts] | Unseen) -> Growth | Unseen:

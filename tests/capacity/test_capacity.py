@@ -11,7 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from ops.__main__ import cli
-from ops.capacity import command, history
+from ops.capacity import command, history, measure
 from ops.capacity.advice import Advice
 from ops.capacity.containers import parsed
 from ops.capacity.judge import judge
@@ -54,6 +54,13 @@ def test_what_is_old_is_forgotten_and_what_is_broken_is_left_out(tmp_path: Path)
     history.add(path, {"minio": 7}, NOW)
     assert [used for _, used in history.read(path)["minio"]] == [2, 7]
     assert len(path.read_text().splitlines()) == 2
+
+
+def test_where_nothing_can_be_remembered_the_growth_is_unknown_and_the_reason_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "x.jsonl"
+    growth = measure._growth_of_disks({"minio": 1}, path, NOW)["minio"]
+    assert growth == Unseen(f"not enough history: {path} cannot be written: File exists")
 
 
 def test_nothing_is_remembered_where_no_disk_was_seen(tmp_path: Path) -> None:
