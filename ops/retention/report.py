@@ -15,8 +15,8 @@ from ops.units import size
 
 REASONS = (
     "Nothing that this stack does takes data away. A TTL or a lifecycle rule goes on taking it away for good, "
-    "unseen, after the command that set it; its gates refuse both: Langfuse's ClickHouse user may not change a TTL, "
-    "and no key but the object store's root may set a lifecycle rule."
+    "unseen, after the command that set it. What Langfuse works with may set neither: its ClickHouse user has no right "
+    "to a TTL, its key none to a lifecycle rule."
 )
 INSTEAD = (
     "What is within the promise: larger volumes (`python -m ops status --capacity` says when), and Langfuse's own "
