@@ -82,8 +82,21 @@ def smoke(
 
 
 @cli.command()
-def status(stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Show each service's image, health, address and age; exits 1 unless all are healthy."""
+def status(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    capacity: Annotated[bool, typer.Option("--capacity", help="Rates, queues, disks, memory, with forecasts.")] = False,
+) -> None:
+    """Show each service's image, health, address and age; exits 1 unless all are healthy.
+
+    With --capacity: exits 0 when all is enough, 1 when something calls for a change, 2 when some was not seen.
+    """
+    if capacity:
+        from ops.capacity.command import capacity as measure
+
+        measure(stack, config_file, as_json=as_json)
+        return
     from ops.report import status as run
 
     run(stack, config_file, as_json=as_json)
@@ -286,6 +299,23 @@ def rehearse(
     from ops.backup.commands import rehearse as run
 
     run(stack, config_file, backup=name, as_json=as_json)
+
+
+@cli.command()
+def retention(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    days: Annotated[int, typer.Option(min=1, help="Days that would be kept.")] = 90,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Refused, with the reason: nothing here takes data away.")
+    ] = False,
+) -> None:
+    """Count what is older than so many days, by table and month and by bucket and prefix. A dry run, always."""
+    from ops.retention.command import retention as run
+
+    run(stack, config_file, days=days, apply=apply, as_json=as_json)
 
 
 def main() -> None:

@@ -30,7 +30,12 @@ def test_a_million_rows_come_back_with_equal_hashes_after_the_copy_was_destroyed
     copy, again = (f"r_{token_hex(4)}" for _ in range(2))
     assert all(entry.same for entry in restore(filled.access, made, copy, print))
     filled.run(f"ALTER TABLE {copy}.traces DELETE WHERE 1 SETTINGS mutations_sync = 2")
-    assert filled.query(CONTENT.format(f"{copy}.traces")) != before
+    assert filled.query(CONTENT.format(f"{copy}.traces")) == ["(0,0)"]
+    with filled.access.postgres.session() as db, db.transaction():
+        db.execute(f"DELETE FROM {copy}.projects".encode())
+        destroyed, live_projects = (postgres.fingerprint(db, name).tables for name in (copy, "langfuse"))
+        assert [table.rows for table in destroyed] == [424, 0]
+        assert destroyed != live_projects
     compared = restore(filled.access, made, again, print)
     assert filled.query(CONTENT.format(f"{again}.traces")) == before
     assert {(entry.store, entry.table) for entry in compared if entry.same} == {
