@@ -23,8 +23,8 @@ def test_ledgers_and_background_migrations_are_read_as_they_are(filled: World) -
         "INSERT INTO langfuse._prisma_migrations (id, migration_name) VALUES ('cut', 'cut')",
         "CREATE TABLE langfuse.background_migrations"
         " (name text, args jsonb, finished_at timestamptz, failed_at timestamptz, failed_reason text)",
-        "INSERT INTO langfuse.background_migrations VALUES ('a', '{}', now(), NULL, NULL),"
-        """ ('b', '{"envGate": "SOME_GATE"}', NULL, NULL, NULL), ('c', '{}', NULL, now(), 'too large')""",
+        "INSERT INTO langfuse.background_migrations VALUES ('a', '{{}}', now(), NULL, NULL),"
+        """ ('b', '{{"envGate": "SOME_GATE"}}', NULL, NULL, NULL), ('c', '{{}}', NULL, now(), 'too large')""",
     )
     ledger = _postgres_ledger(eyes)
     assert (ledger.finished, ledger.newest, ledger.unfinished) == (424, "m99", ("cut",))
