@@ -14,7 +14,7 @@ BACKUP_HOURS = 24
 COPY_FACTOR = 2
 """The copy needs twice the data's size beside the data itself."""
 GIGABYTE = 1e9
-BACK_UP = "`make backup`; `make rehearse` proves that it can be restored"
+BACK_UP = "`make backup`, proven by `make rehearse`; `--apply` makes one of its own before it looks again"
 
 
 class Verdict(StrEnum):
