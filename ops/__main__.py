@@ -318,6 +318,27 @@ def retention(
     run(stack, config_file, days=days, apply=apply, as_json=as_json)
 
 
+@cli.command()
+def upgrade(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    to: Annotated[str | None, typer.Option(help="Version to go to; default what the settings ask for.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Take the step that the settings ask for.")] = False,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="With --apply: prove the backup before it.")] = False,
+) -> None:
+    """Show the next legal step of an upgrade, or take it between a checkpoint and a proof that nothing is missing.
+
+    Exits 0 when there is nothing to do or the step is legal, 1 when it is refused, 2 when it could not look.
+    """
+    from ops.upgrade.command import upgrade as run
+
+    if rehearse and not apply:
+        raise OpsError("--rehearse goes with --apply")
+    run(stack, config_file, to=to, apply=apply, rehearse=rehearse, as_json=as_json)
+
+
 def main() -> None:
     """Run the command line; failures that the operator can act on are messages, not tracebacks."""
     from evidence import EvidenceError

@@ -32,6 +32,7 @@ Action = Literal[
     "backup",
     "restore",
     "rehearse",
+    "upgrade",
     "refused",
     "incident_recorded",
 ]

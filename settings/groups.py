@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
-from components.releases import ReleaseName
+from components.releases import ReleaseName, WriteMode
 
 TcpPort = Annotated[int, Field(ge=1, le=65535)]
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$")]
@@ -117,6 +117,10 @@ class LangfuseSettings(Group):
     namespace = "langfuse"
     release: ReleaseName = "3"
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] | None = None
+    write_mode: WriteMode | None = None
+    """Which tables release 4 writes; without, its own. Release 3 has no choice."""
+    backfill: bool = True
+    """Whether release 4 copies what release 3 wrote into its own tables; it does so once."""
     web_image: str | None = None
     worker_image: str | None = None
     web_port: TcpPort = 3000
@@ -133,6 +137,13 @@ class LangfuseSettings(Group):
     extra_env: Mapping[EnvName, str] = {}
     stand_in_on_old_clickhouse: bool = False
     """Test setting: the stand-in alone may run below the release's ClickHouse floor."""
+
+    @field_validator("write_mode")
+    @classmethod
+    def _only_release_4_has_a_choice(cls, mode: WriteMode | None, known: ValidationInfo) -> WriteMode | None:
+        if mode and known.data.get("release") == "3":
+            raise ValueError("release 3 writes one way only: `pulumi config rm langfuse:writeMode`")
+        return mode
 
 
 class Model(Group):

@@ -43,8 +43,9 @@ class Settings(BaseModel):
 
     @property
     def release(self) -> Release:
-        """Facts about the chosen Langfuse release."""
-        return RELEASES[self.langfuse.release]
+        """Facts about the chosen Langfuse release, with rows written as the settings say."""
+        chosen = RELEASES[self.langfuse.release]
+        return chosen.written(self.langfuse.write_mode, backfill=self.langfuse.backfill)
 
     @property
     def langfuse_version(self) -> str:
