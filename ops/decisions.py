@@ -32,6 +32,8 @@ Action = Literal[
     "backup",
     "restore",
     "rehearse",
+    "rotate",
+    "members",
     "refused",
     "incident_recorded",
 ]
