@@ -271,7 +271,7 @@ class Wiring:
     def _generation(self, name: Rotatable) -> int:
         """Of a secret that is in use; the vault's are all in their first."""
         held = self.vault and getattr(self.vault, name.replace("-", "_"), None) is not None
-        return 1 if held else self._settings.stack.rotations.get(name, 1)
+        return 1 if held else self._settings.stack.generation(name)
 
     def _before(self, name: Rotatable) -> pulumi.Output[str] | None:
         """The generation before the one in use, while it is accepted too."""

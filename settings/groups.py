@@ -53,6 +53,15 @@ class StackSettings(Group):
     rotating: Rotatable | None = None
     """The secret under rotation: where the part can, the generation before the one in use is accepted too."""
 
+    def generation(self, secret: str) -> int:
+        """The generation of a secret that is in use."""
+        return self.generations.get(secret, 1)
+
+    @property
+    def generations(self) -> dict[str, int]:
+        """Rotated secret to the generation in use."""
+        return {str(name): number for name, number in self.rotations.items()}
+
 
 class ClickHouseSettings(Group):
     """ClickHouse, which holds traces."""

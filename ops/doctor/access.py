@@ -13,7 +13,6 @@ from ops.doctor.looks import Looks
 from ops.session import Session
 from ops.state import read_state
 from settings import Settings, SettingsError, images
-from settings.groups import Rotatable
 
 
 @dataclass(frozen=True)
@@ -106,10 +105,7 @@ def from_settings(
         limits: other than the usual ones.
     """
     at = address or (lambda setting: f"127.0.0.1:{settings.published_ports[setting]}")
-
-    def turn(name: Rotatable) -> int:
-        return settings.stack.rotations.get(name, 1)
-
+    turn = settings.stack.generation
     release, postgres = settings.release, at("postgres:port")
     http, database = at("clickhouse:httpPort"), settings.clickhouse.database
     operator = Login(http, clickhouse.ADMIN, secret("clickhouse-admin-password"), database)
@@ -159,10 +155,10 @@ def of_session(session: Session) -> Access:
     from ops.doctor.docker_looks import DockerLooks
 
     state = read_state(session, show_secrets=True)
-    in_use: Mapping[str, int] = {str(name): number for name, number in session.settings.stack.rotations.items()}
+    in_use = session.settings.stack.generation
     return from_settings(
         session.settings,
-        lambda name: str(state.output(generation(name, in_use.get(name, 1)), "result")),
+        lambda name: str(state.output(generation(name, in_use(name)), "result")),
         DockerLooks(session.settings.stack.instance),
         ledgers=_shipped(session),
     )

@@ -47,7 +47,7 @@ class Secret:
 
     def generation(self, settings: Settings) -> int:
         """The generation in use."""
-        return settings.stack.rotations.get(self.name, 1)
+        return settings.stack.generation(self.name)
 
 
 SECRETS: Mapping[str, Secret] = {
