@@ -27,6 +27,7 @@ from components.releases import RELEASES, Image
 from components.secrets import StackSecrets
 from platforms.spec import Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
+from settings.groups import Rotatable
 from settings.urls import ServerUrl
 
 LANGFUSES_PARAMETERS = frozenset({"schema", "pgbouncer", "connection_limit"})
@@ -102,7 +103,7 @@ class Wiring:
                 machines=size,
                 public=fly.public,
                 snapshot_retention=fly.snapshot_retention,
-                secrets_key=self._secrets.nextauth_secret.apply(_key_of_hashes),
+                secrets_key=self._secrets.first["nextauth-secret"].apply(_key_of_hashes),
                 running=stack.running,
             ),
             data_options,
@@ -126,6 +127,8 @@ class Wiring:
         return ClickHouseArgs(
             image=self.images["clickhouse"],
             password=self._secret("clickhouse_password"),
+            generation=self._generation("clickhouse-password"),
+            password_before=self._before("clickhouse-password"),
             admin_password=self._secrets.clickhouse_admin_password,
             backup_secret_key=self._secrets.minio_backup_secret_key,
             deletions=self._settings.langfuse.deletions,
@@ -147,6 +150,9 @@ class Wiring:
             root_user=self.vault.minio_root_user if self.vault else ROOT_USER,
             root_password=self._secret("minio_root_password"),
             app_secret_key=self._secrets.minio_app_secret_key,
+            app_generation=self._generation("minio-app-secret-key"),
+            app_accepted_from=self._generation("minio-app-secret-key")
+            - (self._before("minio-app-secret-key") is not None),
             backup_secret_key=self._secrets.minio_backup_secret_key,
             volume=self._volume("minio", group.volume_gb),
             api_port=group.api_port,
@@ -199,6 +205,7 @@ class Wiring:
         arguments = RedisArgs(
             image=self.images["redis"],
             password=self._secrets.redis_password,
+            password_before=self._before("redis-password"),
             volume=self._volume("redis", group.volume_gb),
             port=group.port,
             floor=self._settings.release.redis_floor,
@@ -260,6 +267,16 @@ class Wiring:
         given = getattr(self.vault, name) if self.vault else None
         generated: pulumi.Output[str] = getattr(self._secrets, name)
         return generated if given is None else pulumi.Output.secret(given)
+
+    def _generation(self, name: Rotatable) -> int:
+        """Of a secret that is in use; the vault's are all in their first."""
+        held = self.vault and getattr(self.vault, name.replace("-", "_"), None) is not None
+        return 1 if held else self._settings.stack.generation(name)
+
+    def _before(self, name: Rotatable) -> pulumi.Output[str] | None:
+        """The generation before the one in use, while it is accepted too."""
+        rotating = self._settings.stack.rotating == name and self._generation(name) > 1
+        return self._secrets.before[name] if rotating else None
 
     def _public_url(self) -> str:
         stated = self._settings.langfuse.public_url

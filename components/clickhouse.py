@@ -25,10 +25,17 @@ from platforms.spec import (
 )
 
 USER = "langfuse"
+SECOND_USER = "langfuse_b"
+"""A user has one password, so the password is rotated together with the user: they take turns."""
 ADMIN = "langfuse_admin"
 HTTP_PORT = 8123
 NATIVE_PORT = 9000
 CONFIG = "/etc/clickhouse-server"
+
+
+def user_of(generation: int) -> str:
+    """Langfuse's user while its password is in that generation."""
+    return USER if generation % 2 else SECOND_USER
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,10 @@ class ClickHouseArgs:
 
     image: Image
     password: pulumi.Output[str]
+    generation: int
+    """Of the password; 1 before it was ever rotated."""
+    password_before: pulumi.Output[str] | None
+    """Of the user whose turn it was before; the password in use where it may not log in any more."""
     admin_password: pulumi.Output[str]
     backup_secret_key: pulumi.Output[str]
     """Of the object store's user that backups are written with."""
@@ -66,7 +77,7 @@ class ClickHouse(Component):
 
     http: Address
     native: Address
-    user = USER
+    user: str
     """Langfuse's user: confined to its database."""
     password: pulumi.Output[str]
     admin_user = ADMIN
@@ -77,6 +88,7 @@ class ClickHouse(Component):
 
     def __init__(self, args: ClickHouseArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("clickhouse", after)
+        self.user = user_of(args.generation)
         volume = platform.volume("clickhouse-data", args.volume, self.data())
         service = platform.service(
             "clickhouse",
@@ -112,7 +124,7 @@ class ClickHouse(Component):
                     ),
                     File(f"{CONFIG}/config.d/langfuse-backups.xml", read("clickhouse/backups.xml")),
                     File(f"{CONFIG}/users.d/langfuse-profile.xml", read("clickhouse/profile.xml")),
-                    File(f"{CONFIG}/users.d/langfuse-users.xml", _users(args)),
+                    *_users(args),
                 ),
             ),
             self.child(),
@@ -128,7 +140,7 @@ class ClickHouse(Component):
                 "volume": args.volume.name,
                 "http_address": self.http.operator,
                 "native_address": self.native.operator,
-                "user": USER,
+                "user": self.user,
                 "password": args.password,
                 "admin_user": ADMIN,
                 "admin_password": args.admin_password,
@@ -142,16 +154,27 @@ class ClickHouse(Component):
         self.register_outputs({"http": self.http.operator, "native": self.native.operator})
 
 
-def _users(args: ClickHouseArgs) -> pulumi.Output[str]:
+def _users(args: ClickHouseArgs) -> list[File]:
+    """Langfuse's user; once its password was rotated, also the one it takes turns with.
+
+    Neither ever goes: views run as the user that made them.
+    """
+    used, idle = user_of(args.generation), user_of(args.generation + 1)
+    passwords = {used: args.password, idle: args.password_before or args.password}
+    files = {USER: "langfuse-users.xml", **({SECOND_USER: "langfuse-second-user.xml"} if args.generation > 1 else {})}
+    return [File(f"{CONFIG}/users.d/{file}", _user(args, user, passwords[user])) for user, file in files.items()]
+
+
+def _user(args: ClickHouseArgs, user: str, password: pulumi.Output[str]) -> pulumi.Output[str]:
     deletions = render("clickhouse/deletions.xml", database=args.database) if args.deletions else ""
 
-    def rendered(password: str) -> str:
+    def rendered(value: str) -> str:
         return render(
             "clickhouse/users.xml",
-            user=USER,
-            password_sha256_hex=sha256(password.encode()).hexdigest(),
+            user=user,
+            password_sha256_hex=sha256(value.encode()).hexdigest(),
             database=args.database,
             deletions=deletions,
         )
 
-    return args.password.apply(rendered)
+    return password.apply(rendered)

@@ -33,6 +33,8 @@ Action = Literal[
     "restore",
     "rehearse",
     "upgrade",
+    "rotate",
+    "members",
     "refused",
     "incident_recorded",
 ]

@@ -17,6 +17,17 @@ EnvName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 Place = Literal["internal", "external"]
 """`external`: somebody else's server, reached by the URL in the vault."""
 
+Rotatable = Literal[
+    "clickhouse-password",
+    "gateway-master-key",
+    "langfuse-keys",
+    "langfuse-role-password",
+    "minio-app-secret-key",
+    "nextauth-secret",
+    "redis-password",
+]
+"""Secrets that may be exchanged for new ones; `langfuse-keys` is the project's public and secret key."""
+
 
 class Group(BaseModel):
     """A namespace of settings. Field names are written in camel case in the stack file."""
@@ -37,6 +48,19 @@ class StackSettings(Group):
     """`vault`: what the vault file holds is used; the rest is generated."""
     vault: Path = Path("vault/hotrodan/llm-gateway-secrets.json")
     """Relative to the project's folder."""
+    rotations: Mapping[Rotatable, Annotated[int, Field(ge=1)]] = {}
+    """Secret to the generation in use; what is not listed is in its first."""
+    rotating: Rotatable | None = None
+    """The secret under rotation: where the part can, the generation before the one in use is accepted too."""
+
+    def generation(self, secret: str) -> int:
+        """The generation of a secret that is in use."""
+        return self.generations.get(secret, 1)
+
+    @property
+    def generations(self) -> dict[str, int]:
+        """Rotated secret to the generation in use."""
+        return {str(name): number for name, number in self.rotations.items()}
 
 
 class ClickHouseSettings(Group):
