@@ -6,12 +6,13 @@ from typing import TypeVar
 from platforms.fly import argv, replies
 from platforms.fly.client import Client
 from platforms.fly.driver import Answer
-from platforms.fly.errors import UNSURE, MachineCountError, TimedOutError, UnhealthyError, VanishedError
+from platforms.fly.errors import AGAIN, UNSURE, MachineCountError, TimedOutError, UnhealthyError, VanishedError
 from platforms.fly.requests import StateRequest
 
 PAUSE = 3
 """Seconds between two looks."""
 LOOKS = 200
+_READ_LOGS = f"read its log for the reason and mend that, {AGAIN}"
 RESTING = frozenset({"stopped", "suspended", "created"})
 Seen = TypeVar("Seen")
 
@@ -32,8 +33,9 @@ def at_most_one(fly: Client, app: str) -> replies.Machine | None:
     if len(found) > 1:
         ids = ", ".join(sorted(machine.id for machine in found))
         raise MachineCountError(
-            f"app {app} has {len(found)} machines ({ids}), this stack runs exactly 1: find out which one has the "
-            "volume and retire the others by hand, then run again"
+            f"app {app} has {len(found)} machines ({ids}), and this stack runs exactly 1",
+            f"find out which one has the volume, have the others retired by hand, {AGAIN}",
+            f"fly machine list -a {app}",
         )
     return found[0] if found else None
 
@@ -52,11 +54,9 @@ def healthy(fly: Client, app: str) -> replies.Machine:
 
     machine, fault = until(fly, look, lambda seen: not seen[1])
     if machine is None:
-        raise MachineCountError(
-            f"app {app} has no machine after its deployment: read `fly logs -a {app}`, run it again"
-        )
+        raise MachineCountError(f"app {app} has no machine after its deployment", _READ_LOGS, f"fly logs -a {app}")
     if fault:
-        raise UnhealthyError(f"app {app}, machine {machine.id}: {fault}; read `fly logs -a {app}`, then run it again")
+        raise UnhealthyError(f"app {app}, machine {machine.id}: {fault}", _READ_LOGS, f"fly logs -a {app}")
     return machine
 
 
@@ -86,7 +86,9 @@ def set_state(fly: Client, request: StateRequest) -> Answer:
     """
     found = machines(fly, request.app)
     if not found:
-        raise VanishedError(f"app {request.app} has no machine to {_verb(request)}: put the stack up first")
+        raise VanishedError(
+            f"app {request.app} has no machine to {_verb(request)}", "put the stack up first", "make up"
+        )
     change = argv.machine_start if request.want == "started" else argv.machine_stop
     for machine in found:
         if not _is(machine, request.want):
@@ -96,7 +98,7 @@ def set_state(fly: Client, request: StateRequest) -> Answer:
                 if isinstance(error, TimedOutError) or not _settled(fly, request, looks=1):
                     raise
     if not _settled(fly, request, looks=LOOKS):
-        raise UnhealthyError(f"app {request.app} is still not {request.want}: read `fly logs -a {request.app}`")
+        raise UnhealthyError(f"app {request.app} is still not {request.want}", _READ_LOGS, f"fly logs -a {request.app}")
     return {"app": request.app, "state": request.want}
 
 
