@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import ast
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from platforms.fly import errors
 from platforms.fly.folder import Folder
 from tests.fly.driving import KEY, Answer, Caller, image, toml
-from tests.fly.fake.cloud import Cloud
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.fly.fake.cloud import Cloud, RefusedError
 
 APP = "langfuse-clickhouse"
 DATA = "langfuse_clickhouse_data"
@@ -36,6 +35,27 @@ def deployed() -> tuple[Caller, str, Answer]:
     volume = caller.cloud.seed_volume(APP, DATA)
     answer = caller.do("deploy", deployment(volume))
     return caller, volume, answer
+
+
+def test_every_stop_says_what_to_do_about_it() -> None:
+    sources = [path for path in Path(errors.__file__).parent.glob("*.py") if path.name not in {"argv.py", "errors.py"}]
+    bare = []
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name):
+                made = node.exc.func.id
+                if issubclass(getattr(errors, made, Exception), errors.FlyError) and len(node.exc.args) < 2:
+                    bare.append(f"{path.name}:{node.lineno} {made}")
+    told_by_the_program_itself = {"RequestError", "GarbledReplyError"}
+    assert [each for each in bare if each.split()[1] not in told_by_the_program_itself] == []
+
+
+def test_a_message_fits_80_columns_and_its_command_stays_whole() -> None:
+    command = "fly volumes create langfuse_clickhouse_data -a langfuse-clickhouse -r ord --snapshot-id SNAPSHOT"
+    shown = errors.laid_out(str(errors.VanishedError("a volume is gone " * 12, "restore it " * 12, command)))
+    *told, last = shown.splitlines()
+    assert all(len(line) <= 80 for line in told)
+    assert last == f"    run:  {command}"
 
 
 def test_a_strangers_name_is_refused_and_no_wider_token_is_asked_for() -> None:
@@ -101,6 +121,29 @@ def test_a_volume_that_does_not_fit_is_neither_used_nor_replaced(other: Answer, 
     with pytest.raises(stop):
         caller.do("volume", WANTED)
     assert caller.written == []
+
+
+def test_a_volume_that_does_not_grow_stops_with_flys_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = seeded()
+    volume = caller.cloud.seed_volume(APP, DATA, size=10)
+
+    def full(*_: object) -> Answer:
+        raise RefusedError("Error: failed to extend volume: insufficient resources on its host")
+
+    monkeypatch.setattr(Cloud, "_volumes_extend", full)
+    with pytest.raises(errors.SizeError, match=r"10 GB, wanted are 25.*insufficient resources") as stop:
+        caller.do("volume", WANTED)
+    assert "clickhouse:volumeGb" in stop.value.fix
+    assert stop.value.run == f"fly volumes extend {volume} -a {APP} -s 25 -y --json"
+
+
+def test_an_image_that_no_registry_serves_stops_with_the_setting() -> None:
+    caller = seeded()
+    volume = caller.cloud.seed_volume(APP, DATA)
+    with pytest.raises(errors.ImageError, match="fly:localImages"):
+        caller.do("deploy", deployment(volume, image="clickhouse:25.12"))
+    caller.do("deploy", deployment(volume, image=f"sha256:{'0' * 64}"))
+    assert f"--image {'0' * 64} --local-only" in caller.written[-1]
 
 
 @pytest.mark.parametrize("state", ["destroyed", "pending_destroy", "destroying"])
