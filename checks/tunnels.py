@@ -11,6 +11,8 @@ from typing import Any
 
 KEEPER = Path(__file__).with_name("tunnel_keeper.py")
 OPEN_SECONDS = 20.0
+PARTLY_SECONDS = 8.0
+"""For those that one can do without."""
 PAUSE_SECONDS = 0.05
 LOOPBACK = "127.0.0.1"
 
@@ -37,7 +39,7 @@ def opened(commands: Mapping[str, Sequence[str]], *, partly: bool = False) -> It
     """
     with ExitStack() as stack:
         local = {address: _keep(argv, stack) for address, argv in commands.items()}
-        deadline = time.monotonic() + OPEN_SECONDS
+        deadline = time.monotonic() + (PARTLY_SECONDS if partly else OPEN_SECONDS)
         for address, (port, keeper) in list(local.items()):
             try:
                 _await(address, port, keeper, deadline)

@@ -38,7 +38,7 @@ ACTIONS: Mapping[str, tuple[type[Request], Action]] = {
     "volume": (VolumeRequest, driver.ensure_volume),
     "deploy": (DeployRequest, deploy.deploy),
     "state": (StateRequest, lambda fly, request, _: machines.set_state(fly, request)),
-    "inspect": (InspectRequest, lambda fly, request, _: driver.inspect(fly, request.apps)),
+    "inspect": (InspectRequest, lambda fly, request, _: driver.inspect(fly, request)),
     "logs": (LogsRequest, lambda fly, request, _: driver.logs(fly, request.app, request.lines)),
 }
 

@@ -21,7 +21,7 @@ from platforms.fly.errors import (
     UnencryptedError,
     VanishedError,
 )
-from platforms.fly.requests import AppRequest, KnownSecret, SecretsRequest, VolumeRequest
+from platforms.fly.requests import AppRequest, InspectRequest, KnownSecret, SecretsRequest, VolumeRequest
 from platforms.fly.secret_lines import lines
 
 Answer = dict[str, Any]
@@ -236,15 +236,18 @@ def _write(fly: Client, command: Command, look: Any) -> Any:
     return found
 
 
-def inspect(fly: Client, apps: Sequence[str]) -> Answer:
+def inspect(fly: Client, request: InspectRequest) -> Answer:
     """Machines, volumes, names of secrets and releases of apps; an app that cannot be read has `error` instead."""
-    return {"apps": {app: _inspected(fly, app) for app in apps}}
+    return {"apps": {app: _inspected(fly, app, machines_only=request.machines_only) for app in request.apps}}
 
 
-def _inspected(fly: Client, app: str) -> Answer:
+def _inspected(fly: Client, app: str, *, machines_only: bool) -> Answer:
     try:
+        machines = {"machines": _plain(replies.many(replies.Machine, fly(argv.machine_list(app))))}
+        if machines_only:
+            return machines
         return {
-            "machines": _plain(replies.many(replies.Machine, fly(argv.machine_list(app)))),
+            **machines,
             "volumes": _plain(replies.many(replies.Volume, fly(argv.volumes_list(app)))),
             "secrets": sorted(secret.name for secret in replies.many(replies.Secret, fly(argv.secrets_list(app)))),
             "releases": _plain(replies.many(replies.Release, fly(argv.releases(app)))),

@@ -9,7 +9,7 @@ from platforms.fly.driver import Answer
 from platforms.fly.errors import AGAIN, UNSURE, MachineCountError, TimedOutError, UnhealthyError, VanishedError
 from platforms.fly.requests import StateRequest
 
-PAUSE = 3
+LONGEST_PAUSE = 3
 """Seconds between two looks."""
 LOOKS = 200
 _READ_LOGS = f"read its log for the reason and mend that, {AGAIN}"
@@ -69,20 +69,20 @@ def _fault(machine: replies.Machine) -> str:
 
 def until(fly: Client, look: Callable[[], Seen], accept: Callable[[Seen], bool]) -> Seen:
     """Look until it is accepted or patience ends; the last thing seen."""
-    for _ in range(LOOKS - 1):
+    for number in range(1, LOOKS):
         seen = look()
         if accept(seen):
             return seen
-        fly.sleep(PAUSE)
+        fly.sleep(min(number, LONGEST_PAUSE))
     return look()
 
 
 def set_state(fly: Client, request: StateRequest) -> Answer:
-    """Start or stop every machine of an app; volumes are not touched.
+    """Start every machine of an app and wait until its checks pass, or stop them; volumes are not touched.
 
     Raises:
         VanishedError: the app has no machine.
-        UnhealthyError: a machine did not get there in time.
+        UnhealthyError: a machine did not get there in time; says what was seen last.
     """
     found = machines(fly, request.app)
     if not found:
@@ -95,20 +95,22 @@ def set_state(fly: Client, request: StateRequest) -> Answer:
             try:
                 fly(change(request.app, machine.id))
             except UNSURE as error:
-                if isinstance(error, TimedOutError) or not _settled(fly, request, looks=1):
+                seen = machines(fly, request.app)
+                if isinstance(error, TimedOutError) or not all(_is(machine, request.want) for machine in seen):
                     raise
-    if not _settled(fly, request, looks=LOOKS):
-        raise UnhealthyError(f"app {request.app} is still not {request.want}", _READ_LOGS, f"fly logs -a {request.app}")
+    if _amiss(found, request):
+        found = until(fly, lambda: machines(fly, request.app), lambda seen: not _amiss(seen, request))
+    fault = _amiss(found, request)
+    if fault:
+        raise UnhealthyError(f"app {request.app}: {fault}", _READ_LOGS, f"fly logs -a {request.app}")
     return {"app": request.app, "state": request.want}
 
 
-def _settled(fly: Client, request: StateRequest, *, looks: int) -> bool:
-    for look in range(looks):
-        if look:
-            fly.sleep(PAUSE)
-        if all(_is(machine, request.want) for machine in machines(fly, request.app)):
-            return True
-    return False
+def _amiss(seen: Sequence[replies.Machine], request: StateRequest) -> str:
+    """What is not yet as it was asked for; empty when all is."""
+    if request.want == "started":
+        return "; ".join(fault for fault in map(_fault, seen) if fault)
+    return "; ".join(_fault(machine) or "state is started" for machine in seen if not _is(machine, request.want))
 
 
 def _is(machine: replies.Machine, want: str) -> bool:

@@ -11,13 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 
 from ops.stackfile import read_config
+from settings import load
 from tests.e2e.stack import Driven, TestStack, free_ports
 from tests.fly.fake.cloud import new_state
 from tests.fly.fake.containers import LABEL, docker, remove_everything
+from toolchain.report import Report
+from toolchain.resolve import resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / "tests" / "fly" / "bin"
@@ -193,9 +197,9 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
 def stack_images(stack: TestStack) -> dict[str, str]:
     """Service to image id, as the toolchain resolves them."""
     stack.configure()
-    run = stack.ops("images", "--json")
-    assert run.code == 0, run.output
-    return {service: image["image"] for service, image in run.json.items()}
+    with patch.dict(os.environ, stack.environment):
+        resolved = resolve(load(read_config(stack.config_file)).image_references, Report())
+    return {service: image.image for service, image in resolved.items()}
 
 
 def _neighbour(prefix: str, name: str, image: str, command: Sequence[str], env: Mapping[str, str]) -> str:

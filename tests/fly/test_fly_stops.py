@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from platforms.fly import errors
+from platforms.fly.client import Client
 from platforms.fly.folder import Folder
+from platforms.fly.machines import set_state
+from platforms.fly.requests import StateRequest
 from tests.fly.driving import KEY, Answer, Caller, image, toml
 from tests.fly.fake.cloud import Cloud, RefusedError
 
@@ -218,6 +221,23 @@ def test_a_stopped_machine_is_started_without_a_deployment() -> None:
     assert again.written == [f"fly machine start {answer['machine']} -a {APP}"]
 
 
+def test_a_start_waits_until_the_checks_pass() -> None:
+    caller, _, answer = deployed()
+    caller.do("state", {"app": APP, "want": "stopped"})
+    machine = caller.cloud.state["machines"][answer["machine"]]
+    machine["health"] = "critical"
+
+    def heal(_: float) -> None:
+        machine["health"] = "passing"
+
+    client = Client(caller, (), sleep=heal)
+    request = StateRequest(app=APP, want="started")
+    assert set_state(client, request) == {"app": APP, "state": "started"}
+    machine["health"] = "critical"
+    with pytest.raises(errors.UnhealthyError, match="check health is critical"):
+        caller.do("state", {"app": APP, "want": "started"})
+
+
 def test_secrets_that_stay_staged_are_put_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
     caller = seeded()
     volume = caller.cloud.seed_volume(APP, DATA)
@@ -320,6 +340,8 @@ def test_inspection_reads_every_app_even_when_one_cannot_be_read() -> None:
     found = looked.do("inspect", {"apps": [APP, "not-there"]})["apps"]
     assert found[APP]["machines"][0]["id"] == answer["machine"]
     assert found[APP]["volumes"][0]["id"] == volume
+    machines = looked.do("inspect", {"apps": [APP], "machines_only": True})["apps"][APP]
+    assert machines == {"machines": found[APP]["machines"]}
     assert "Could not find App" in found["not-there"]["error"]
     assert looked.written == []
     assert "ready" in looked.do("logs", {"app": APP, "lines": 5})["text"]

@@ -18,7 +18,7 @@ from tests.fly.rehearsal import APPS, READS, Rehearsal, rehearsal
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 PHASES = ["clickhouse-gate", "minio-gate", "postgres-gate", "langfuse-web-gate", "langfuse-worker-gate", "gateway-gate"]
-MINIO, GATEWAY = APPS[1], APPS[4]
+CLICKHOUSE, MINIO, _, _, GATEWAY = APPS
 
 
 @dataclass(frozen=True)
@@ -97,27 +97,39 @@ def states(prod: Rehearsal) -> dict[str, str]:
     return {machine["app"]: machine["state"] for machine in prod.cloud()["machines"].values()}
 
 
-def test_a_stopped_store_stays_stopped_is_seen_in_the_bundle_of_an_incident_and_comes_back(first: Up) -> None:
+def test_a_store_is_stopped_and_started_again_with_all_it_has(first: Up) -> None:
     prod = first.prod
     before = prod.kept()
     try:
         assert prod.ops("stop", "minio").code == 0
         assert [app for app, state in states(prod).items() if state != "started"] == [MINIO]
-        run = prod.ops("incident", "--note", "minio was stopped")
-        assert run.code == 0, run.output
     finally:
         started = prod.ops("start", "minio")
     assert started.code == 0, started.output
     assert set(states(prod).values()) == {"started"}
     assert prod.kept() == before
-    bundle = leaks.files(prod.stack.folder / "artifacts" / "incidents")
-    by_name = {Path(place).name: text for place, text in bundle.items()}
-    services = json.loads(by_name["services.json"])
-    assert {name: entry["state"] for name, entry in services.items() if entry["state"] != "started"} == {
-        "minio": "stopped"
-    }
-    assert {f"{service}.log" for service in services} < by_name.keys()
-    assert len(services) == len(APPS)
+
+
+def incident(prod: Rehearsal) -> dict[str, str]:
+    """Name to text of every file in a new bundle."""
+    place = prod.stack.folder / "artifacts" / "incidents"
+    known = leaks.files(place).keys()
+    run = prod.ops("incident", "--note", "a look at everything")
+    assert run.code == 0, run.output
+    return {Path(path).name: text for path, text in leaks.files(place).items() if path not in known}
+
+
+def test_an_incident_is_bundled_with_the_log_of_every_app(first: Up) -> None:
+    before = first.prod.kept()
+    bundle = incident(first.prod)
+    services = json.loads(bundle["services.json"])
+    assert {entry["detail"]["app"] for entry in services.values()} == set(APPS)
+    assert {f"{service}.log" for service in services} < bundle.keys()
+    assert bundle["findings.txt"] == "every service answers its key"
+    facts = json.loads(bundle["platform.json"])
+    assert facts["clickhouse"]["volumes"][0]["name"] == "langfuse_clickhouse_data"
+    assert json.loads(bundle["incident.json"])["missing"] == {}
+    assert first.prod.kept() == before
 
 
 def test_no_secret_of_the_vault_is_found_anywhere(first: Up) -> None:
@@ -159,6 +171,19 @@ def callbacks(prod: Rehearsal) -> list[str]:
     """Where the running gateway sends what it serves."""
     config = yaml.safe_load(docker("exec", f"{prod.prefix}-{GATEWAY}", "cat", CONFIG_FILE))
     return list(config["litellm_settings"]["callbacks"])
+
+
+@pytest.mark.soak
+def test_an_incident_of_a_store_that_is_down_names_it_and_gathers_the_rest(first: Up) -> None:
+    try:
+        assert first.prod.ops("stop", "clickhouse").code == 0
+        bundle = incident(first.prod)
+    finally:
+        started = first.prod.ops("start", "clickhouse")
+    assert started.code == 0, started.output
+    assert CLICKHOUSE in bundle["findings.txt"]
+    assert json.loads(bundle["services.json"])["clickhouse"]["state"] == "stopped"
+    assert {f"{service}.log" for service in json.loads(bundle["services.json"])} < bundle.keys()
 
 
 @pytest.mark.soak
