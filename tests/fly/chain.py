@@ -13,9 +13,10 @@ from tests.fly.rehearsal import APPS, Rehearsal
 
 Kind = Literal["halt", "lost"]
 """`halt`: the whole run (engine, plugins, driver) is killed; `lost`: Fly did it, and its reply is a network error."""
-BEGUN = re.compile(r"checks:\w+ (?P<name>\S+) creating")
-DONE = re.compile(r"checks:(?:LangfuseSchema|DataKeys|Bucket|AppKey|BackupKey) (?P<name>\S+) created")
-"""Gates, and what they make in the stores themselves."""
+MAKERS = "LangfuseSchema|DataKeys|Bucket|AppKey|BackupKey"
+"""Types of what is made in the stores themselves."""
+POINT = re.compile(rf"checks:(?:(?:{MAKERS}) \S+ created|(?!{MAKERS})\w+ \S+ creating)")
+"""When something was made in a store, and the state may not know of it yet; and when a gate is about to be proven."""
 RUN_SECONDS = 600
 FOREIGN = "SELECT md5(string_agg(c::text, '|' ORDER BY c::text)) FROM app.customers c"
 
@@ -28,11 +29,9 @@ class Part:
     until: str | None
 
 
-PARTS = {
-    "stores": Part(None, f"apps create {APPS[2]}"),
-    "langfuse": Part(f"apps create {APPS[2]}", f"apps create {APPS[4]}"),
-    "gateway": Part(f"apps create {APPS[4]}", None),
-}
+_BEGIN = [None, *(f"apps create {app}" for app in APPS[1:])]
+PARTS = {app: Part(since, until) for app, since, until in zip(APPS, _BEGIN, [*_BEGIN[1:], None], strict=True)}
+"""An app and what is proven of it, and after MinIO of Postgres and Redis; together the whole run."""
 
 
 @dataclass
@@ -76,7 +75,7 @@ class Chain:
         return False
 
     def _is_new(self, line: str) -> bool:
-        found = BEGUN.search(line) or DONE.search(line)
+        found = POINT.search(line)
         if found is None or found[0] in self.gates or not self._inside():
             return False
         self.gates.add(found[0])

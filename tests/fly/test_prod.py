@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from components.gateway import CONFIG_FILE
+from ops.decisions import LOG
 from tests.e2e.stack import Run
 from tests.fly import leaks
 from tests.fly.fake.containers import docker
@@ -52,6 +53,21 @@ def test_phases_run_one_after_the_other(first: Up) -> None:
     assert list(created) == sorted(PHASES, key=lambda name: created[name])
     deployed = [call["argv"][call["argv"].index("-a") + 1] for call in first.prod.calls() if call["verb"] == "deploy"]
     assert deployed == list(APPS)
+
+
+def test_its_evidence_is_complete_and_verifies(first: Up) -> None:
+    artifacts = first.prod.stack.folder / "artifacts"
+    entry = json.loads((artifacts / LOG).read_text().splitlines()[0])
+    assert (entry["action"], entry["result"], entry["stack"]) == ("langfuse_self_host_executed", "ok", "test")
+    assert set(PHASES) < entry["checks"].keys()
+    assert set(entry["gates"].values()) == set(entry["checks"].values()) == {"ok"}
+    assert entry["release"]
+    assert {"clickhouse", "minio", "litellm", "langfuse-web", "langfuse-worker"} < entry["images"].keys()
+    records = [json.loads((artifacts / name).read_text()) for name in entry["evidence"]]
+    made = [record["argv"] for record in records if record.get("kind") == "command" and record["argv"][0] == "fly"]
+    changes = [["fly", *call["argv"]] for call in first.prod.calls() if call["writes"]][: 3 * len(APPS) + 2]
+    assert [argv for argv in made if argv in changes] == changes
+    assert first.prod.ops("evidence", "--json").json["problems"] == []
 
 
 def test_each_app_gets_its_secrets_before_its_volume_and_its_volume_before_its_deployment(first: Up) -> None:
