@@ -1,22 +1,33 @@
-"""Which tests run in one process, one after the other, when there are several."""
+"""Which tests run in one process, one after the other, when there are several processes."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
-SHARED = {"checks", "standin", "backup", "doctor"}
-"""Folders whose tests share servers."""
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+TOGETHER = {
+    "servers of the checks": ("tests/checks/",),
+    "servers of the stand-in": ("tests/standin/",),
+    "servers with backups": ("tests/backup/",),
+    "stack of the doctor": ("tests/doctor/",),
+    "whole stack": tuple(f"tests/e2e/test_{name}.py" for name in ("stack", "rollback", "reset", "backup")),
+}
+"""What tests share, and where their names begin. All others stay together by file."""
 
 
-@pytest.hookimpl(tryfirst=True)  # a test's group is part of the name that goes to the other processes
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share servers, or a whole stack, in the process that has started them."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_home(item)))
+class Sharing(LoadScopeScheduling):
+    """Keeps tests that share something in the process that has started it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        for shared, beginnings in TOGETHER.items():
+            if nodeid.startswith(beginnings):
+                return shared
+        return nodeid.partition("::")[0]
 
 
-def _home(item: pytest.Item) -> str:
-    path = Path(item.path).relative_to(Path(__file__).parent)
-    if path.parts[0] in SHARED:
-        return path.parts[0]
-    return "stack" if "brought_up" in getattr(item, "fixturenames", ()) else str(path)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> Sharing | None:
+    """For `--dist loadscope`. A process that is free takes the largest group that is left."""
+    return Sharing(config, log) if config.getoption("dist") == "loadscope" else None
