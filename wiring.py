@@ -48,18 +48,20 @@ class Wiring:
 
     @cached_property
     def images(self) -> dict[str, Image]:
-        """Service to resolved image, named as the platform can get it."""
+        """Service to resolved image, named as the platform can get it.
+
+        Raises:
+            SettingsError: the platform cannot get one of them.
+        """
         found = settings_module.images(self._settings)
         if self._settings.stack.platform == "docker":
             return found
-        pinned = {service: image.at_registry() for service, image in found.items()}
-        local = [service for service in self._used(pinned) if pinned[service].digest is None]
-        if local:
-            pulumi.log.warn(
-                f"Fly cannot run the image of {', '.join(local)}: it is on this machine only. That serves previews and "
-                "rehearsals; before a real `up`, run `make images` where the registries answer, or set <service>:image"
-            )
-        return pinned
+        refused = settings_module.refused_by_fly(self._settings, found)
+        if refused and not pulumi.runtime.is_dry_run():
+            raise SettingsError(refused)
+        if refused:
+            pulumi.log.warn(f"`up` would refuse this: {refused}")
+        return {service: image.at_registry() for service, image in found.items()}
 
     @cached_property
     def vault(self) -> Vault | None:
@@ -250,6 +252,7 @@ class Wiring:
         return GatewayArgs(
             image=self.images["litellm"],
             port=group.port,
+            public_url=self._settings.gateway_url,
             master_key=self._secret("gateway_master_key"),
             tracing=group.tracing,
             callback=group.callback,
@@ -281,11 +284,6 @@ class Wiring:
     def _public_url(self) -> str:
         stated = self._settings.langfuse.public_url
         return self.vault.langfuse_host.rstrip("/") if self.vault and not stated else self._settings.langfuse_url
-
-    def _used(self, images: dict[str, Image]) -> list[str]:
-        """Services that this stack runs itself."""
-        external = {part for part in ("postgres", "redis") if getattr(self._settings, part).place == "external"}
-        return [service for service in images if service not in external]
 
     def _volume(self, part: str, size_gb: int) -> VolumeSpec:
         instance = self._settings.stack.instance.replace("-", "_")

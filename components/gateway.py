@@ -41,6 +41,8 @@ class GatewayArgs:
 
     image: Image
     port: int
+    public_url: str | None
+    """Where applications outside of the private network reach it; None where they cannot."""
     master_key: pulumi.Output[str]
     tracing: bool
     """False: calls are served and not sent to Langfuse, whose keys the gateway then does not get."""
@@ -163,8 +165,10 @@ class Proof(Component):
                 "password": stores.clickhouse.password,
                 "database": stores.clickhouse.database,
                 "tracing": args.tracing,
+                **({"public_gateway_url": args.public_url} if args.public_url else {}),
             },
-            reach=[web.address, stores.clickhouse.http, stores.minio.api],
+            # Without tracing the rest may be down, and what is down has no way to it.
+            reach=[web.address, stores.clickhouse.http, stores.minio.api] if args.tracing else [],
         )
         self.register_outputs({})
 

@@ -22,8 +22,8 @@ class FlyHost:
 
     def services(self) -> dict[str, Status]:
         """See `Host`."""
-        seen = self._call("inspect", {"apps": sorted(self._apps.values())})["apps"]
-        return {service: _status(service, seen.get(app) or {}) for service, app in self._apps.items()}
+        seen = self._inspected(machines_only=True)
+        return {service: _status(service, app, seen.get(app) or {}) for service, app in self._apps.items()}
 
     def logs(self, service: str, lines: int) -> str:
         """See `Host`."""
@@ -43,7 +43,13 @@ class FlyHost:
 
     def facts(self) -> Mapping[str, Any]:
         """See `Host`."""
-        return {"apps": self._apps}
+        seen = self._inspected(machines_only=False)
+        return {service: {"app": app, **(seen.get(app) or {})} for service, app in self._apps.items()}
+
+    def _inspected(self, *, machines_only: bool) -> Mapping[str, Any]:
+        """App to what Fly says of it."""
+        apps = sorted(self._apps.values())
+        return dict(self._call("inspect", {"apps": apps, "machines_only": machines_only})["apps"])
 
     @cached_property
     def _apps(self) -> dict[str, str]:
@@ -75,7 +81,7 @@ class FlyHost:
         return self._session.json([sys.executable, "-m", "platforms.fly", action], stdin=json.dumps(request))
 
 
-def _status(service: str, seen: Mapping[str, Any]) -> Status:
+def _status(service: str, app: str, seen: Mapping[str, Any]) -> Status:
     machines = seen.get("machines") or []
     states = sorted({str(machine.get("state", "?")) for machine in machines})
-    return Status(service, states[0] if len(states) == 1 else ", ".join(states) or "no machine", seen)
+    return Status(service, states[0] if len(states) == 1 else ", ".join(states) or "no machine", {"app": app, **seen})

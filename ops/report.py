@@ -178,10 +178,9 @@ def _remind(session: Session) -> None:
 
 def states_table(host: Host) -> Table:
     """Service, state and app of everything that the platform runs."""
-    apps = host.facts().get("apps", {})
     table = Table("service", "state", "app", box=None, pad_edge=False)
     for service, entry in sorted(host.services().items()):
-        table.add_row(service, entry.state, str(apps.get(service, "-")))
+        table.add_row(service, entry.state, str(entry.detail.get("app", "-")))
     return table
 
 

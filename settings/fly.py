@@ -46,5 +46,8 @@ class FlySettings(Group):
     machines: Mapping[ServiceName, Machine] = {}
     public: tuple[PublicName, ...] = ("langfuse-web",)
     """Services with an address on the internet. What holds data can never have one."""
+    local_images: Literal["refuse", "push", "rehearse"] = "refuse"
+    """What to do with an image that no registry serves. `push`: the deployment takes it to the app's own registry at
+    Fly; `rehearse`: the stand-in too, which is not for real data."""
     snapshot_retention: Annotated[int, Field(ge=1, le=60)] = 14
     """Days that a volume's snapshots are kept."""

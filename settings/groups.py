@@ -186,6 +186,8 @@ class GatewaySettings(Group):
     """The LiteLLM gateway."""
 
     namespace = "gateway"
+    public_url: Url | None = None
+    """Where applications outside of the private network reach it."""
     port: TcpPort = 4000
     image: str | None = None
     tracing: bool = True

@@ -58,6 +58,14 @@ class Settings(BaseModel):
         return self.langfuse.public_url or f"http://localhost:{self.langfuse.web_port}"
 
     @property
+    def gateway_url(self) -> str | None:
+        """Where applications outside of the private network reach the gateway; None where they cannot."""
+        if self.gateway.public_url:
+            return self.gateway.public_url.rstrip("/")
+        on_the_internet = self.stack.platform == "fly" and "gateway" in self.fly.public
+        return f"https://{self.fly_app('gateway')}.fly.dev" if on_the_internet else None
+
+    @property
     def image_references(self) -> dict[str, str]:
         """Image reference of every service, overrides applied."""
         overrides = {

@@ -62,6 +62,13 @@ def test_stop_and_start_are_states_of_the_app_and_touch_nothing_else(session: Re
     ]
 
 
+def test_states_take_one_look_at_machines_and_facts_take_everything(session: Recording) -> None:
+    host = FlyHost(session)
+    assert host.services()["clickhouse"].detail["app"] == "hotdash-langfuse-clickhouse"
+    assert host.facts()["minio"] == {"app": "hotdash-langfuse-minio"}
+    assert [asked["machines_only"] for _, asked in session.__dict__["asked"]] == [True, False]
+
+
 def test_a_service_without_an_app_is_refused(session: Recording) -> None:
     with pytest.raises(OpsError, match="there is no app of redis"):
         FlyHost(session).stop("redis")
