@@ -13,6 +13,9 @@ class StackSecrets(Component):
     """All generated secrets. Each opens data or decrypts it, so each is declared as data.
 
     All values are alphanumeric: they travel through URLs and through Langfuse's migration script unescaped.
+
+    Args:
+        clustered: whether ClickHouse is a cluster.
     """
 
     stack_id: pulumi.Output[str]
@@ -42,8 +45,10 @@ class StackSecrets(Component):
     owner_password: pulumi.Output[str]
     gateway_master_key: pulumi.Output[str]
     """`sk-…`"""
+    clickhouse_cluster_secret: pulumi.Output[str] | None
+    """What the servers of a ClickHouse cluster know each other by; `None` for a single server."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clustered: bool) -> None:
         super().__init__("secrets")
         self.stack_id = random.RandomId("stack-id", byte_length=8, opts=self.data()).hex
         self.clickhouse_password = self._hex("clickhouse-password")
@@ -72,6 +77,7 @@ class StackSecrets(Component):
             opts=self.data(),
         ).result
         self.gateway_master_key = pulumi.Output.concat("sk-", self._hex("gateway-master-key"))
+        self.clickhouse_cluster_secret = self._hex("clickhouse-cluster-secret") if clustered else None
         self.register_outputs({})
 
     def _hex(self, name: str) -> pulumi.Output[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from checks import tunnels
 from checks.clickhouse_login import Login
+from components.clickhouse_cluster import member
 from ops import docker
 from ops.backup import clickhouse, postgres
 from ops.backup.store import Store, connect
@@ -34,6 +35,8 @@ class Access:
     store: Store
     containers: dict[str, str]
     """Service to container, where Docker runs them."""
+    clustered: bool = False
+    """Whether ClickHouse is a cluster."""
 
     @property
     def database(self) -> str:
@@ -92,12 +95,16 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
             client=connect(output(KEY, "endpoint"), output(KEY, "access_key"), output(KEY, "secret_key")),
         ),
         containers=containers,
+        clustered=settings.clickhouse.clustered,
     )
 
 
 def _containers(session: Session) -> dict[str, str]:
-    found = {entry.service: entry for entry in docker.containers(session)}
+    running = {entry.service: entry.name for entry in docker.containers(session) if entry.state == "running"}
+    for number in range(session.settings.clickhouse.replicas, 0, -1):
+        if member(number) in running:  # of a cluster, any server will do
+            running[CLICKHOUSE] = running[member(number)]
     for service in (CLICKHOUSE, POSTGRES, "minio"):
-        if service not in found or found[service].state != "running":
+        if service not in running:
             raise OpsError(f"{service} does not run: `make status` shows what is not up, `make up` starts it")
-    return {service: entry.name for service, entry in found.items()}
+    return running
