@@ -10,6 +10,7 @@ from secrets import token_hex
 from typing import Any, BinaryIO, Self, cast
 
 import pytest
+import yaml
 
 from checks.base import CheckFailedError
 from checks.clickhouse import ClickHouseProvider
@@ -354,6 +355,22 @@ def test_emptying_one_server_of_a_cluster_is_refused(cluster: TestStack) -> None
     run = cluster.ops("clickhouse-reset")
     assert run.code == 1
     assert "is a cluster" in run.output
+
+
+def test_a_changed_setting_goes_through_one_server_after_the_other_while_traces_come_in(cluster: TestStack) -> None:
+    login = admin(cluster)
+    cluster.config["clickhouse:queryLogTtlDays"] = "9"
+    cluster.config_file.write_text(yaml.safe_dump({"config": cluster.config}))
+    with Sender(cluster) as sender:
+        run = cluster.ops("up")
+    assert run.code == 0, run.output
+    assert sender.refused == 0, sender.said
+    started = [
+        cluster.docker("inspect", "--format", "{{.State.StartedAt}}", cluster.container(name)) for name in SERVERS
+    ]
+    assert started == sorted(started)
+    everything = dict.fromkeys(SERVERS, sender.accepted)
+    assert settled(lambda: on_each(login, sender.user), everything) == everything
 
 
 def test_down_and_up_keep_everything(cluster: TestStack) -> None:
