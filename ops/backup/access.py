@@ -35,8 +35,6 @@ class Access:
     store: Store
     containers: dict[str, str]
     """Service to container, where Docker runs them."""
-    clustered: bool = False
-    """Whether ClickHouse is a cluster."""
 
     @property
     def database(self) -> str:
@@ -81,7 +79,8 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
                 output(GATE, "admin_password"),
                 database,
                 "clickhouse-admin-password",
-            )
+            ),
+            settings.clickhouse.clustered,
         ),
         reader=Login(address, output(GATE, "user"), output(GATE, "password"), database),
         traces=settings.release.traces_table,
@@ -95,7 +94,6 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
             client=connect(output(KEY, "endpoint"), output(KEY, "access_key"), output(KEY, "secret_key")),
         ),
         containers=containers,
-        clustered=settings.clickhouse.clustered,
     )
 
 

@@ -100,12 +100,12 @@ def _clickhouse(to: Access, done: Rehearsal, servers: ExitStack) -> tuple[clickh
             port=HTTP_PORT,
             folders=CONFIGURATION,
             variables=to.postgres.variables,
-            files={CLUSTER: ALONE.read_text(encoding="utf-8")} if to.clustered else None,
+            files={CLUSTER: ALONE.read_text(encoding="utf-8")} if to.clickhouse.clustered else None,
         )
     )
     done.removed.append(copy.name)
     address = copy.addresses[HTTP_PORT]
-    server = clickhouse.Server(replace(to.clickhouse.login, http_address=address))
+    server = replace(to.clickhouse, login=replace(to.clickhouse.login, http_address=address))
     _wait("ClickHouse", lambda: server.login.connect().close())
     return server, replace(to.reader, http_address=address)
 
