@@ -10,6 +10,7 @@ import pulumi
 import settings as settings_module
 from components.base import data_options
 from components.clickhouse import ClickHouseArgs
+from components.clickhouse_cluster import KEEPER_VOLUME_GB, KEEPERS, ClusterArgs
 from components.external import (
     DatabaseUrl,
     ExternalPostgres,
@@ -18,7 +19,7 @@ from components.external import (
     ExternalRedisArgs,
 )
 from components.gateway import GatewayArgs, GatewayModel
-from components.langfuse import LangfuseArgs
+from components.langfuse import WEB, WEB_PROXY, LangfuseArgs
 from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
 from components.postgres import Postgres, PostgresArgs
@@ -103,7 +104,7 @@ class Wiring:
                 region=fly.region,
                 apps=self._settings.fly_app,
                 machines=size,
-                public=fly.public,
+                public=[self._public(service) for service in fly.public],
                 snapshot_retention=fly.snapshot_retention,
                 secrets_key=self._secrets.first["nextauth-secret"].apply(_key_of_hashes),
                 running=stack.running,
@@ -142,6 +143,18 @@ class Wiring:
             query_log_ttl_days=group.query_log_ttl_days,
             release=release.name,
             floor=floor,
+            cluster=self._cluster(),
+        )
+
+    def _cluster(self) -> ClusterArgs | None:
+        group, secret = self._settings.clickhouse, self._secrets.clickhouse_cluster_secret
+        if secret is None:
+            return None
+        return ClusterArgs(
+            secret=secret,
+            proxy_image=self.images["proxy"],
+            volumes=[self._volume(f"clickhouse_{n}", group.volume_gb) for n in range(2, group.replicas + 1)],
+            keeper_volumes=[self._volume(f"keeper_{n}", KEEPER_VOLUME_GB) for n in range(1, KEEPERS + 1)],
         )
 
     def minio(self) -> MinioArgs:
@@ -222,6 +235,9 @@ class Wiring:
             version=self._settings.langfuse_version,
             web_image=self.images["langfuse-web"],
             worker_image=self.images["langfuse-worker"],
+            proxy_image=self.images.get("proxy"),
+            web_replicas=self._settings.web.replicas,
+            worker_replicas=self._settings.worker.replicas,
             web_port=group.web_port,
             worker_port=group.worker_port,
             public_url=self._public_url(),
@@ -284,6 +300,10 @@ class Wiring:
     def _public_url(self) -> str:
         stated = self._settings.langfuse.public_url
         return self.vault.langfuse_host.rstrip("/") if self.vault and not stated else self._settings.langfuse_url
+
+    def _public(self, service: str) -> str:
+        """What stands for a service on the internet: where there are several webs, their proxy."""
+        return WEB_PROXY if service == WEB and self._settings.web.replicas > 1 else service
 
     def _volume(self, part: str, size_gb: int) -> VolumeSpec:
         instance = self._settings.stack.instance.replace("-", "_")

@@ -24,6 +24,7 @@ IMAGE_REFERENCES: Mapping[str, str] = {
     "redis": "redis:7.2.11",
     "postgres": "postgres:15.15",
     "litellm": "ghcr.io/berriai/litellm:main-v1.106.2-stable",
+    "proxy": "haproxy:3.0-alpine",
 }
 """Official image of every part but Langfuse. Resolution pins each to its content before anything runs."""
 

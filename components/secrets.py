@@ -24,6 +24,7 @@ class StackSecrets(Component):
 
     Args:
         rotations: secret to the generation in use; what is not listed is in its first.
+        clustered: whether ClickHouse is a cluster.
     """
 
     stack_id: pulumi.Output[str]
@@ -53,13 +54,15 @@ class StackSecrets(Component):
     owner_password: pulumi.Output[str]
     gateway_master_key: pulumi.Output[str]
     """`sk-…`"""
+    clickhouse_cluster_secret: pulumi.Output[str] | None
+    """What the servers of a ClickHouse cluster know each other by; `None` for a single server."""
 
     first: dict[str, pulumi.Output[str]]
     """Rotatable secret to its first generation, by logical name."""
     before: dict[str, pulumi.Output[str]]
     """Rotated secret to the generation before the one in use, by logical name."""
 
-    def __init__(self, rotations: Mapping[str, int]) -> None:
+    def __init__(self, rotations: Mapping[str, int], *, clustered: bool) -> None:
         super().__init__("secrets")
         self._rotations = rotations
         self.first, self.before = {}, {}
@@ -94,6 +97,7 @@ class StackSecrets(Component):
         self.gateway_master_key = self._newest(
             "gateway-master-key", lambda name: pulumi.Output.concat("sk-", self._hex(name))
         )
+        self.clickhouse_cluster_secret = self._hex("clickhouse-cluster-secret") if clustered else None
         self.register_outputs({})
 
     def _newest(

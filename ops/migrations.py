@@ -88,7 +88,10 @@ def _databases(session: Session) -> Databases | None:
             *(str(state.output("clickhouse-gate", name)) for name in ("http_address", "user", "password", "database"))
         )
         return Databases(
-            login, str(state.output("postgres-gate", "direct_url")), str(state.output("postgres-gate", "schema"))
+            login,
+            str(state.output("postgres-gate", "direct_url")),
+            str(state.output("postgres-gate", "schema")),
+            session.settings.clickhouse.clustered,
         )
     except OpsError:
         return None

@@ -70,10 +70,17 @@ class ClickHouseSettings(Group):
     http_port: TcpPort = 8123
     native_port: TcpPort = 9000
     image: str | None = None
+    replicas: Annotated[int, Field(ge=1, le=3)] = 1
+    """Servers that hold the same rows; decided when the stack is made."""
     database: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")] = "langfuse"
     volume_gb: Annotated[int, Field(ge=1)] = 25
     memory_ratio: Annotated[float, Field(gt=0.1, le=0.9)] = 0.6
     query_log_ttl_days: Annotated[int, Field(ge=1)] = 7
+
+    @property
+    def clustered(self) -> bool:
+        """Whether there is more than one server."""
+        return self.replicas > 1
 
 
 class MinioSettings(Group):
@@ -168,6 +175,27 @@ class LangfuseSettings(Group):
         if mode and known.data.get("release") == "3":
             raise ValueError("release 3 writes one way only: `pulumi config rm langfuse:writeMode`")
         return mode
+
+
+class WebSettings(Group):
+    """How many Langfuse webs serve; the first one migrates."""
+
+    namespace = "web"
+    replicas: Annotated[int, Field(ge=1, le=8)] = 1
+
+
+class WorkerSettings(Group):
+    """How many workers take traces from the queue."""
+
+    namespace = "worker"
+    replicas: Annotated[int, Field(ge=1, le=8)] = 1
+
+
+class ProxySettings(Group):
+    """HAProxy: the one address in front of several servers."""
+
+    namespace = "proxy"
+    image: str | None = None
 
 
 class Model(Group):

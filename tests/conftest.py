@@ -15,7 +15,7 @@ TOGETHER = {
     "stack of the doctor": ("tests/doctor/",),
     "whole stack": tuple(
         f"tests/e2e/test_{name}.py"
-        for name in ("stack", "rollback", "reset", "backup", "capacity", "rotation", "members")
+        for name in ("stack", "rollback", "reset", "backup", "capacity", "rotation", "members", "single_to_cluster")
     ),
 }
 """What tests share, and where their names begin. All others stay together by file."""

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from checks.clickhouse_login import Login
 from components import clickhouse, minio
+from components.clickhouse_cluster import member
 from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
 from components.releases import Release
 from components.secrets import generation
@@ -20,6 +21,7 @@ class Limits:
     """From where on something counts as trouble."""
 
     disk_percent: float = 80
+    lag_seconds: float = 60
     lock_seconds: float = 10
     migration_lock_seconds: float = 60
     mutation_seconds: float = 600
@@ -44,6 +46,8 @@ class Access:
     operator: Login
     """The login that may read the server's own tables."""
     native_address: str
+    clickhouse_servers: tuple[str, ...]
+    """Services of all ClickHouse servers, behind the one address."""
     clickhouse_floor: tuple[int, ...]
     direct_url: str
     pooled_url: str
@@ -125,6 +129,7 @@ def from_settings(
         ),
         operator=operator,
         native_address=at("clickhouse:nativePort"),
+        clickhouse_servers=tuple(member(number) for number in range(1, settings.clickhouse.replicas + 1)),
         clickhouse_floor=release.clickhouse_floor,
         direct_url=langfuse,
         pooled_url=langfuse,
