@@ -270,9 +270,8 @@ class Wiring:
         external = {part for part in ("postgres", "redis") if getattr(self._settings, part).place == "external"}
         return [service for service in images if service not in external]
 
-    def _volume(self, part: str, size_gb: int) -> VolumeSpec:
-        instance = self._settings.stack.instance.replace("-", "_")
-        return VolumeSpec(f"{instance}_{part}_data", size_gb)
+    def _volume(self, store: str, size_gb: int) -> VolumeSpec:
+        return VolumeSpec(self._settings.volume(store), size_gb)
 
 
 def _database(url: ServerUrl) -> DatabaseUrl:
