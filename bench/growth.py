@@ -11,8 +11,12 @@ from bench.no_op import EMPTY, both
 from bench.results import Row
 from bench.rig import Rig
 from bench.series import Rounds, in_turns
+from ops.inventory import declared_by, write
+from policy.inventories import path_of
 
 REAL = "real"
+REVIEWED = (*PACK, "--policy-pack-config", "policy-config.json")
+"""The pack, told that the services' gate has been reviewed."""
 
 
 def growth(rig: Rig, empty: Program, counts: Sequence[int], rounds: int) -> list[Row]:
@@ -29,11 +33,13 @@ def growth(rig: Rig, empty: Program, counts: Sequence[int], rounds: int) -> list
     stacks = {count: f"extra{count}" for count in (0, *counts)}
     for count, stack in stacks.items():
         extra.new_stack(stack, {"count": count, **settings})
-        extra.put_deployment(stack, _multiplied(single, stack, count))
+        state = _multiplied(single, stack, count)
+        extra.put_deployment(stack, state)
+        write(path_of(stack), declared_by(state["deployment"]["resources"]))
     rows = []
     for name, command in (("preview", ["preview"]), ("up", ["up", "--yes"])):
         cases: dict[str, Callable[[], object]] = {EMPTY: partial(empty.no_op, command, EMPTY)}
-        cases |= {stack: partial(extra.no_op, command, stack, *PACK) for stack in stacks.values()}
+        cases |= {stack: partial(extra.no_op, command, stack, *REVIEWED) for stack in stacks.values()}
         rows += _rows(name, in_turns(cases, rounds), stacks)
     return rows
 

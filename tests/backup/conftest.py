@@ -14,13 +14,13 @@ from tests.backup.servers import World, servers
 MILLION = 1_000_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world() -> Iterator[World]:
     with servers() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def filled(world: World) -> World:
     """Langfuse's own database with a million traces."""
     database = world.access.database
@@ -36,7 +36,7 @@ def filled(world: World) -> World:
     return world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def made(filled: World) -> Manifest:
     """A full backup of it."""
     return back_up(filled.access)

@@ -50,7 +50,7 @@ SERVERS: Mapping[str, Callable[[], Blueprint]] = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def started(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[Container]]]:
     """Every server that a test of this run asks for, on its way up."""
     wanted = sorted(
@@ -68,7 +68,7 @@ def started(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[Cont
 
 
 def _server(name: str) -> Callable[[Mapping[str, Future[Container]]], Container]:
-    @pytest.fixture(scope="session", name=name)
+    @pytest.fixture(scope="package", name=name)
     def server(started: Mapping[str, Future[Container]]) -> Container:
         container = started[name].result()
         give_up = time.monotonic() + READY_SECONDS

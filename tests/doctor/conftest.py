@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tests.doctor.rig import Rig
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rig() -> Iterator["Rig"]:
     from tests.doctor import rig as rigs
     from tests.standin.docker_cli import eventually

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.standin.stores import Stores
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stores() -> Iterator[Stores]:
     from tests.standin.stores import running_stores
 
@@ -25,7 +25,7 @@ def stores() -> Iterator[Stores]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def doubles(stores: Stores) -> Iterator[Doubles]:
     from tests.standin.doubles import Doubles
 
@@ -42,13 +42,13 @@ def fresh(doubles: Doubles) -> Iterator[Double]:
     double.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def three(doubles: Doubles) -> Double:
     """A release 3 that runs, web and worker."""
     return doubles.make("3").start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def four(doubles: Doubles) -> Double:
     """A release 4 that runs on the old ClickHouse by the stand-in's test-only allowance."""
     return doubles.make("4", LANGFUSE_STANDIN_OLD_CLICKHOUSE="true").start()

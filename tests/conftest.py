@@ -1,0 +1,33 @@
+"""Which tests run in one process, one after the other, when there are several processes."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+TOGETHER = {
+    "servers of the checks": ("tests/checks/",),
+    "servers of the stand-in": ("tests/standin/",),
+    "servers with backups": ("tests/backup/",),
+    "stack of the doctor": ("tests/doctor/",),
+    "whole stack": tuple(f"tests/e2e/test_{name}.py" for name in ("stack", "rollback", "reset", "backup")),
+}
+"""What tests share, and where their names begin. All others stay together by file."""
+
+
+class Sharing(LoadScopeScheduling):
+    """Keeps tests that share something in the process that has started it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        for shared, beginnings in TOGETHER.items():
+            if nodeid.startswith(beginnings):
+                return shared
+        return nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> Sharing | None:
+    """For `--dist loadscope`. A process that is free takes the largest group that is left."""
+    return Sharing(config, log) if config.getoption("dist") == "loadscope" else None
