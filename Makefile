@@ -2,9 +2,10 @@
 STACK ?= local
 PYTHON ?= python3
 RUN = $(PYTHON) toolchain/venv.py
+CACHE = $(or $(LANGFUSE_STACK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/langfuse-stack)
 
 .DEFAULT_GOAL := help
-.PHONY: up preview down status smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks backup rehearse
+.PHONY: up preview down status capacity upgrade smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks backup rehearse
 
 up: ## put the stack up, each phase proven before the next, and prove it end to end
 	@$(RUN) -m ops up --stack $(STACK)
@@ -14,6 +15,9 @@ preview: ## show what `up` would do, with policy pack and plan gate enforced
 
 status: ## services, images, health, addresses
 	@$(RUN) -m ops status --stack $(STACK)
+
+capacity: ## what is taken of what the stack can take, and when it is full
+	@$(RUN) -m ops status --capacity --stack $(STACK)
 
 smoke: ## follow one call through the whole stack, hop by hop
 	@$(RUN) -m ops smoke --stack $(STACK)
@@ -51,13 +55,16 @@ backup: ## back up ClickHouse and Postgres into the bucket of backups
 rehearse: ## restore the newest backup into throw-away servers, and compare
 	@$(RUN) -m ops rehearse --stack $(STACK)
 
+upgrade: ## show the next legal step of an upgrade
+	@$(RUN) -m ops upgrade --stack $(STACK)
+
 shell: ## print the environment for plain pulumi: eval "$$(make -s shell)"
 	@$(RUN) -m toolchain shell
 
 check: ## lint, types, and the tests that need no engine and no Docker (under a minute)
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
-	@$(RUN) -m mypy .
+	@$(RUN) -m mypy --cache-dir $(CACHE)/mypy .
 	@$(RUN) -m pytest -q -n 2 -m "not engine and not docker and not e2e and not soak"
 
 test: check ## everything: also the real engine and the whole stack on Docker

@@ -24,7 +24,7 @@ def export(
 ) -> None:
     """Export everything that `pulumi stack output` shows."""
     keys = langfuse.bootstrap
-    gateway_url = f"http://{gateway.address.operator}"
+    gateway_url = litellm.public_url or f"http://{gateway.address.operator}"
     pulumi.export("langfuse_url", langfuse.public_url)
     pulumi.export("gateway_url", gateway_url)
     pulumi.export("gateway_master_key", litellm.master_key)

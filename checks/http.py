@@ -7,7 +7,7 @@ from checks.clickhouse import ledger
 from checks.clickhouse_login import Login
 from checks.supabase import applied_migrations
 from checks.trace import OK, SEE_WEB_LOG, Gateway, PublicApi, answered, new_user_id, request
-from checks.validation import validated
+from checks.validation import reachable_gateway, validated
 
 
 class WebProvider(CheckProvider):
@@ -142,10 +142,15 @@ class ProofProvider(CheckProvider):
     label = "end-to-end proof"
     libraries = ("httpx", "clickhouse_connect")
     secrets = ("master_key", "secret_key", "password")
-    keys = ("gateway_url", "master_key", "url", "public_key", "secret_key", "find_path", "tracing", "watch")
+    keys = (
+        *("gateway_url", "public_gateway_url", "master_key", "url", "public_key", "secret_key", "find_path"),
+        *("tracing", "watch"),
+    )
 
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
         gateway, user_id = Gateway(inputs["gateway_url"], inputs["master_key"]), new_user_id()
+        if "public_gateway_url" in inputs:
+            until_healthy(lambda: reachable_gateway(inputs["public_gateway_url"]), deadline_seconds=deadline_seconds)
         if not inputs["tracing"]:  # Langfuse may be down: that is why it was switched off
             answer = until_healthy(lambda: gateway.call_smoke(user_id), deadline_seconds=deadline_seconds)
             return {"tracing": False, "answer": answer}
@@ -163,7 +168,8 @@ class EndToEndProof(CheckResource, module="checks", name="EndToEnd"):
     Nothing is written but that trace.
 
     Args:
-        inputs: `gateway_url`, `master_key` (secret), `url`, `public_key`, `secret_key` (secret), `find_path`,
+        inputs: `gateway_url`, `public_gateway_url` (only where there is one), `master_key` (secret), `url`,
+            `public_key`, `secret_key` (secret), `find_path`,
             `tracing` (false: an answer of the gateway is proof enough), `watch`; `ui_url`, `store_url`, and
             ClickHouse's `http_address`, `user`, `password` (secret), `database`.
     """

@@ -11,6 +11,8 @@ from typing import Any
 
 KEEPER = Path(__file__).with_name("tunnel_keeper.py")
 OPEN_SECONDS = 20.0
+PARTLY_SECONDS = 8.0
+"""For those that one can do without."""
 PAUSE_SECONDS = 0.05
 LOOPBACK = "127.0.0.1"
 
@@ -22,11 +24,12 @@ class TunnelError(Exception):
 
 
 @contextmanager
-def opened(commands: Mapping[str, Sequence[str]]) -> Iterator[tuple[Translation, Translation]]:
+def opened(commands: Mapping[str, Sequence[str]], *, partly: bool = False) -> Iterator[tuple[Translation, Translation]]:
     """Open a way to every address, each on a free local port, and close all of them at the end.
 
     Args:
         commands: address (`host:port`) to the command that opens the way on the local port it is given for `{port}`.
+        partly: do with the ways that open; an address without one stays as it is.
 
     Yields:
         What puts the local addresses in place of the real ones, anywhere in a value; and what puts them back.
@@ -36,9 +39,14 @@ def opened(commands: Mapping[str, Sequence[str]]) -> Iterator[tuple[Translation,
     """
     with ExitStack() as stack:
         local = {address: _keep(argv, stack) for address, argv in commands.items()}
-        deadline = time.monotonic() + OPEN_SECONDS
-        for address, (port, keeper) in local.items():
-            _await(address, port, keeper, deadline)
+        deadline = time.monotonic() + (PARTLY_SECONDS if partly else OPEN_SECONDS)
+        for address, (port, keeper) in list(local.items()):
+            try:
+                _await(address, port, keeper, deadline)
+            except TunnelError:
+                if not partly:
+                    raise
+                del local[address]
         there = {address: f"{LOOPBACK}:{port}" for address, (port, _) in local.items()}
         back = {here: address for address, here in there.items()}
         yield (lambda value: _translated(value, there)), (lambda value: _translated(value, back))

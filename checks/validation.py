@@ -25,6 +25,19 @@ def validated(inputs: Inputs) -> Evidence:
     return {"ui_bytes": len(page.content), "databases": databases, "object_store": "ready"}
 
 
+def reachable_gateway(url: str) -> None:
+    """The gateway answers under its public address.
+
+    Raises:
+        CheckFailedError: it does not.
+    """
+    accepted(
+        "GET",
+        f"{url}/health/liveliness",
+        "the public address must lead to the gateway: see DNS, its certificate, gateway:publicUrl and fly:public",
+    )
+
+
 def _databases(inputs: Inputs) -> list[str]:
     login = Login(inputs["http_address"], inputs["user"], inputs["password"], inputs["database"])
     client = login.connect()

@@ -20,6 +20,8 @@ GATEWAY_PORT = 4000
 CONFIG_FILE = "/etc/litellm/litellm.config.yaml"
 LISTEN = "--host="
 """Every address of both families: a private network may have only one of them, and the health check uses the other."""
+EXPORT_SECONDS = 60
+"""How long finished calls are tried again while Langfuse does not take them: long enough for web to be replaced."""
 HEALTHCHECK_FILE = "/etc/litellm/healthcheck.py"
 
 
@@ -39,6 +41,8 @@ class GatewayArgs:
 
     image: Image
     port: int
+    public_url: str | None
+    """Where applications outside of the private network reach it; None where they cannot."""
     master_key: pulumi.Output[str]
     tracing: bool
     """False: calls are served and not sent to Langfuse, whose keys the gateway then does not get."""
@@ -161,8 +165,10 @@ class Proof(Component):
                 "password": stores.clickhouse.password,
                 "database": stores.clickhouse.database,
                 "tracing": args.tracing,
+                **({"public_gateway_url": args.public_url} if args.public_url else {}),
             },
-            reach=[web.address, stores.clickhouse.http, stores.minio.api],
+            # Without tracing the rest may be down, and what is down has no way to it.
+            reach=[web.address, stores.clickhouse.http, stores.minio.api] if args.tracing else [],
         )
         self.register_outputs({})
 
@@ -182,6 +188,7 @@ def _langfuse_env(args: GatewayArgs, web: LangfuseWeb) -> dict[str, str]:
         "LANGFUSE_HOST": host,
         "LANGFUSE_OTEL_HOST": host,
         "OTEL_BSP_SCHEDULE_DELAY": str(args.export_delay_ms),
+        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": str(EXPORT_SECONDS),
     }
 
 

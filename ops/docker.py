@@ -47,6 +47,16 @@ def containers(session: Session) -> list[Container]:
     return [_container(entry) for entry in json.loads(_docker(session, "inspect", *ids))] if ids else []
 
 
+def architectures(session: Session, images: Sequence[str]) -> dict[str, str]:
+    """Image id to what it is built for, for example `amd64`.
+
+    Raises:
+        OpsError: Docker does not answer, or one is not there any more.
+    """
+    found = json.loads(_docker(session, "image", "inspect", *images)) if images else []
+    return {image: str(entry["Architecture"]) for image, entry in zip(images, found, strict=True)}
+
+
 def networks(session: Session) -> dict[str, str]:
     """Id to owner of every network of the session's instance."""
     label = f"label={INSTANCE_LABEL}={session.settings.stack.instance}"

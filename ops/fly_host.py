@@ -11,6 +11,7 @@ from ops.session import OpsError, Session
 from ops.state import read_state
 
 SERVICE = "langfuse-stack:fly:Service"
+VOLUME = "langfuse-stack:fly:Volume"
 
 
 class FlyHost:
@@ -21,8 +22,8 @@ class FlyHost:
 
     def services(self) -> dict[str, Status]:
         """See `Host`."""
-        seen = self._call("inspect", {"apps": sorted(self._apps.values())})["apps"]
-        return {service: _status(service, seen.get(app) or {}) for service, app in self._apps.items()}
+        seen = self._inspected(machines_only=True)
+        return {service: _status(service, app, seen.get(app) or {}) for service, app in self._apps.items()}
 
     def logs(self, service: str, lines: int) -> str:
         """See `Host`."""
@@ -36,9 +37,19 @@ class FlyHost:
         """See `Host`."""
         self._call("state", {"app": self._app(service), "want": "started"})
 
+    def snapshots(self) -> Mapping[str, str]:
+        """See `Host`."""
+        return {str(volume["name"]): self._call("snapshot", volume)["snapshot"] for volume in self._volumes}
+
     def facts(self) -> Mapping[str, Any]:
         """See `Host`."""
-        return {"apps": self._apps}
+        seen = self._inspected(machines_only=False)
+        return {service: {"app": app, **(seen.get(app) or {})} for service, app in self._apps.items()}
+
+    def _inspected(self, *, machines_only: bool) -> Mapping[str, Any]:
+        """App to what Fly says of it."""
+        apps = sorted(self._apps.values())
+        return dict(self._call("inspect", {"apps": apps, "machines_only": machines_only})["apps"])
 
     @cached_property
     def _apps(self) -> dict[str, str]:
@@ -51,6 +62,16 @@ class FlyHost:
                 found[service] = self._session.settings.fly_app(service)
         return found
 
+    @property
+    def _volumes(self) -> list[Mapping[str, Any]]:
+        """Name and id of every volume that the state knows."""
+        answers = [
+            json.loads(entry["outputs"]["stdout"])
+            for entry in read_state(self._session).resources
+            if entry["urn"].rpartition("::")[0].endswith(f"{VOLUME}$command:local:Command")
+        ]
+        return [{field: answer[field] for field in ("name", "id")} for answer in answers]
+
     def _app(self, service: str) -> str:
         if service not in self._apps:
             raise OpsError(f"there is no app of {service}: run `make up`")
@@ -60,7 +81,7 @@ class FlyHost:
         return self._session.json([sys.executable, "-m", "platforms.fly", action], stdin=json.dumps(request))
 
 
-def _status(service: str, seen: Mapping[str, Any]) -> Status:
+def _status(service: str, app: str, seen: Mapping[str, Any]) -> Status:
     machines = seen.get("machines") or []
     states = sorted({str(machine.get("state", "?")) for machine in machines})
-    return Status(service, states[0] if len(states) == 1 else ", ".join(states) or "no machine", seen)
+    return Status(service, states[0] if len(states) == 1 else ", ".join(states) or "no machine", {"app": app, **seen})

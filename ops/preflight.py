@@ -7,18 +7,21 @@ from pathlib import Path
 from ops import docker
 from ops.session import RefusedError, Session
 from ops.state import read_state
+from settings import images, only_here, refused_by_fly
 
 LEAST_FREE_GB = 2
+MACHINES = "amd64"
+"""What Fly's machines are."""
 
 
 def preflight(session: Session) -> None:
-    """Look for lost and strangers' volumes, taken ports, a full disk; elsewhere, for the command line that reaches it.
+    """Look for lost and strangers' volumes, taken ports, a full disk; for Fly, for its command line and usable images.
 
     Raises:
         RefusedError: lists everything that is in the way, with the setting that moves it.
     """
     if session.settings.stack.platform == "fly":
-        problems = _missing_command_line(session)
+        problems = [*_missing_command_line(session), *_images_it_cannot_run(session)]
     else:
         problems = [*_volumes(session), *_taken_ports(session), *_full_disk(session)]
     if problems:
@@ -29,6 +32,21 @@ def _missing_command_line(session: Session) -> list[str]:
     if shutil.which("fly", path=session.environment.get("PATH")):
         return []
     return ["there is no `fly` on the PATH: install Fly's command line, and log in with `fly auth login`"]
+
+
+def _images_it_cannot_run(session: Session) -> list[str]:
+    found = images(session.settings, session.environment)
+    refused = refused_by_fly(session.settings, found)
+    if refused:
+        return [refused]
+    local = only_here(session.settings, found)
+    built_for = docker.architectures(session, [image.image for image in local.values()])
+    return [
+        f"the image of {service} is built for {built_for[image.image]}, and Fly's machines are {MACHINES}: "
+        "build it on such a machine, or name one that a registry serves"
+        for service, image in local.items()
+        if built_for[image.image] != MACHINES
+    ]
 
 
 def _volumes(session: Session) -> list[str]:

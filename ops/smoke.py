@@ -75,18 +75,25 @@ class BrokenHopError(Exception):
 
 
 @contextmanager
-def access(session: Session, state: State | None = None) -> Iterator[Access]:
+def access(session: Session, state: State | None = None, *, partly: bool = False) -> Iterator[Access]:
     """Addresses and keys of a stack that is up, with the way there open.
+
+    Args:
+        session: the stack.
+        state: its state, if it was read already.
+        partly: do with the ways that open; a stopped service has none.
 
     Raises:
         OpsError: it is not up, or there is no way.
     """
     known = state or read_state(session, show_secrets=True)
+    # Without tracing only the gateway is called, and the rest may be down: that is why it was switched off.
+    gates = GATES if partly or session.settings.gateway.tracing else GATES[-1:]
     ways: dict[str, Any] = {}
-    for gate in GATES:
+    for gate in gates:
         ways |= known.resource(gate)["outputs"].get("tunnels") or {}
     try:
-        with tunnels.opened(ways) as (there, _):
+        with tunnels.opened(ways, partly=partly) as (there, _):
             yield _access(session, known, there)
     except tunnels.TunnelError as error:
         raise OpsError(str(error)) from None

@@ -5,7 +5,7 @@ Unknown keys, wrong types and values out of range are all reported at once, each
 
 from settings.loading import SettingsError, from_engine, load
 from settings.model import Settings
-from settings.resolution import IMAGES_FILE_VARIABLE, images
+from settings.resolution import IMAGES_FILE_VARIABLE, images, only_here, refused_by_fly
 from settings.vault import Vault, VaultError, open_vault
 
 __all__ = [
@@ -17,5 +17,7 @@ __all__ = [
     "from_engine",
     "images",
     "load",
+    "only_here",
     "open_vault",
+    "refused_by_fly",
 ]

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from components.releases import RELEASES, Release, references
-from settings.fly import MACHINES, FlySettings, Machine
+from settings.fly import MACHINES, FlySettings, Machine, kind_of
 from settings.groups import (
     ClickHouseSettings,
     GatewaySettings,
@@ -12,8 +12,11 @@ from settings.groups import (
     LangfuseSettings,
     MinioSettings,
     PostgresSettings,
+    ProxySettings,
     RedisSettings,
     StackSettings,
+    WebSettings,
+    WorkerSettings,
 )
 
 GROUPS: tuple[type[Group], ...] = (
@@ -25,6 +28,9 @@ GROUPS: tuple[type[Group], ...] = (
     LangfuseSettings,
     GatewaySettings,
     FlySettings,
+    WebSettings,
+    WorkerSettings,
+    ProxySettings,
 )
 
 
@@ -40,11 +46,15 @@ class Settings(BaseModel):
     langfuse: LangfuseSettings
     gateway: GatewaySettings
     fly: FlySettings
+    web: WebSettings
+    worker: WorkerSettings
+    proxy: ProxySettings
 
     @property
     def release(self) -> Release:
-        """Facts about the chosen Langfuse release."""
-        return RELEASES[self.langfuse.release]
+        """Facts about the chosen Langfuse release, with rows written as the settings say."""
+        chosen = RELEASES[self.langfuse.release]
+        return chosen.written(self.langfuse.write_mode, backfill=self.langfuse.backfill)
 
     @property
     def langfuse_version(self) -> str:
@@ -57,6 +67,14 @@ class Settings(BaseModel):
         return self.langfuse.public_url or f"http://localhost:{self.langfuse.web_port}"
 
     @property
+    def gateway_url(self) -> str | None:
+        """Where applications outside of the private network reach the gateway; None where they cannot."""
+        if self.gateway.public_url:
+            return self.gateway.public_url.rstrip("/")
+        on_the_internet = self.stack.platform == "fly" and "gateway" in self.fly.public
+        return f"https://{self.fly_app('gateway')}.fly.dev" if on_the_internet else None
+
+    @property
     def image_references(self) -> dict[str, str]:
         """Image reference of every service, overrides applied."""
         overrides = {
@@ -67,9 +85,12 @@ class Settings(BaseModel):
             "langfuse-web": self.langfuse.web_image,
             "langfuse-worker": self.langfuse.worker_image,
             "litellm": self.gateway.image,
+            "proxy": self.proxy.image,
         }
         given = {service: reference for service, reference in overrides.items() if reference}
-        return references(self.release, self.langfuse.version, given)
+        wanted = references(self.release, self.langfuse.version, given)
+        proxied = self.clickhouse.clustered or self.web.replicas > 1
+        return {service: reference for service, reference in wanted.items() if proxied or service != "proxy"}
 
     @property
     def published_ports(self) -> dict[str, int]:
@@ -93,10 +114,9 @@ class Settings(BaseModel):
 
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""
-        named = {str(name): app for name, app in self.fly.apps.items()}
-        return named.get(service, f"{self.stack.instance}-{service}")
+        return self.fly.apps.get(service, f"{self.stack.instance}-{service}")
 
     def fly_machine(self, service: str) -> Machine:
-        """Size of a service's machine on Fly."""
-        sizes = {str(name): machine for name, machine in self.fly.machines.items()}
-        return sizes.get(service, MACHINES[service])
+        """Size of a service's machine on Fly; a replica is as large as the first, unless it has a size of its own."""
+        sizes = {**MACHINES, **self.fly.machines}
+        return sizes.get(service) or sizes[kind_of(service)]

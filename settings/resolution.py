@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components.releases import Image
@@ -10,6 +10,12 @@ from settings.loading import SettingsError
 from settings.model import Settings
 
 IMAGES_FILE_VARIABLE = "LANGFUSE_STACK_IMAGES"
+IMAGE_SETTINGS: Mapping[str, str] = {
+    "litellm": "gateway:image",
+    "langfuse-web": "langfuse:webImage",
+    "langfuse-worker": "langfuse:workerImage",
+}
+"""Setting that names a service's image, where it is not `<service>:image`."""
 
 
 def images(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, Image]:
@@ -42,3 +48,52 @@ def images(settings: Settings, environment: Mapping[str, str] = os.environ) -> d
     if stale:
         raise SettingsError(f"no image resolved for {', '.join(stale)}: {fix}")
     return {service: found[service] for service in wanted}
+
+
+def only_here(settings: Settings, found: Mapping[str, Image]) -> dict[str, Image]:
+    """Images that the stack runs and no registry serves: Fly's machines cannot get them from where they are.
+
+    Args:
+        settings: which services the stack runs itself.
+        found: see `images`.
+    """
+    external = {part for part in ("postgres", "redis") if getattr(settings, part).place == "external"}
+    return {service: image for service, image in found.items() if service not in external and image.digest is None}
+
+
+def refused_by_fly(settings: Settings, found: Mapping[str, Image]) -> str:
+    """Why Fly cannot run these images, and the ways out; empty when it can.
+
+    Args:
+        settings: `fly:localImages` says what may be pushed.
+        found: see `images`.
+    """
+    local = only_here(settings, found)
+    allowed = settings.fly.local_images
+    stand_ins = [service for service, image in local.items() if image.stand_in]
+    if allowed == "rehearse" or not local or (allowed == "push" and not stand_ins):
+        return ""
+    if allowed == "push":
+        return _with_ways_out(
+            stand_ins,
+            "the stand-in runs in the place of",
+            "for a rehearsal without real data: `pulumi config set fly:localImages rehearse`",
+        )
+    return _with_ways_out(
+        list(local),
+        "Fly runs what a registry serves, and this machine alone has the image of",
+        "or let the deployment push them to Fly: `pulumi config set fly:localImages push`",
+    )
+
+
+def _with_ways_out(services: Sequence[str], what: str, other: str) -> str:
+    setting = IMAGE_SETTINGS.get(services[0], f"{services[0]}:image")
+    return "\n".join(
+        (
+            what,
+            f"    {', '.join(services)}:",
+            "    - run `make images` where the registries answer",
+            f"    - or name one that a registry serves: `pulumi config set {setting} REFERENCE`",
+            f"    - {other}",
+        )
+    )

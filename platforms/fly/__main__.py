@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from evidence import EvidenceError
 from platforms.fly import deploy, driver, machines
 from platforms.fly.client import Client
-from platforms.fly.errors import FlyError, RequestError
+from platforms.fly.errors import FlyError, RequestError, laid_out
 from platforms.fly.process import run
 from platforms.fly.requests import (
     AppRequest,
@@ -25,6 +25,7 @@ from platforms.fly.requests import (
     Request,
     SecretsRequest,
     StateRequest,
+    VolumeRef,
     VolumeRequest,
 )
 
@@ -37,8 +38,9 @@ ACTIONS: Mapping[str, tuple[type[Request], Action]] = {
     "secrets": (SecretsRequest, driver.stage_secrets),
     "volume": (VolumeRequest, driver.ensure_volume),
     "deploy": (DeployRequest, deploy.deploy),
+    "snapshot": (VolumeRef, lambda fly, request, _: {"snapshot": deploy.checkpoint(fly, request)}),
     "state": (StateRequest, lambda fly, request, _: machines.set_state(fly, request)),
-    "inspect": (InspectRequest, lambda fly, request, _: driver.inspect(fly, request.apps)),
+    "inspect": (InspectRequest, lambda fly, request, _: driver.inspect(fly, request)),
     "logs": (LogsRequest, lambda fly, request, _: driver.logs(fly, request.app, request.lines)),
 }
 
@@ -92,7 +94,7 @@ def main(arguments: list[str]) -> int:
     """The command line; returns its exit status."""
     if len(arguments) != 1 or arguments[0] not in ACTIONS:
         asked = bool({"-h", "--help"} & set(arguments))
-        usage = f"usage: python -m platforms.fly {'|'.join(ACTIONS)} < request.json\n"
+        usage = f"usage: python -m platforms.fly ACTION < request.json\n  {'|'.join(ACTIONS)}\n"
         (sys.stdout if asked else sys.stderr).write(usage)
         return 0 if asked else 2
     secrets: list[str] = []
@@ -101,7 +103,7 @@ def main(arguments: list[str]) -> int:
         secrets += secrets_of(request)
         result = act(arguments[0], request, os.environ.get(PREVIOUS_VARIABLE, ""), Client(run, secrets))
     except (FlyError, EvidenceError) as error:
-        sys.stderr.write(f"fly {arguments[0]}: {Client(run, secrets).clean(str(error))}\n")
+        sys.stderr.write(f"{laid_out(f'fly {arguments[0]}: {Client(run, secrets).clean(str(error))}')}\n")
         return 1
     sys.stdout.write(f"{json.dumps(result, sort_keys=True)}\n")
     return 0

@@ -14,6 +14,8 @@ from platforms.fly.errors import ForbiddenError
 READ, WRITE, DEPLOY = 60, 180, 1200
 """Seconds a call may take."""
 LARGEST_VOLUME_GB = 500
+LOCAL_IMAGE = "sha256:"
+"""What the id of an image begins with; `fly` finds it by what follows."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ VERBS: Mapping[tuple[str, ...], Verb] = {
     ("secrets", "import"): _verb("-a --stage", 0, WRITE, writes=True),
     ("secrets", "deploy"): _verb("-a", 0, DEPLOY, writes=True),
     ("deploy",): _verb(
-        "-c -a --image --ha=false --strategy --wait-timeout --no-public-ips --yes", 0, DEPLOY, writes=True
+        "-c -a --image --local-only --ha=false --strategy --wait-timeout --no-public-ips --yes", 0, DEPLOY, writes=True
     ),
     ("machine", "list"): _verb("-a --json"),
     ("machine", "start"): _verb("-a", 1, WRITE, writes=True),
@@ -205,12 +207,17 @@ def secrets_deploy(app: str) -> Command:
 
 
 def deploy(app: str, config: Path, image: str, *, strategy: str, wait_minutes: int, private: bool) -> Command:
-    """A deployment of one machine; a private app gets no public address."""
+    """A deployment of one machine; a private app gets no public address.
+
+    An image id (`sha256:…`) is one of this machine's Docker engine: the deployment takes it to the app's own registry.
+    """
     image = _matching("image", r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", image)
+    here = ("--local-only",) if image.startswith(LOCAL_IMAGE) else ()
     strategy = _matching("strategy for an app with one machine", "rolling|immediate", strategy)
     wait = f"{_number('wait in minutes', wait_minutes, 15)}m"
-    words = ("deploy", "-c", str(config), "-a", _app(app), "--image", image, "--ha=false", "--strategy", strategy)
-    return Command((*words, "--wait-timeout", wait, *(("--no-public-ips",) if private else ()), "--yes"))
+    words = ("deploy", "-c", str(config), "-a", _app(app), "--image", image.removeprefix(LOCAL_IMAGE), *here)
+    words += ("--ha=false", "--strategy", strategy, "--wait-timeout", wait)
+    return Command((*words, *(("--no-public-ips",) if private else ()), "--yes"))
 
 
 def machine_list(app: str) -> Command:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import evidence
 from platforms.fly.argv import Command
-from platforms.fly.errors import CallError, FlyError, RateLimitedError, TimedOutError, classify, plain
+from platforms.fly.errors import AGAIN, FlyError, RateLimitedError, TimedOutError, classify, plain
 from platforms.fly.process import Completed, Run, run
 
 WAITS = (1, 2, 4, 8, 16)
@@ -83,10 +83,5 @@ class Client:
     def _failure(self, command: Command, completed: Completed) -> FlyError:
         what = self.clean(str(command))
         if completed.code is None:
-            return TimedOutError(
-                f"{what}: no end after {command.seconds} s; check https://status.flyio.net and run again"
-            )
-        error = classify(what, completed.code, self.clean(f"{completed.stdout}\n{completed.stderr}"))
-        if isinstance(error, CallError) and command.writes:
-            return CallError(f"{error}; running it again continues from what exists")
-        return error
+            return TimedOutError(f"{what}: no end after {command.seconds} s", f"see https://status.flyio.net, {AGAIN}")
+        return classify(what, completed.code, self.clean(f"{completed.stdout}\n{completed.stderr}"))

@@ -10,6 +10,7 @@ from platforms.fly import argv, replies
 from platforms.fly.client import Client
 from platforms.fly.driver import Answer, require_private, the_volume
 from platforms.fly.errors import (
+    AGAIN,
     CallError,
     FlyError,
     LeaseHeldError,
@@ -54,7 +55,7 @@ def deploy(fly: Client, request: DeployRequest, previous: Mapping[str, Any]) -> 
         wanted = _digests(request)
         snapshot = None
         if not (machine and _is_current(fly, request.app, previous, machine, wanted)):
-            snapshot = _checkpoint(fly, request.volume) if machine and request.data and request.volume else None
+            snapshot = checkpoint(fly, request.volume) if machine and request.data and request.volume else None
             with _log_kept(fly, request.app):
                 _release(fly, request, folder, machine if folder.interrupted else None)
         elif machine.state.lower() != "started":
@@ -113,17 +114,28 @@ def _require_volume(fly: Client, request: DeployRequest, machine: replies.Machin
         raise VanishedError(
             f"app {request.app}: volume {request.volume.name} ({request.volume.id}) is not there "
             f"({f'{found.id} is' if found else 'none of that name is'}), and a deployment would make an empty one or "
-            "mount another: restore it from a snapshot, then run again"
+            "mount another",
+            f"restore it from a snapshot, {AGAIN}",
+            f"fly volumes create {request.volume.name} -a {request.app} -r {request.region} --snapshot-id SNAPSHOT",
         )
     mounted = {mount.volume for mount in machine.config.mounts if mount.volume} if machine else set()
     if mounted and request.volume.id not in mounted:
         raise VanishedError(
             f"app {request.app}: machine {machine.id if machine else ''} has volume {', '.join(sorted(mounted))}, not "
-            f"{request.volume.id}: find out which one holds the data before anything is deployed"
+            f"{request.volume.id}",
+            f"find out which one holds the data before anything is deployed, {AGAIN}",
+            f"fly volumes list -a {request.app}",
         )
 
 
-def _checkpoint(fly: Client, volume: VolumeRef) -> str:
+def checkpoint(fly: Client, volume: VolumeRef) -> str:
+    """A new, complete snapshot of a volume.
+
+    Raises:
+        SnapshotError: it is not complete in time.
+        FlyError: a call failed.
+    """
+
     def new() -> list[replies.Snapshot]:
         listed = replies.many(replies.Snapshot, fly(argv.snapshots_list(volume.id)))
         return [snapshot for snapshot in listed if snapshot.id not in before]
@@ -136,7 +148,9 @@ def _checkpoint(fly: Client, volume: VolumeRef) -> str:
     if not complete:
         raise SnapshotError(
             f"volume {volume.name} ({volume.id}): its snapshot is not complete in time, and nothing is deployed "
-            f"without one: see `fly volumes snapshots list {volume.id}`, then run it again"
+            "without one",
+            f"wait until it is listed as complete, {AGAIN}",
+            f"fly volumes snapshots list {volume.id}",
         )
     return complete[0]
 
@@ -162,8 +176,9 @@ def _release(fly: Client, request: DeployRequest, folder: Folder, ours: replies.
                 ours = None
             elif wait is None:
                 raise LeaseHeldError(
-                    f"app {request.app}: another deployment holds its machine: {error}. If there is none any more, run "
-                    f"`fly machine leases clear MACHINE -a {request.app}`, then run it again"
+                    f"app {request.app}: another deployment holds its machine: {error.what}",
+                    f"wait until it ends; if there is none any more, clear its lease, {AGAIN}",
+                    f"fly machine leases clear MACHINE -a {request.app}",
                 ) from None
             else:
                 fly.sleep(wait)
@@ -180,8 +195,9 @@ def _proven(fly: Client, request: DeployRequest, wanted: Mapping[str, str]) -> A
         left = _staged(fly, request.app)
         if left:
             raise StagedSecretsError(
-                f"app {request.app}: secrets {', '.join(left)} are still staged: run `fly secrets deploy -a "
-                f"{request.app}`, then run it again"
+                f"app {request.app}: secrets {', '.join(left)} are still staged, so its machine does not have them",
+                f"put them to use by hand, {AGAIN}",
+                f"fly secrets deploy -a {request.app}",
             )
     _require_volume(fly, request, machine)
     if request.private if request.private is not None else "http_service" not in request.toml:

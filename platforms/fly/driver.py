@@ -9,17 +9,19 @@ from platforms.fly import argv, replies
 from platforms.fly.argv import Command
 from platforms.fly.client import Client
 from platforms.fly.errors import (
+    AGAIN,
     UNSURE,
     AppTakenError,
     FlyError,
     GarbledReplyError,
     PublicAddressError,
     RegionError,
+    SizeError,
     TwinVolumesError,
     UnencryptedError,
     VanishedError,
 )
-from platforms.fly.requests import AppRequest, KnownSecret, SecretsRequest, VolumeRequest
+from platforms.fly.requests import AppRequest, InspectRequest, KnownSecret, SecretsRequest, VolumeRequest
 from platforms.fly.secret_lines import lines
 
 Answer = dict[str, Any]
@@ -39,8 +41,10 @@ def ensure_app(fly: Client, request: AppRequest, previous: Mapping[str, Any]) ->
     if found is None:
         if previous.get("app") == request.app:
             raise VanishedError(
-                f"app {request.app} was there before and is not any more, and its volumes went with it: find out who "
-                "removed it and restore its data; only then remove it from the stack's state and run again"
+                f"app {request.app} was there before and is not any more, and its volumes went with it",
+                "find out who removed it, and restore its data into an app of that name; an empty one would hide the "
+                f"loss. Once it is back, {AGAIN.removeprefix('then ')}",
+                f"fly apps list -o {request.org}",
             )
         created = argv.apps_create(request.app, request.org)
         found = _write(fly, created, lambda: _app(fly, request))
@@ -55,8 +59,9 @@ def _app(fly: Client, request: AppRequest) -> replies.App | None:
     found = next((app for app in listed if app.name == request.app), None)
     if found and found.organization and found.organization.lower() != request.org.lower():
         raise AppTakenError(
-            f"app {request.app} belongs to organization {found.organization}, not {request.org}: "
-            "choose another app name or set the right organization"
+            f"app {request.app} belongs to organization {found.organization}, not to {request.org}",
+            f"set fly:organization if that one is yours; else choose another app name in fly:apps, {AGAIN}",
+            f"pulumi config set fly:organization {found.organization}",
         )
     return found
 
@@ -70,8 +75,9 @@ def require_private(fly: Client, app: str) -> None:
     public = [ip.address for ip in replies.many(replies.Address, fly(argv.ips_list(app))) if ip.public]
     if public:
         raise PublicAddressError(
-            f"app {app} is private and has public addresses {', '.join(public)}: "
-            f"take them away by hand (see `fly ips --help`), then run again"
+            f"app {app} must be private and has public addresses: {', '.join(public)}",
+            f"take them away by hand, or name the service in fly:public if it may be public; {AGAIN}",
+            f"fly ips list -a {app}",
         )
 
 
@@ -101,7 +107,10 @@ def stage_secrets(fly: Client, request: SecretsRequest, previous: Mapping[str, A
         live = _digests(fly, request.app)
     missing = sorted(name for name in marks if not live.get(name))
     if missing:
-        raise GarbledReplyError(f"app {request.app}: Fly does not list the secrets {', '.join(missing)}; run it again")
+        raise GarbledReplyError(
+            f"app {request.app}: Fly does not list the secrets {', '.join(missing)} that were just staged",
+            "run the same command again",
+        )
     return {
         "app": request.app,
         "names": {name: {"hmac": mark, "digest": live[name]} for name, mark in sorted(marks.items())},
@@ -126,6 +135,7 @@ def ensure_volume(fly: Client, request: VolumeRequest, previous: Mapping[str, An
         TwinVolumesError: there are several; names their ids.
         RegionError: it is in another region.
         UnencryptedError: it is not known to be encrypted.
+        SizeError: it is too small and does not grow.
         VanishedError: it was there before.
         FlyError: a call failed.
     """
@@ -134,9 +144,10 @@ def ensure_volume(fly: Client, request: VolumeRequest, previous: Mapping[str, An
     if found is None:
         if previous.get("id") and previous.get("app") == request.app:
             raise VanishedError(
-                f"volume {request.name} ({previous['id']}) of app {request.app} was there before and is not any more, "
-                "and an empty one would hide that: restore it with "
-                f"`fly volumes create {request.name} -a {request.app} --snapshot-id …`, then run again"
+                f"volume {request.name} ({previous['id']}) of app {request.app} was there before and is not any more; "
+                "an empty one would hide that",
+                f"restore it from a snapshot, {AGAIN}",
+                f"fly volumes create {request.name} -a {request.app} -r {request.region} --snapshot-id SNAPSHOT",
             )
         created = argv.volumes_create(
             request.app, request.name, request.region, request.size_gb, request.snapshot_retention
@@ -146,7 +157,15 @@ def ensure_volume(fly: Client, request: VolumeRequest, previous: Mapping[str, An
     extended = found.size_gb < request.size_gb
     if extended:
         grown = argv.volumes_extend(request.app, found.id, request.size_gb)
-        found = _write(fly, grown, lambda: _grown(fly, request))
+        try:
+            found = _write(fly, grown, lambda: _grown(fly, request))
+        except UNSURE as error:
+            raise SizeError(
+                f"volume {found.name} ({found.id}) of app {request.app} has {found.size_gb} GB, wanted are "
+                f"{request.size_gb}, and it does not grow: {error.what}",
+                f"extend it by hand, or set clickhouse:volumeGb or minio:volumeGb to what it has; {AGAIN}",
+                str(grown),
+            ) from None
     return {
         "app": request.app,
         "id": found.id,
@@ -170,8 +189,10 @@ def the_volume(fly: Client, app: str, name: str) -> replies.Volume | None:
     if len(found) > 1:
         ids = " and ".join(sorted(f"{volume.id} ({volume.size_gb} GB, {volume.region})" for volume in found))
         raise TwinVolumesError(
-            f"app {app} has {len(found)} volumes named {name}: {ids}. Find out which one holds the data; the other "
-            "must be retired by hand before this can go on"
+            f"app {app} has {len(found)} volumes named {name}: {ids}",
+            "find out which one holds the data: the one that a machine has attached, as a rule. Take a snapshot of the "
+            f"other and have it retired by hand, {AGAIN}",
+            f"fly volumes list -a {app}",
         )
     return found[0] if found else None
 
@@ -180,12 +201,15 @@ def _require_fit(volume: replies.Volume, request: VolumeRequest) -> None:
     what = f"volume {volume.name} ({volume.id}) of app {request.app}"
     if volume.region.lower() != request.region:
         raise RegionError(
-            f"{what} is in region {volume.region or 'unknown'}, not {request.region}: a volume cannot move, so set the "
-            "region to where it is"
+            f"{what} is in region {volume.region or 'unknown'}, not in {request.region}",
+            f"a volume cannot move: set fly:region to where it is, {AGAIN}",
+            f"pulumi config set fly:region {volume.region or 'REGION'}",
         )
     if volume.encrypted is not True:
         raise UnencryptedError(
-            f"{what} is not known to be encrypted: make an encrypted one from its snapshot and retire this one"
+            f"{what} is not known to be encrypted",
+            f"restore its snapshot into an encrypted one of that name and have this one retired by hand, {AGAIN}",
+            f"fly volumes create {volume.name} -a {request.app} -r {request.region} --snapshot-id SNAPSHOT",
         )
 
 
@@ -206,19 +230,24 @@ def _write(fly: Client, command: Command, look: Any) -> Any:
         failure = error
     found = look()
     if found is None:
-        raise failure or GarbledReplyError(f"{command}: said to be done, but nothing of it is listed; run it again")
+        raise failure or GarbledReplyError(
+            f"{command}: said to be done, but nothing of it is listed", "run the same command again"
+        )
     return found
 
 
-def inspect(fly: Client, apps: Sequence[str]) -> Answer:
+def inspect(fly: Client, request: InspectRequest) -> Answer:
     """Machines, volumes, names of secrets and releases of apps; an app that cannot be read has `error` instead."""
-    return {"apps": {app: _inspected(fly, app) for app in apps}}
+    return {"apps": {app: _inspected(fly, app, machines_only=request.machines_only) for app in request.apps}}
 
 
-def _inspected(fly: Client, app: str) -> Answer:
+def _inspected(fly: Client, app: str, *, machines_only: bool) -> Answer:
     try:
+        machines = {"machines": _plain(replies.many(replies.Machine, fly(argv.machine_list(app))))}
+        if machines_only:
+            return machines
         return {
-            "machines": _plain(replies.many(replies.Machine, fly(argv.machine_list(app)))),
+            **machines,
             "volumes": _plain(replies.many(replies.Volume, fly(argv.volumes_list(app)))),
             "secrets": sorted(secret.name for secret in replies.many(replies.Secret, fly(argv.secrets_list(app)))),
             "releases": _plain(replies.many(replies.Release, fly(argv.releases(app)))),

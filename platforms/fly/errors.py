@@ -1,11 +1,27 @@
 """What can go wrong with Fly, each with the way out; and how its command line's words are told apart."""
 
 import re
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH = 78
+AGAIN = "then run the same command again"
 
 
 class FlyError(Exception):
-    """An action on Fly failed; the message names the app and the fix."""
+    """An action on Fly failed.
+
+    Args:
+        what: what is wrong; names the app.
+        fix: what the operator does about it; names the setting.
+        run: the command for it, to be copied.
+    """
+
+    def __init__(self, what: str, fix: str = "", run: str = "") -> None:
+        self.what, self.fix, self.run = what, fix, run
+        parts = (what, f"    fix:  {fix}" if fix else "", f"    run:  {run}" if run else "")
+        super().__init__("\n".join(part for part in parts if part))
 
 
 class ForbiddenError(FlyError):
@@ -92,27 +108,62 @@ class SecretValueError(FlyError):
     """A secret cannot be handed to `fly` unchanged."""
 
 
+class SizeError(FlyError):
+    """A volume is smaller than it must be, and does not grow."""
+
+
+class ImageError(FlyError):
+    """Fly cannot get an image."""
+
+
 UNSURE = (CallError, TimedOutError, GarbledReplyError)
 """Failures after which a change may have taken effect all the same."""
 
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
-_WAYS_OUT: Sequence[tuple[type[FlyError], str, str]] = (
-    (
+
+
+@dataclass(frozen=True)
+class _WayOut:
+    """A failure that Fly's words give away."""
+
+    kind: type[FlyError]
+    words: str
+    fix: str
+    run: str = ""
+
+
+_WAYS_OUT: Sequence[_WayOut] = (
+    _WayOut(
         AppTakenError,
         r"name has already been taken|app already exists",
-        "the name is used by another organization, and names are unique over all of Fly: choose another app name",
+        "another organization has an app of that name, and names are unique over all of Fly: choose another app name "
+        f"in fly:apps, {AGAIN}",
+        "pulumi config set --path 'fly:apps.SERVICE' NAME",
     ),
-    (LeaseHeldError, r"failed to (?:get|acquire) lease|lease (?:is )?(?:currently )?held", "wait for it to end"),
-    (RateLimitedError, r"rate limit|too many requests|\b429\b", "wait a few minutes and run it again"),
-    (
+    _WayOut(
+        LeaseHeldError,
+        r"failed to (?:get|acquire) lease|lease (?:is )?(?:currently )?held",
+        f"wait until the other deployment ends, {AGAIN}",
+    ),
+    _WayOut(RateLimitedError, r"rate limit|too many requests|\b429\b", f"wait a few minutes, {AGAIN}"),
+    _WayOut(
         NotLoggedInError,
         r"no access token|not logged in|must be authenticated|unauthorized|invalid token|\b401\b",
-        "log in with `fly auth login`, or set FLY_API_TOKEN to a token of the organization",
+        f"log in, or set FLY_API_TOKEN to a token of the organization in fly:organization; {AGAIN}",
+        "fly auth login",
     ),
-    (
+    _WayOut(
         VanishedError,
         r"needs volumes with name",
-        "the volume is gone: restore it with `fly volumes create NAME --snapshot-id …`, then run it again",
+        f"the volume is gone: restore it from a snapshot, {AGAIN}",
+        "fly volumes create NAME -a APP --snapshot-id SNAPSHOT",
+    ),
+    _WayOut(
+        ImageError,
+        r"could not find image",
+        "name an image that a registry serves, or let the deployment push this machine's with fly:localImages; "
+        "`python -m ops images` shows where each came from",
+        "pulumi config set fly:localImages push",
     ),
 )
 
@@ -130,10 +181,23 @@ def classify(what: str, code: int, output: str) -> FlyError:
         code: its exit status.
         output: what it printed, free of secrets and control sequences.
     """
-    for kind, pattern, way_out in _WAYS_OUT:
-        if re.search(pattern, output, re.IGNORECASE):
-            return kind(f"{what}: {_last_line(output)}; {way_out}")
-    return CallError(f"{what} failed with exit status {code}: {_last_line(output)}")
+    for way in _WAYS_OUT:
+        if re.search(way.words, output, re.IGNORECASE):
+            return way.kind(f"{what}: {_last_line(output)}", way.fix, way.run)
+    return CallError(
+        f"{what} failed with exit status {code}: {_last_line(output)}",
+        "run the same command again, it goes on from what exists; if that fails too, see https://status.flyio.net",
+    )
+
+
+def laid_out(message: str) -> str:
+    """A message for a terminal of 80 columns; a command to be copied stays on its line."""
+    return "\n".join(line if line.lstrip().startswith("run:") else _wrapped(line) for line in message.split("\n"))
+
+
+def _wrapped(line: str) -> str:
+    indent = " " * (10 if line.startswith("    fix:") else 4)
+    return textwrap.fill(line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _last_line(output: str) -> str:

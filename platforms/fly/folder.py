@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from platforms.fly.errors import UNSURE, FlyError, LeaseHeldError
+from platforms.fly.errors import AGAIN, UNSURE, FlyError, LeaseHeldError
 from platforms.fly.toml import Document, fixed, text
 
 FOLDER_VARIABLE = "LANGFUSE_STACK_FLY_BUILD"
@@ -77,7 +77,8 @@ class Folder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise LeaseHeldError(
-                    f"app {self.path.name} is being deployed from this machine right now: wait for it, then run again"
+                    f"app {self.path.name} is being deployed from this machine right now",
+                    f"wait for that run to end, {AGAIN}",
                 ) from None
             yield
 

@@ -6,12 +6,13 @@ from typing import TypeVar
 from platforms.fly import argv, replies
 from platforms.fly.client import Client
 from platforms.fly.driver import Answer
-from platforms.fly.errors import UNSURE, MachineCountError, TimedOutError, UnhealthyError, VanishedError
+from platforms.fly.errors import AGAIN, UNSURE, MachineCountError, TimedOutError, UnhealthyError, VanishedError
 from platforms.fly.requests import StateRequest
 
-PAUSE = 3
+LONGEST_PAUSE = 3
 """Seconds between two looks."""
 LOOKS = 200
+_READ_LOGS = f"read its log for the reason and mend that, {AGAIN}"
 RESTING = frozenset({"stopped", "suspended", "created"})
 Seen = TypeVar("Seen")
 
@@ -32,8 +33,9 @@ def at_most_one(fly: Client, app: str) -> replies.Machine | None:
     if len(found) > 1:
         ids = ", ".join(sorted(machine.id for machine in found))
         raise MachineCountError(
-            f"app {app} has {len(found)} machines ({ids}), this stack runs exactly 1: find out which one has the "
-            "volume and retire the others by hand, then run again"
+            f"app {app} has {len(found)} machines ({ids}), and this stack runs exactly 1",
+            f"find out which one has the volume, have the others retired by hand, {AGAIN}",
+            f"fly machine list -a {app}",
         )
     return found[0] if found else None
 
@@ -52,11 +54,9 @@ def healthy(fly: Client, app: str) -> replies.Machine:
 
     machine, fault = until(fly, look, lambda seen: not seen[1])
     if machine is None:
-        raise MachineCountError(
-            f"app {app} has no machine after its deployment: read `fly logs -a {app}`, run it again"
-        )
+        raise MachineCountError(f"app {app} has no machine after its deployment", _READ_LOGS, f"fly logs -a {app}")
     if fault:
-        raise UnhealthyError(f"app {app}, machine {machine.id}: {fault}; read `fly logs -a {app}`, then run it again")
+        raise UnhealthyError(f"app {app}, machine {machine.id}: {fault}", _READ_LOGS, f"fly logs -a {app}")
     return machine
 
 
@@ -69,44 +69,48 @@ def _fault(machine: replies.Machine) -> str:
 
 def until(fly: Client, look: Callable[[], Seen], accept: Callable[[Seen], bool]) -> Seen:
     """Look until it is accepted or patience ends; the last thing seen."""
-    for _ in range(LOOKS - 1):
+    for number in range(1, LOOKS):
         seen = look()
         if accept(seen):
             return seen
-        fly.sleep(PAUSE)
+        fly.sleep(min(number, LONGEST_PAUSE))
     return look()
 
 
 def set_state(fly: Client, request: StateRequest) -> Answer:
-    """Start or stop every machine of an app; volumes are not touched.
+    """Start every machine of an app and wait until its checks pass, or stop them; volumes are not touched.
 
     Raises:
         VanishedError: the app has no machine.
-        UnhealthyError: a machine did not get there in time.
+        UnhealthyError: a machine did not get there in time; says what was seen last.
     """
     found = machines(fly, request.app)
     if not found:
-        raise VanishedError(f"app {request.app} has no machine to {_verb(request)}: put the stack up first")
+        raise VanishedError(
+            f"app {request.app} has no machine to {_verb(request)}", "put the stack up first", "make up"
+        )
     change = argv.machine_start if request.want == "started" else argv.machine_stop
     for machine in found:
         if not _is(machine, request.want):
             try:
                 fly(change(request.app, machine.id))
             except UNSURE as error:
-                if isinstance(error, TimedOutError) or not _settled(fly, request, looks=1):
+                seen = machines(fly, request.app)
+                if isinstance(error, TimedOutError) or not all(_is(machine, request.want) for machine in seen):
                     raise
-    if not _settled(fly, request, looks=LOOKS):
-        raise UnhealthyError(f"app {request.app} is still not {request.want}: read `fly logs -a {request.app}`")
+    if _amiss(found, request):
+        found = until(fly, lambda: machines(fly, request.app), lambda seen: not _amiss(seen, request))
+    fault = _amiss(found, request)
+    if fault:
+        raise UnhealthyError(f"app {request.app}: {fault}", _READ_LOGS, f"fly logs -a {request.app}")
     return {"app": request.app, "state": request.want}
 
 
-def _settled(fly: Client, request: StateRequest, *, looks: int) -> bool:
-    for look in range(looks):
-        if look:
-            fly.sleep(PAUSE)
-        if all(_is(machine, request.want) for machine in machines(fly, request.app)):
-            return True
-    return False
+def _amiss(seen: Sequence[replies.Machine], request: StateRequest) -> str:
+    """What is not yet as it was asked for; empty when all is."""
+    if request.want == "started":
+        return "; ".join(fault for fault in map(_fault, seen) if fault)
+    return "; ".join(_fault(machine) or "state is started" for machine in seen if not _is(machine, request.want))
 
 
 def _is(machine: replies.Machine, want: str) -> bool:

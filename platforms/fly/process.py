@@ -45,8 +45,9 @@ def run(command: Command, stdin: str) -> Completed:
     binary = os.environ.get(BINARY_VARIABLE) or "fly"
     if not shutil.which(binary):
         raise NoFlyError(
-            f"the Fly command line ({binary}) is not on PATH: install it from https://fly.io/docs/flyctl/install/ "
-            f"and log in, or name it in {BINARY_VARIABLE}"
+            f"the Fly command line ({binary}) is not on PATH",
+            f"install it from https://fly.io/docs/flyctl/install/, or name it in {BINARY_VARIABLE}; then log in",
+            "fly auth login",
         )
     started = time.monotonic()
     with subprocess.Popen(

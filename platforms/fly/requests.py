@@ -84,6 +84,8 @@ class InspectRequest(Request):
     """Which apps to look at."""
 
     apps: list[str]
+    machines_only: bool = False
+    """Leave out volumes, names of secrets and releases, which take a call each."""
 
 
 class LogsRequest(Request):

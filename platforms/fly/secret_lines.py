@@ -33,7 +33,10 @@ def lines(values: Mapping[str, str]) -> str:
         else:
             written.append(f"{name}={spelled}\n")
     if wrong:
-        raise SecretValueError("cannot be handed to fly unchanged: " + "; ".join(wrong))
+        raise SecretValueError(
+            "\n".join(("these cannot be handed to fly unchanged", *(f"    - {fault}" for fault in wrong))),
+            "change them in the vault file, langfuse-stack:vault",
+        )
     return "".join(written)
 
 

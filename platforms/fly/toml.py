@@ -51,7 +51,10 @@ def lint(document: Document, *, data: bool, previous: Mapping[str, Any] | None, 
         *(_against(document, previous) if previous else ()),
     ]
     if wrong:
-        raise LintError(f"fly.toml of app {document.get('app')} is refused: " + "; ".join(wrong))
+        raise LintError(
+            "\n".join((f"fly.toml of app {document.get('app')} is refused", *(f"    - {fault}" for fault in wrong))),
+            "nothing was called; take the change of the setting or of the program that leads to this back",
+        )
 
 
 def _alone(document: Document) -> Iterator[str]:
@@ -79,7 +82,7 @@ def _data(document: Document, *, data: bool) -> Iterator[str]:
     if any(service.get("auto_stop_machines") not in ("off", False) for service in _services(document)):
         yield "auto_stop_machines must be off where there is data"
     if data and any(_services(document)):
-        yield "an app that holds data must have no public service"
+        yield "an app that holds data must have no public service: take it out of fly:public"
     if document.get("deploy", {}).get("strategy", "rolling") not in ("rolling", "immediate"):
         yield "a machine with a volume can only be deployed with strategy rolling or immediate"
 
@@ -111,9 +114,9 @@ def _files(document: Document, secrets: frozenset[str]) -> Iterator[str]:
 
 def _against(document: Document, previous: Mapping[str, Any]) -> Iterator[str]:
     now = fixed(document)
-    for name in ("app", "region"):
+    for name, setting in (("app", "fly:apps"), ("region", "fly:region")):
         if previous.get(name) and previous[name] != now[name]:
-            yield f"{name} was {previous[name]} and is now {now[name]}; it cannot change"
+            yield f"{name} was {previous[name]} and is now {now[name]}; it cannot change: set {setting} back"
     if previous.get("mounts") and previous["mounts"] != now["mounts"]:
         yield (
             f"[[mounts]] were {_listed(previous['mounts'])} and are now {_listed(now['mounts'])}; a change replaces "

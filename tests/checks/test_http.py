@@ -299,3 +299,14 @@ def test_the_proof_is_made_anew_when_tracing_is_switched() -> None:
     inputs = inputs_for("end-to-end-proof", "http://127.0.0.1:1")
     for olds, news in ((inputs, {**inputs, "tracing": False}), ({**inputs, "tracing": False}, inputs)):
         assert ProofProvider().diff("id", olds, news).changes
+
+
+@pytest.mark.parametrize("tracing", [True, False])
+def test_a_public_address_must_lead_to_the_gateway(*, tracing: bool) -> None:
+    alive = "/health/liveliness"
+    with serving({**Langfuse().routes, alive: Answer(body="I'm alive!")}) as url:
+        green(ProofProvider, inputs_for("end-to-end-proof", url, tracing=tracing, public_gateway_url=url))
+    with serving({**Langfuse().routes, alive: Answer(404, "no such page")}) as url:
+        found = red(ProofProvider, inputs_for("end-to-end-proof", url, tracing=tracing, public_gateway_url=url))
+    assert found.probe == f"GET {url}{alive}"
+    assert "gateway:publicUrl" in found.fix

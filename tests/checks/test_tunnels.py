@@ -121,3 +121,13 @@ def test_a_tunnel_that_does_not_open_closes_the_gate(
     monkeypatch.setattr(tunnels, "OPEN_SECONDS", 1.0)
     with pytest.raises(GateClosedError, match=r"no way to far\.internal:80 opened within 1 s"):
         Asking().run(inputs(pids, tunnels={"far.internal:80": argv}))
+
+
+def test_what_opens_can_be_used_without_the_rest(pids: Path) -> None:
+    shut = {"shut.internal:81": ["no-such-command", "{port}"]}
+    with tunnels.opened(inputs(pids)["tunnels"] | shut, partly=True) as (there, back):
+        open_, closed = there(["far.internal:80", "shut.internal:81"])
+        assert open_.startswith("127.0.0.1:")
+        assert closed == "shut.internal:81"
+        assert back(open_) == "far.internal:80"
+    assert gone(pids)

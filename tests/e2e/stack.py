@@ -66,9 +66,52 @@ def in_shell(environment: Mapping[str, str], *argv: str) -> Run:
     return Run(result.returncode, result.stdout)
 
 
+class Driven:
+    """Something that is driven by the commands that an operator uses."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the commands run in."""
+        raise NotImplementedError
+
+    def ops(self, *arguments: str, seconds: float = UP_SECONDS, **environment: str) -> Run:
+        """Run `python -m ops …` to its end; `environment` on top of its own."""
+        with self.started(*arguments, **environment) as process:
+            output, _ = process.communicate(timeout=seconds)
+            return Run(process.returncode, output)
+
+    @contextmanager
+    def started(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+        """Run `python -m ops …` in a session of its own, which is killed if it is still there at the end."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "ops", *arguments],
+            cwd=ROOT,
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            # Somebody who runs the tests in the background hands down an ignored interrupt.
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509 - it only sets a signal
+        ) as process:
+            try:
+                yield process
+            finally:
+                kill(process)
+
+    def shell(self, *argv: str) -> Run:
+        """Run a plain command in the environment that `make shell` prints."""
+        return in_shell(self.environment, *argv)
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    """Kill a started command with its engine and plugins, which have process groups of their own in its session."""
+    subprocess.run(["pkill", "-KILL", "--session", str(process.pid)], check=False)
+
+
 @dataclass(frozen=True)
-class TestStack:
-    """One stack, driven by the commands that an operator uses."""
+class TestStack(Driven):
+    """One stack on Docker."""
 
     __test__ = False
     folder: Path
@@ -97,36 +140,6 @@ class TestStack:
         self.config_file.write_text(yaml.safe_dump({"config": self.config}))
         version = RELEASES[self.config.get("langfuse:release", "3")].version
         write(self.folder / "inventory" / "test.json", for_instance("local", self.instance, version))
-
-    def ops(self, *arguments: str, seconds: float = UP_SECONDS) -> Run:
-        """Run `python -m ops …` to its end."""
-        with self.started(*arguments) as process:
-            output, _ = process.communicate(timeout=seconds)
-            return Run(process.returncode, output)
-
-    @contextmanager
-    def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Run `python -m ops …` in a process group of its own, which is killed if it is still there at the end."""
-        with subprocess.Popen(
-            [sys.executable, "-m", "ops", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            # Somebody who runs the tests in the background hands down an ignored interrupt.
-            preexec_fn=_heed_interrupts,  # noqa: PLW1509 - it only sets a signal
-        ) as process:
-            try:
-                yield process
-            finally:
-                # Plugins have process groups of their own, all in this session.
-                subprocess.run(["pkill", "-KILL", "--session", str(process.pid)], check=False)
-
-    def shell(self, *argv: str) -> Run:
-        """Run a plain command in the environment that `make shell` prints."""
-        return in_shell(self.environment, *argv)
 
     def docker(self, *arguments: str) -> str:
         return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout.strip()

@@ -35,12 +35,13 @@ class Caller:
     asked: list[Command] = field(default_factory=list)
     stdins: list[str] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    action: str = ""
 
     def __call__(self, command: Command, stdin: str) -> Completed:
         self.asked.append(command)
         self.stdins.append(stdin)
         words, verb = list(command.words), " ".join(command.name)
-        struck = faults.due(self.cloud.state, verb, self.faults)
+        struck = faults.due(self.cloud.state, verb, self.faults, faults.change(words), self.action)
         code, out, err = faults.call(self.cloud, words, stdin, verb, struck)
         if any(fault["kind"] == "timeout" for fault in struck):
             return Completed(None, "", "")
@@ -54,7 +55,7 @@ class Caller:
         return Client(self, secrets, sleep=self.waits.append)
 
     def do(self, action: str, request: Mapping[str, Any], previous: Mapping[str, Any] | None = None) -> Answer:
-        asked = parsed(action, json.dumps(request))
+        self.action, asked = action, parsed(action, json.dumps(request))
         return act(action, asked, json.dumps(previous) if previous else "", self.client(secrets_of(asked)))
 
     @property

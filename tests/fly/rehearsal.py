@@ -5,19 +5,23 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 
 from ops.stackfile import read_config
-from tests.e2e.stack import Run, TestStack, free_ports, in_shell
+from settings import load
+from tests.e2e.stack import Driven, TestStack, free_ports
+from tests.fly.fake.cloud import new_state
 from tests.fly.fake.containers import LABEL, docker, remove_everything
+from toolchain.report import Report
+from toolchain.resolve import resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / "tests" / "fly" / "bin"
@@ -29,7 +33,10 @@ APPS = (
     "hotdash-langfuse-worker",
     "hotdash-llm-gateway",
 )
+READS = {"apps list", "ips list", "volumes list", "secrets list", "machine list", "releases", "logs", "proxy"}
+"""Calls of a run that has nothing to change."""
 READY_SECONDS = 60
+TABLES = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('langfuse', 'app')"
 
 
 def canary(name: str) -> str:
@@ -38,8 +45,8 @@ def canary(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Rehearsal:
-    """A stack on the fake, driven by the commands that an operator uses."""
+class Rehearsal(Driven):
+    """A stack on the fake."""
 
     stack: TestStack
     prefix: str
@@ -61,6 +68,11 @@ class Rehearsal:
         self.vault_file.touch(mode=0o600)
         self.vault_file.write_text(json.dumps({**self.vault, **changes}))
 
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Change the settings file; the inventory stays, for the names are those of prod."""
+        self.stack.config.update(settings)
+        self.stack.config_file.write_text(yaml.safe_dump({"config": self.stack.config}))
+
     @property
     def environment(self) -> dict[str, str]:
         return {
@@ -72,28 +84,6 @@ class Rehearsal:
             **self.variables,
         }
 
-    def ops(self, *arguments: str, **environment: str) -> Run:
-        """Run `python -m ops …` to its end."""
-        with self.started(*arguments, **environment) as process:
-            output, _ = process.communicate(timeout=900)
-            return Run(process.returncode, output)
-
-    @contextmanager
-    def started(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        with subprocess.Popen(
-            [sys.executable, "-m", "ops", *arguments],
-            cwd=ROOT,
-            env={**self.environment, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            try:
-                yield process
-            finally:
-                subprocess.run(["pkill", "-KILL", "--session", str(process.pid)], check=False)
-
     def calls(self) -> list[dict[str, Any]]:
         """Every call of `fly` so far."""
         log = Path(f"{self.state_file}.log")
@@ -101,11 +91,27 @@ class Rehearsal:
 
     def cloud(self) -> dict[str, Any]:
         """Everything that exists on the fake."""
-        found: dict[str, Any] = json.loads(self.state_file.read_text())
+        found: dict[str, Any] = json.loads(self.state_file.read_text()) if self.state_file.exists() else new_state()
         return found
 
+    def kept(self) -> set[str]:
+        """Everything that no command may take away: apps, volumes and the disks behind them, secrets, tables."""
+        cloud = self.cloud()
+        disks = docker("volume", "ls", "--quiet", "--filter", f"label={LABEL}={self.prefix}").split()
+        return {
+            *(f"app {app}" for app in cloud["apps"]),
+            *(f"volume {volume} {facts['size_gb']} GB" for volume, facts in cloud["volumes"].items()),
+            *(f"disk {disk}" for disk in disks),
+            *(
+                f"secret {name} of {app}, {secret['digest']}"
+                for app, staged in cloud["secrets"].items()
+                for name, secret in staged.items()
+            ),
+            *(f"table {table}" for table in self.foreign(TABLES).split()),
+        }
+
     def inventory(self) -> dict[str, list[str]]:
-        """Names of the apps and of the volumes."""
+        """Names of the apps, of the volumes, and the apps of the machines; what is there twice is listed twice."""
         cloud = self.cloud()
         return {
             "apps": sorted(cloud["apps"]),
@@ -117,10 +123,6 @@ class Rehearsal:
         """The stack's state, secrets as they are stored."""
         found: dict[str, Any] = json.loads(self.shell("pulumi", "stack", "export", "--stack", "test").output)
         return found
-
-    def shell(self, *argv: str) -> Run:
-        """Run a plain command in the environment that `make shell` prints."""
-        return in_shell(self.environment, *argv)
 
     def foreign(self, *statement: str) -> str:
         """What the database of other people answers its owner."""
@@ -179,14 +181,14 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
     }
     made = Rehearsal(stack, prefix, vault, {"FAKE_FLY_PUBLIC": json.dumps({"hotdash-langfuse-web": port})})
     made.write_vault()
-    stack.config.update(
+    made.configure(
         {
             "langfuse-stack:vault": str(made.vault_file),
             "langfuse:publicUrl": host,
+            "fly:localImages": "rehearse",
             **settings,
         }
     )
-    stack.config_file.write_text(yaml.safe_dump({"config": stack.config}))
     # The names are those of prod, and so is its inventory.
     shutil.copy(ROOT / "policy" / "inventory" / "prod.json", folder / "inventory" / "test.json")
     return made
@@ -195,9 +197,9 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
 def stack_images(stack: TestStack) -> dict[str, str]:
     """Service to image id, as the toolchain resolves them."""
     stack.configure()
-    run = stack.ops("images", "--json")
-    assert run.code == 0, run.output
-    return {service: image["image"] for service, image in run.json.items()}
+    with patch.dict(os.environ, stack.environment):
+        resolved = resolve(load(read_config(stack.config_file)).image_references, Report())
+    return {service: image.image for service, image in resolved.items()}
 
 
 def _neighbour(prefix: str, name: str, image: str, command: Sequence[str], env: Mapping[str, str]) -> str:

@@ -115,14 +115,16 @@ def test_two_calls_at_once_leave_one_of_each_and_a_whole_state(shell: Shell) -> 
         ("app", APP, {"LANGFUSE_STACK_EVIDENCE": "/no/such/folder"}, 1, "cannot be written"),
     ],
 )
-def test_a_failure_is_one_message_and_an_exit_status(
+def test_a_failure_is_one_message_of_80_columns_and_an_exit_status(
     shell: Shell, *, action: str, request_: Any, env: dict[str, str], code: int, said: str
 ) -> None:
     done = shell.run(action, request_, **env)
     assert done.returncode == code
     assert said in done.stderr
     assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1
+    lines = done.stderr.splitlines()
+    assert all(len(line) <= 80 for line in lines), done.stderr
+    assert not any("Traceback" in line for line in lines)
 
 
 def test_a_secret_that_fly_repeats_in_its_error_is_taken_out(shell: Shell, tmp_path: Path) -> None:

@@ -102,6 +102,19 @@ def test_a_lost_or_spoilt_reply_leaves_one_of_each_in_the_end(kind: str, step: i
     one_of_each(cloud)
 
 
+def test_struck_at_each_step_in_turn_the_runs_converge() -> None:
+    cloud, answers = Cloud(), dict[str, Answer]()
+    caller = Caller(cloud, faults=[{"kind": "lost", "step": "each"}])
+    for _ in range(3 * CALLS):
+        try:
+            provision(caller.do, answers)
+        except FlyError:
+            continue
+        break
+    one_of_each(cloud)
+    assert set(cloud.state["struck"].values()) - {""} == set(cloud.state["changes"])
+
+
 def test_everything_that_exists_already_is_adopted() -> None:
     cloud = Cloud()
     for app, volume, _ in APPS:

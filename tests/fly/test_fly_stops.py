@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import ast
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from platforms.fly import errors
+from platforms.fly.client import Client
 from platforms.fly.folder import Folder
+from platforms.fly.machines import set_state
+from platforms.fly.requests import StateRequest
 from tests.fly.driving import KEY, Answer, Caller, image, toml
-from tests.fly.fake.cloud import Cloud
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.fly.fake.cloud import Cloud, RefusedError
 
 APP = "langfuse-clickhouse"
 DATA = "langfuse_clickhouse_data"
@@ -36,6 +38,27 @@ def deployed() -> tuple[Caller, str, Answer]:
     volume = caller.cloud.seed_volume(APP, DATA)
     answer = caller.do("deploy", deployment(volume))
     return caller, volume, answer
+
+
+def test_every_stop_says_what_to_do_about_it() -> None:
+    sources = [path for path in Path(errors.__file__).parent.glob("*.py") if path.name not in {"argv.py", "errors.py"}]
+    bare = []
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name):
+                made = node.exc.func.id
+                if issubclass(getattr(errors, made, Exception), errors.FlyError) and len(node.exc.args) < 2:
+                    bare.append(f"{path.name}:{node.lineno} {made}")
+    told_by_the_program_itself = {"RequestError", "GarbledReplyError"}
+    assert [each for each in bare if each.split()[1] not in told_by_the_program_itself] == []
+
+
+def test_a_message_fits_80_columns_and_its_command_stays_whole() -> None:
+    command = "fly volumes create langfuse_clickhouse_data -a langfuse-clickhouse -r ord --snapshot-id SNAPSHOT"
+    shown = errors.laid_out(str(errors.VanishedError("a volume is gone " * 12, "restore it " * 12, command)))
+    *told, last = shown.splitlines()
+    assert all(len(line) <= 80 for line in told)
+    assert last == f"    run:  {command}"
 
 
 def test_a_strangers_name_is_refused_and_no_wider_token_is_asked_for() -> None:
@@ -103,6 +126,29 @@ def test_a_volume_that_does_not_fit_is_neither_used_nor_replaced(other: Answer, 
     assert caller.written == []
 
 
+def test_a_volume_that_does_not_grow_stops_with_flys_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = seeded()
+    volume = caller.cloud.seed_volume(APP, DATA, size=10)
+
+    def full(*_: object) -> Answer:
+        raise RefusedError("Error: failed to extend volume: insufficient resources on its host")
+
+    monkeypatch.setattr(Cloud, "_volumes_extend", full)
+    with pytest.raises(errors.SizeError, match=r"10 GB, wanted are 25.*insufficient resources") as stop:
+        caller.do("volume", WANTED)
+    assert "clickhouse:volumeGb" in stop.value.fix
+    assert stop.value.run == f"fly volumes extend {volume} -a {APP} -s 25 -y --json"
+
+
+def test_an_image_that_no_registry_serves_stops_with_the_setting() -> None:
+    caller = seeded()
+    volume = caller.cloud.seed_volume(APP, DATA)
+    with pytest.raises(errors.ImageError, match="fly:localImages"):
+        caller.do("deploy", deployment(volume, image="clickhouse:25.12"))
+    caller.do("deploy", deployment(volume, image=f"sha256:{'0' * 64}"))
+    assert f"--image {'0' * 64} --local-only" in caller.written[-1]
+
+
 @pytest.mark.parametrize("state", ["destroyed", "pending_destroy", "destroying"])
 def test_volumes_on_their_way_out_do_not_count(state: str) -> None:
     caller = seeded()
@@ -159,6 +205,13 @@ def test_without_a_complete_snapshot_nothing_is_deployed(monkeypatch: pytest.Mon
     assert not any(line.startswith("fly deploy") for line in again.written)
 
 
+def test_a_snapshot_that_is_asked_for_is_waited_for() -> None:
+    caller, volume, _ = deployed()
+    answer = caller.do("snapshot", {"name": DATA, "id": volume})
+    assert answer["snapshot"] in {each["id"] for each in caller.cloud.state["snapshots"][volume]}
+    assert [line.split()[1:4] for line in caller.written][-1] == ["volumes", "snapshots", "create"]
+
+
 def test_a_release_made_by_hand_is_replaced() -> None:
     caller, volume, answer = deployed()
     caller.cloud.state["releases"][APP].insert(0, {"Version": 7})
@@ -173,6 +226,23 @@ def test_a_stopped_machine_is_started_without_a_deployment() -> None:
     again = Caller(caller.cloud)
     assert again.do("deploy", deployment(volume), answer)["state"] == "started"
     assert again.written == [f"fly machine start {answer['machine']} -a {APP}"]
+
+
+def test_a_start_waits_until_the_checks_pass() -> None:
+    caller, _, answer = deployed()
+    caller.do("state", {"app": APP, "want": "stopped"})
+    machine = caller.cloud.state["machines"][answer["machine"]]
+    machine["health"] = "critical"
+
+    def heal(_: float) -> None:
+        machine["health"] = "passing"
+
+    client = Client(caller, (), sleep=heal)
+    request = StateRequest(app=APP, want="started")
+    assert set_state(client, request) == {"app": APP, "state": "started"}
+    machine["health"] = "critical"
+    with pytest.raises(errors.UnhealthyError, match="check health is critical"):
+        caller.do("state", {"app": APP, "want": "started"})
 
 
 def test_secrets_that_stay_staged_are_put_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,6 +347,8 @@ def test_inspection_reads_every_app_even_when_one_cannot_be_read() -> None:
     found = looked.do("inspect", {"apps": [APP, "not-there"]})["apps"]
     assert found[APP]["machines"][0]["id"] == answer["machine"]
     assert found[APP]["volumes"][0]["id"] == volume
+    machines = looked.do("inspect", {"apps": [APP], "machines_only": True})["apps"][APP]
+    assert machines == {"machines": found[APP]["machines"]}
     assert "Could not find App" in found["not-there"]["error"]
     assert looked.written == []
     assert "ready" in looked.do("logs", {"app": APP, "lines": 5})["text"]

@@ -12,6 +12,7 @@ from platforms.spec import HealthSpec, HttpProbe, ServiceSpec, UnsupportedError
 from tests.unit.recorder import ROOT, Recording, record
 
 SERVICES = ("clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway")
+FLY = {"langfuse-stack:platform": "fly", "fly:localImages": "push"}
 DIFFERENT = {"HOSTNAME"}
 """Which addresses exist is the platform's to know."""
 
@@ -21,7 +22,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, Recording
     """The same settings on both platforms; nothing but the platform differs."""
     folder = tmp_path_factory.mktemp("both")
     with pytest.MonkeyPatch.context() as patched:
-        return record({}, folder, patched), record({"langfuse-stack:platform": "fly"}, folder, patched)
+        return record({}, folder, patched), record(FLY, folder, patched)
 
 
 def request(fly: Recording, name: str) -> dict[str, Any]:
@@ -135,9 +136,8 @@ def test_apps_and_volumes_are_declared_as_data(both: tuple[Recording, Recording]
 def test_stopping_keeps_every_command_and_asks_for_the_other_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = {"langfuse-stack:platform": "fly"}
-    running = record(config, tmp_path, monkeypatch)
-    stopped = record({**config, "langfuse-stack:running": "false"}, tmp_path, monkeypatch)
+    running = record(FLY, tmp_path, monkeypatch)
+    stopped = record({**FLY, "langfuse-stack:running": "false"}, tmp_path, monkeypatch)
     of_type = "command:local:Command"
     assert {e.name for e in running.of_type(of_type)} == {e.name for e in stopped.of_type(of_type)}
     assert request(stopped, "clickhouse-state")["want"] == "stopped"
@@ -146,7 +146,7 @@ def test_stopping_keeps_every_command_and_asks_for_the_other_state(
 
 def test_data_can_not_be_public(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(pulumi.RunError, match="fly:public"):
-        record({"langfuse-stack:platform": "fly", "fly:public": '["clickhouse"]'}, tmp_path, monkeypatch)
+        record({**FLY, "fly:public": '["clickhouse"]'}, tmp_path, monkeypatch)
 
 
 def test_what_a_platform_cannot_do_is_said_by_name() -> None:
@@ -160,3 +160,29 @@ def test_what_a_platform_cannot_do_is_said_by_name() -> None:
     )
     with pytest.raises(UnsupportedError, match=r"service web: 2 replicas.*no port.*301 s to stop"):
         FlyPlatform.__new__(FlyPlatform)._reject_unsupported(spec)
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({}, "http://langfuse-gateway.internal:4000"),
+        ({"fly:public": '["langfuse-web", "gateway"]'}, "https://langfuse-gateway.fly.dev"),
+        ({"gateway:publicUrl": "https://gateway.example.com/"}, "https://gateway.example.com"),
+    ],
+)
+def test_applications_are_told_the_gateways_public_address_where_it_has_one(
+    settings: dict[str, str], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fly = record({**FLY, **settings}, tmp_path, monkeypatch)
+    assert fly.outputs["gateway_url"] == url
+    proof = fly.one("end-to-end-proof").inputs
+    assert proof["gateway_url"] == "http://langfuse-gateway.internal:4000", "gates go through the private network"
+    assert proof.get("public_gateway_url", url) == url
+    assert ("public_gateway_url" in proof) == bool(settings)
+
+
+def test_a_run_is_refused_where_fly_could_not_get_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(pulumi.RunError, match="fly:localImages push"):
+        record({"langfuse-stack:platform": "fly"}, tmp_path, monkeypatch)
+    with pytest.raises(pulumi.RunError, match="fly:localImages rehearse"):
+        record(FLY, tmp_path, monkeypatch, stand_in=True)

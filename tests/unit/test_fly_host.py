@@ -20,7 +20,7 @@ SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"
 RESOURCES = [
     {"urn": f"{CHAIN}::clickhouse-deploy", "outputs": {"stdout": SECRET}},
     {"urn": f"{CHAIN}::minio-deploy", "outputs": {"stdout": SECRET}},
-    {"urn": f"{VOLUME}::clickhouse-data", "outputs": {"stdout": '{"app": "hotdash-langfuse-clickhouse"}'}},
+    {"urn": f"{VOLUME}::clickhouse-data", "outputs": {"stdout": '{"name": "clickhouse_data", "id": "vol_1"}'}},
 ]
 MACHINES = {"apps": {"hotdash-langfuse-clickhouse": {"machines": [{"id": "m1", "state": "started"}]}}}
 
@@ -30,7 +30,9 @@ class Recording(Session):
 
     def json(self, argv: Any, *, stdin: str | None = None) -> Any:
         self.__dict__.setdefault("asked", []).append((argv[-1], json.loads(stdin or "null")))
-        return {"inspect": MACHINES, "logs": {"text": "a line"}, "state": {}}[argv[-1]]
+        return {"inspect": MACHINES, "logs": {"text": "a line"}, "state": {}, "snapshot": {"snapshot": "vs_1"}}[
+            argv[-1]
+        ]
 
 
 @pytest.fixture
@@ -60,7 +62,19 @@ def test_stop_and_start_are_states_of_the_app_and_touch_nothing_else(session: Re
     ]
 
 
+def test_states_take_one_look_at_machines_and_facts_take_everything(session: Recording) -> None:
+    host = FlyHost(session)
+    assert host.services()["clickhouse"].detail["app"] == "hotdash-langfuse-clickhouse"
+    assert host.facts()["minio"] == {"app": "hotdash-langfuse-minio"}
+    assert [asked["machines_only"] for _, asked in session.__dict__["asked"]] == [True, False]
+
+
 def test_a_service_without_an_app_is_refused(session: Recording) -> None:
     with pytest.raises(OpsError, match="there is no app of redis"):
         FlyHost(session).stop("redis")
     assert "asked" not in session.__dict__
+
+
+def test_a_snapshot_is_taken_of_every_volume_that_the_state_knows(session: Recording) -> None:
+    assert FlyHost(session).snapshots() == {"clickhouse_data": "vs_1"}
+    assert session.__dict__["asked"] == [("snapshot", {"name": "clickhouse_data", "id": "vol_1"})]

@@ -1,6 +1,7 @@
 """What `up` looks at before anything is created: here, whether every volume that held data is still there."""
 
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from components.releases import Image
 from ops import docker, preflight
 from ops.session import OpsError, Session
+from ops.stackfile import read_config
 from ops.state import State
 from platforms.docker_labels import OWNER_LABEL
+from settings import load
 from tests.unit.recorder import ROOT
 
 SESSION = Session("test", {}, ROOT / "Pulumi.local.yaml")
@@ -58,6 +62,56 @@ def test_a_volume_that_held_data_and_is_gone_stops_up(
     for name in missing:
         assert f"volume {name} was present, now missing" in str(stopped.value)
     assert "docs/data-safety.md" in str(stopped.value)
+
+
+FLY = Session("test", {"PATH": "/usr/bin"}, ROOT / "Pulumi.prod.yaml")
+
+
+def ready_for_fly(monkeypatch: pytest.MonkeyPatch, local_images: str, **image: Any) -> None:
+    """Look at a machine that has `fly`, and every image but one from a registry."""
+    config = {**read_config(ROOT / "Pulumi.prod.yaml"), "fly:localImages": local_images}
+    settings = load(config)
+    found = {
+        service: Image(reference, f"sha256:{service}", "pulled", "1", digest="sha256:1")
+        for service, reference in settings.image_references.items()
+    }
+    found["langfuse-web"] = Image("langfuse", "sha256:here", "built", "1", **image)
+    monkeypatch.setattr(preflight, "images", lambda *_: found)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: "/usr/bin/fly")
+    monkeypatch.setitem(FLY.__dict__, "settings", settings)
+    preflight.preflight(FLY)
+
+
+@pytest.mark.parametrize(
+    ("local_images", "stand_in", "said"),
+    [
+        ("refuse", False, "pulumi config set langfuse:webImage REFERENCE"),
+        ("push", True, "the stand-in runs in the place of"),
+        ("push", False, "built for arm64"),
+        ("rehearse", True, "built for arm64"),
+    ],
+)
+def test_an_image_that_fly_cannot_run_stops_up(
+    monkeypatch: pytest.MonkeyPatch, local_images: str, *, stand_in: bool, said: str
+) -> None:
+    monkeypatch.setattr(docker, "architectures", lambda _, images: dict.fromkeys(images, "arm64"))
+    with pytest.raises(OpsError, match=said):
+        ready_for_fly(monkeypatch, local_images, stand_in=stand_in)
+
+
+@pytest.mark.parametrize(
+    ("local_images", "image"),
+    [
+        ("refuse", {"digest": "sha256:2"}),
+        ("push", {}),
+        ("rehearse", {"stand_in": True}),
+    ],
+)
+def test_images_that_fly_can_run_do_not(
+    monkeypatch: pytest.MonkeyPatch, local_images: str, image: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(docker, "architectures", lambda _, images: dict.fromkeys(images, "amd64"))
+    ready_for_fly(monkeypatch, local_images, **image)
 
 
 STACK_ID = {"urn": "a::stack-id", "type": "random", "outputs": {"hex": "ours"}}

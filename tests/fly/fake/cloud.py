@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,7 @@ class Machines:
 def new_state() -> State:
     """A cloud with nothing in it."""
     empty: State = {name: {} for name in ("apps", "ips", "volumes", "snapshots", "secrets", "machines", "releases")}
-    return {**empty, "counter": 0, "step": 0, "leases": [], "fault_uses": {}}
+    return {**empty, "counter": 0, "step": 0, "leases": [], "fault_uses": {}, "changes": [], "struck": {}}
 
 
 @dataclass
@@ -200,6 +201,7 @@ class Cloud:
 
     def _deploy(self, arguments: Arguments, _: str) -> Any:
         app = self._own(arguments)
+        image = self._image(arguments)
         config = tomllib.loads(Path(arguments.flags["-c"]).read_text(encoding="utf-8"))
         machine = next((each for each in self.state["machines"].values() if each["app"] == app), None)
         if machine and machine["id"] in self.state["leases"]:
@@ -214,7 +216,7 @@ class Cloud:
             "region": config["primary_region"],
             "private_ip": "fdaa:0:1::2",
             "config": {
-                "image": arguments.flags["--image"],
+                "image": image,
                 "env": config.get("env", {}),
                 "mounts": [
                     {"volume": machine["volume"], "path": mount["destination"], "name": mount["source"]}
@@ -238,6 +240,15 @@ class Cloud:
         values = {name: secret["value"] for name, secret in self.state["secrets"][app].items()}
         self.machines.create(machine, app, values)
         return f"Visit your newly deployed app at https://{app}.fly.dev/\n"
+
+    def _image(self, arguments: Arguments) -> str:
+        """What a machine runs: a registry's image by its digest, or one of the Docker engine at hand by its id."""
+        image = arguments.flags["--image"]
+        if "--local-only" in arguments.flags and re.fullmatch("[0-9a-f]{64}", image):
+            return f"sha256:{image}"
+        if "@sha256:" in image:
+            return image
+        raise RefusedError(f"Error: failed to fetch an image or build from source: Could not find image {image!r}")
 
     def _mount(self, app: str, config: State, machine: State) -> None:
         for mount in config.get("mounts", []):

@@ -2,7 +2,7 @@
 
 * FAKE_FLY_STATE  file with the whole cloud, and the secrets of its machines; FAKE_FLY_STATE.log is the call log:
   one JSON object a call with `step`, `argv`, `verb`, `writes`, `stdin_sha256` and, with FAKE_FLY_KEEP_STDIN, `stdin`
-* FAKE_FLY_FAULTS  JSON list, see `faults`, or the path of a file with one
+* FAKE_FLY_FAULTS  JSON list, see `faults`, or the path of a file with one; a halted call makes FAKE_FLY_STATE.halted
 * FAKE_FLY_DOCKER  prefix and network of real containers; without it machines only exist on paper
 * FAKE_FLY_PUBLIC  JSON object: app to the port of 127.0.0.1 where its public service is published
 """
@@ -22,12 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from tests.fly.fake import faults
 from tests.fly.fake.cloud import Cloud, Machines, new_state
-from tests.fly.fake.parse import WRITES, Arguments, UsageError
+from tests.fly.fake.parse import UNLOCKED, WRITES, Arguments, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-UNLOCKED = {"logs", "proxy", "machine exec", "ssh console"}
 
 
 def state_file() -> Path:
@@ -62,11 +60,13 @@ def main(words: list[str]) -> int:
         return 1
     machines = _machines()
     with cloud(state_file(), machines) as at_hand:
-        struck = faults.due(at_hand.state, arguments.verb, _faults())
+        struck = faults.due(at_hand.state, arguments.verb, _faults(), faults.change(words), _asked_by())
         _log(at_hand.state["step"], words, arguments.verb, stdin)
         locked = arguments.verb not in UNLOCKED
         code, out, err = faults.call(at_hand, words, stdin, arguments.verb, struck) if locked else (0, "", "")
     _wait(struck)
+    if any(fault["kind"] == "halt" for fault in struck):
+        return _halt()
     if not locked:
         code, out, err = _unlocked(arguments, machines)
     elif arguments.verb == "deploy" and code == 0:
@@ -82,6 +82,23 @@ def _wait(struck: list[dict[str, Any]]) -> None:
     for fault in struck:
         if fault["kind"] == "slow":
             time.sleep(fault["seconds"])
+
+
+def _asked_by() -> str:
+    """The driver's action, which is the last word of its command line."""
+    try:
+        return Path(f"/proc/{os.getppid()}/cmdline").read_text().rstrip("\0").rpartition("\0")[2]
+    except OSError:
+        return ""
+
+
+def _halt() -> int:
+    """Say nothing any more until whoever asked is gone."""
+    asked_by, deadline = os.getppid(), time.monotonic() + 60
+    Path(f"{state_file()}.halted").touch()
+    while os.getppid() == asked_by and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return 137
 
 
 def _unlocked(arguments: Arguments, machines: Machines) -> tuple[int, str, str]:

@@ -38,6 +38,8 @@ WRITES = {
     "machine stop",
     "machine leases clear",
 }
+UNLOCKED = {"logs", "proxy", "machine exec", "ssh console"}
+"""What may take long and changes nothing."""
 VALUED = {"-a", "-o", "-r", "-s", "-c", "-C", "-b", "--snapshot-retention", "--image", "--strategy", "--wait-timeout"}
 
 
