@@ -1,6 +1,10 @@
 """What `up` looks at before anything is created: here, whether every volume that held data is still there."""
 
+import secrets
 import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +14,7 @@ from ops import docker, preflight
 from ops.session import OpsError, Session
 from ops.stackfile import read_config
 from ops.state import State
+from platforms.docker_labels import OWNER_LABEL
 from settings import load
 from tests.unit.recorder import ROOT
 
@@ -132,3 +137,30 @@ def test_a_volume_that_another_stack_made_is_never_taken_over(
     found = preflight._volumes(SESSION)
     assert [problem.split()[1] for problem in found] == strangers
     assert all("is another stack's" in problem and "instance" in problem for problem in found)
+
+
+@pytest.fixture
+def made() -> Iterator[dict[str, str]]:
+    """Two volumes and whose they are."""
+    mark = secrets.token_hex(4)
+    owners = {f"lfs_test_{mark}_redis_data": "theirs", f"lfs_test_{mark}_minio_data": ""}
+    for name, owner in owners.items():
+        label = ["--label", f"{OWNER_LABEL}={owner}"] if owner else []
+        subprocess.run(["docker", "volume", "create", *label, name], check=True, capture_output=True)
+    try:
+        yield owners
+    finally:
+        subprocess.run(["docker", "volume", "rm", *owners], check=True, capture_output=True)
+
+
+@pytest.mark.docker
+def test_docker_says_who_made_a_volume_and_a_stack_of_that_name_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: dict[str, str]
+) -> None:
+    config = tmp_path / "Pulumi.test.yaml"
+    instance = min(made).removesuffix("_minio_data").replace("_", "-")
+    config.write_text(f"config:\n  langfuse-stack:instance: {instance}\n")
+    session = Session("test", {}, config)
+    assert made.items() <= docker.volumes(session).items()
+    monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": [STACK_ID]}}))
+    assert sorted(problem.split()[1] for problem in preflight._volumes(session)) == sorted(made)
