@@ -4,7 +4,7 @@ PYTHON ?= python3
 RUN = $(PYTHON) toolchain/venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: up preview down status smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks backup rehearse
+.PHONY: up preview down status capacity upgrade smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks backup rehearse
 
 up: ## put the stack up, each phase proven before the next, and prove it end to end
 	@$(RUN) -m ops up --stack $(STACK)
@@ -14,6 +14,9 @@ preview: ## show what `up` would do, with policy pack and plan gate enforced
 
 status: ## services, images, health, addresses
 	@$(RUN) -m ops status --stack $(STACK)
+
+capacity: ## what is taken of what the stack can take, and when it is full
+	@$(RUN) -m ops status --capacity --stack $(STACK)
 
 smoke: ## follow one call through the whole stack, hop by hop
 	@$(RUN) -m ops smoke --stack $(STACK)
@@ -50,6 +53,9 @@ backup: ## back up ClickHouse and Postgres into the bucket of backups
 
 rehearse: ## restore the newest backup into throw-away servers, and compare
 	@$(RUN) -m ops rehearse --stack $(STACK)
+
+upgrade: ## show the next legal step of an upgrade
+	@$(RUN) -m ops upgrade --stack $(STACK)
 
 shell: ## print the environment for plain pulumi: eval "$$(make -s shell)"
 	@$(RUN) -m toolchain shell

@@ -15,7 +15,7 @@ from wiring import Wiring
 
 register_delete_hook()
 settings = from_engine()
-wire = Wiring(settings, StackSecrets())
+wire = Wiring(settings, StackSecrets(settings.stack.generations, clustered=settings.clickhouse.clustered))
 platform = wire.platform()
 phases = Phases(settings.stack.phases)
 

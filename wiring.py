@@ -10,6 +10,7 @@ import pulumi
 import settings as settings_module
 from components.base import data_options
 from components.clickhouse import ClickHouseArgs
+from components.clickhouse_cluster import KEEPER_VOLUME_GB, KEEPERS, ClusterArgs
 from components.external import (
     DatabaseUrl,
     ExternalPostgres,
@@ -18,7 +19,7 @@ from components.external import (
     ExternalRedisArgs,
 )
 from components.gateway import GatewayArgs, GatewayModel
-from components.langfuse import LangfuseArgs
+from components.langfuse import WEB, WEB_PROXY, LangfuseArgs
 from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
 from components.postgres import Postgres, PostgresArgs
@@ -27,6 +28,7 @@ from components.releases import RELEASES, Image
 from components.secrets import StackSecrets
 from platforms.spec import Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
+from settings.groups import Rotatable
 from settings.urls import ServerUrl
 
 LANGFUSES_PARAMETERS = frozenset({"schema", "pgbouncer", "connection_limit"})
@@ -102,9 +104,9 @@ class Wiring:
                 region=fly.region,
                 apps=self._settings.fly_app,
                 machines=size,
-                public=fly.public,
+                public=[self._public(service) for service in fly.public],
                 snapshot_retention=fly.snapshot_retention,
-                secrets_key=self._secrets.nextauth_secret.apply(_key_of_hashes),
+                secrets_key=self._secrets.first["nextauth-secret"].apply(_key_of_hashes),
                 running=stack.running,
             ),
             data_options,
@@ -128,6 +130,8 @@ class Wiring:
         return ClickHouseArgs(
             image=self.images["clickhouse"],
             password=self._secret("clickhouse_password"),
+            generation=self._generation("clickhouse-password"),
+            password_before=self._before("clickhouse-password"),
             admin_password=self._secrets.clickhouse_admin_password,
             backup_secret_key=self._secrets.minio_backup_secret_key,
             deletions=self._settings.langfuse.deletions,
@@ -139,6 +143,18 @@ class Wiring:
             query_log_ttl_days=group.query_log_ttl_days,
             release=release.name,
             floor=floor,
+            cluster=self._cluster(),
+        )
+
+    def _cluster(self) -> ClusterArgs | None:
+        group, secret = self._settings.clickhouse, self._secrets.clickhouse_cluster_secret
+        if secret is None:
+            return None
+        return ClusterArgs(
+            secret=secret,
+            proxy_image=self.images["proxy"],
+            volumes=[self._volume(f"clickhouse_{n}", group.volume_gb) for n in range(2, group.replicas + 1)],
+            keeper_volumes=[self._volume(f"keeper_{n}", KEEPER_VOLUME_GB) for n in range(1, KEEPERS + 1)],
         )
 
     def minio(self) -> MinioArgs:
@@ -149,6 +165,9 @@ class Wiring:
             root_user=self.vault.minio_root_user if self.vault else ROOT_USER,
             root_password=self._secret("minio_root_password"),
             app_secret_key=self._secrets.minio_app_secret_key,
+            app_generation=self._generation("minio-app-secret-key"),
+            app_accepted_from=self._generation("minio-app-secret-key")
+            - (self._before("minio-app-secret-key") is not None),
             backup_secret_key=self._secrets.minio_backup_secret_key,
             volume=self._volume("minio", group.volume_gb),
             api_port=group.api_port,
@@ -201,6 +220,7 @@ class Wiring:
         arguments = RedisArgs(
             image=self.images["redis"],
             password=self._secrets.redis_password,
+            password_before=self._before("redis-password"),
             volume=self._volume("redis", group.volume_gb),
             port=group.port,
             floor=self._settings.release.redis_floor,
@@ -215,6 +235,9 @@ class Wiring:
             version=self._settings.langfuse_version,
             web_image=self.images["langfuse-web"],
             worker_image=self.images["langfuse-worker"],
+            proxy_image=self.images.get("proxy"),
+            web_replicas=self._settings.web.replicas,
+            worker_replicas=self._settings.worker.replicas,
             web_port=group.web_port,
             worker_port=group.worker_port,
             public_url=self._public_url(),
@@ -264,9 +287,23 @@ class Wiring:
         generated: pulumi.Output[str] = getattr(self._secrets, name)
         return generated if given is None else pulumi.Output.secret(given)
 
+    def _generation(self, name: Rotatable) -> int:
+        """Of a secret that is in use; the vault's are all in their first."""
+        held = self.vault and getattr(self.vault, name.replace("-", "_"), None) is not None
+        return 1 if held else self._settings.stack.generation(name)
+
+    def _before(self, name: Rotatable) -> pulumi.Output[str] | None:
+        """The generation before the one in use, while it is accepted too."""
+        rotating = self._settings.stack.rotating == name and self._generation(name) > 1
+        return self._secrets.before[name] if rotating else None
+
     def _public_url(self) -> str:
         stated = self._settings.langfuse.public_url
         return self.vault.langfuse_host.rstrip("/") if self.vault and not stated else self._settings.langfuse_url
+
+    def _public(self, service: str) -> str:
+        """What stands for a service on the internet: where there are several webs, their proxy."""
+        return WEB_PROXY if service == WEB and self._settings.web.replicas > 1 else service
 
     def _volume(self, part: str, size_gb: int) -> VolumeSpec:
         instance = self._settings.stack.instance.replace("-", "_")

@@ -22,7 +22,7 @@ from checks.base import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from minio import Minio
+    from minio import Minio, MinioAdmin
     from urllib3 import PoolManager
 
 SERVICE_UNAVAILABLE = 503
@@ -161,10 +161,34 @@ class AppKeyProvider(CheckProvider):
     label = "object store key"
     libraries = ("minio",)
     secrets = ("root_password", "secret_key")
-    keys = ("endpoint", "root_user", "root_password", "access_key", "secret_key", "buckets", "watch")
+    keys = ("endpoint", "root_user", "root_password", "access_key", "secret_key", "buckets", "retired", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
-        return add_user(inputs, APP_POLICY, app_policy(inputs["buckets"]))
+        made = add_user(inputs, APP_POLICY, app_policy(inputs["buckets"]))
+        for user in inputs.get("retired") or ():
+            _retire(inputs, user)
+        return made
+
+
+def _retire(inputs: Inputs, user: str) -> None:
+    """Let a user in no more; one that this store never had is left so."""
+    try:
+        _admin(inputs).user_disable(user)
+    except Exception as error:
+        if "NoSuchUser" not in str(error):
+            raise failure(f"disable user {user} at {inputs['endpoint']}", error) from None
+
+
+def _admin(inputs: Inputs) -> "MinioAdmin":
+    from minio import MinioAdmin
+    from minio.credentials.providers import StaticProvider
+
+    return MinioAdmin(
+        endpoint=inputs["endpoint"],
+        credentials=StaticProvider(inputs["root_user"], inputs["root_password"]),
+        secure=False,
+        http_client=_pool(),
+    )
 
 
 def add_user(inputs: Inputs, name: str, policy: "Mapping[str, Any]") -> Evidence:
@@ -178,15 +202,7 @@ def add_user(inputs: Inputs, name: str, policy: "Mapping[str, Any]") -> Evidence
     Raises:
         CheckFailedError: the store refuses.
     """
-    from minio import MinioAdmin
-    from minio.credentials.providers import StaticProvider
-
-    admin = MinioAdmin(
-        endpoint=inputs["endpoint"],
-        credentials=StaticProvider(inputs["root_user"], inputs["root_password"]),
-        secure=False,
-        http_client=_pool(),
-    )
+    admin = _admin(inputs)
     try:
         admin.policy_add(name, policy=dict(policy))
         admin.user_add(inputs["access_key"], inputs["secret_key"])
@@ -202,7 +218,7 @@ class AppKey(CheckResource, module="checks", name="AppKey"):
 
     Args:
         inputs: `endpoint`, `root_user`, `root_password` (secret), `access_key`, `secret_key` (secret), `buckets`,
-            `watch`.
+            `retired` (users of earlier keys, which are let in no more), `watch`.
     """
 
     provider = AppKeyProvider

@@ -1,7 +1,9 @@
 """Proof that ClickHouse is the server Langfuse needs, is closed to strangers and keeps its volume small."""
 
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pulumi import dynamic
 
 from checks.base import (
     KNOWN_IDENTITY,
@@ -13,6 +15,7 @@ from checks.base import (
     brief,
     continuous,
 )
+from checks.clickhouse_cluster import members, replicated, unchanged
 from checks.clickhouse_login import TIMEOUT_SECONDS, Login, is_refusal, rows, silence
 from checks.clickhouse_rights import confined, pinned
 
@@ -45,25 +48,30 @@ class ClickHouseProvider(CheckProvider):
         "watch",
     )
 
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
+        """Refuse, before anything is changed, what no stack with data survives."""
+        why = unchanged(olds, news)
+        return dynamic.CheckResult(news, [dynamic.CheckFailure("cluster", why)] if why else [])
+
     def probe(self, inputs: Inputs) -> Evidence:
         address, database = inputs["http_address"], inputs["database"]
         login = Login(address, inputs["user"], inputs["password"], database)
         operator = Login(address, inputs["admin_user"], inputs["admin_password"], database, "clickhouse-admin-password")
         with _session(operator) as admin, _session(login) as langfuse:
-            identity = {"ClickHouse": str(rows(langfuse, "SELECT toString(serverUUID())")[0][0])}
+            identity = _identity(admin, langfuse, inputs["cluster"])
             continuous(inputs[KNOWN_IDENTITY], identity)
             version = str(langfuse.server_version)
             _floor(version, tuple(int(part) for part in inputs["floor"]), inputs["release"])
             for known in (login, operator):
                 _refuses_strangers(known)
             _native_login(inputs["native_address"], login)
-            confined(langfuse, login, deletions=bool(inputs["deletions"]))
+            confined(langfuse, login, deletions=bool(inputs["deletions"]), clustered=bool(inputs["cluster"]))
             for client, user in ((langfuse, login.user), (admin, operator.user)):
                 pinned(client, user)
             for proof in (_open_users, _utc, _log_tables):
                 proof(admin)
             if inputs["cluster"]:
-                _macros(admin)
+                replicated(admin, database, len(inputs["cluster"]))
             return {"version": version, "identity": identity, "ledger": ledger(langfuse, login)}
 
 
@@ -75,10 +83,17 @@ class ClickHouseGate(CheckResource, module="checks", name="ClickHouse"):
     Args:
         inputs: `http_address`, `native_address` (`host:port`), `user`, `password` (secret) of Langfuse, `admin_user`,
             `admin_password` (secret) of the operator, `deletions` (whether Langfuse may delete rows), `database`,
-            `floor` (major, minor), `release` (for the message), `cluster` (whether macros are needed), `watch`.
+            `floor` (major, minor), `release` (for the message), `cluster` (what each of its servers calls itself;
+            False for a single one), `watch`.
     """
 
     provider = ClickHouseProvider
+
+
+def _identity(admin: "Client", langfuse: "Client", cluster: list[str] | bool) -> dict[str, str]:
+    if not isinstance(cluster, list):
+        return {"ClickHouse": str(rows(langfuse, "SELECT toString(serverUUID())")[0][0])}
+    return {f"ClickHouse {name}": server for name, server in members(admin, cluster).items()}
 
 
 @contextmanager
@@ -215,15 +230,3 @@ def ledger(client: "Client", login: Login) -> int:
             final=True,
         )
     return version
-
-
-def _macros(client: "Client") -> None:
-    names = {str(row[0]) for row in rows(client, "SELECT macro FROM system.macros")}
-    missing = sorted({"shard", "replica"} - names)
-    if missing:
-        raise CheckFailedError(
-            "SELECT macro FROM system.macros",
-            f"missing: {', '.join(missing)}",
-            "define the macros in config.d",
-            final=True,
-        )

@@ -53,15 +53,18 @@ READ_TABLES = frozenset(f"system.{name}" for name in ("parts", "mutations", "tab
 
 Right = tuple[str, str]
 """Privilege without columns, and what it is on."""
+ON_CLUSTER: Right = ("CLUSTER", "*.*")
+"""To do on every server of a cluster what one may do on each."""
 
 
-def confined(client: "Client", login: Login, *, deletions: bool) -> None:
+def confined(client: "Client", login: Login, *, deletions: bool, clustered: bool = False) -> None:
     """Prove that the user may do what Langfuse needs and nothing else, as the server says and by trying.
 
     Args:
         client: logged in as the user.
         login: the user and its database.
         deletions: whether it is meant to delete rows.
+        clustered: whether it migrates every server of a cluster at once.
 
     Raises:
         CheckFailedError: names each right that is missing or too many, with the statement that mends it.
@@ -73,15 +76,18 @@ def confined(client: "Client", login: Login, *, deletions: bool) -> None:
     allowed = {(need, own) for need in needed}
     allowed |= {(right, f"{login.database}.{SCRATCH_TABLE}") for right in SCRATCH_RIGHTS}
     allowed |= {("SELECT", table) for table in READ_TABLES}
+    everywhere = {ON_CLUSTER} if clustered else set()
     kept = {("DROP TABLE", f"{login.database}.{table}") for table in KEPT_TABLES}
     probe = f"SHOW GRANTS for {login.user}"
-    missing = [need for need in needed if (need, own) not in granted or (need, own) in revoked]
-    if extra := sorted((granted - allowed) | (kept - revoked)):
+    lacking = [(need, own) for need in needed if (need, own) not in granted or (need, own) in revoked]
+    lacking += sorted(everywhere - granted)
+    if extra := sorted((granted - allowed - everywhere) | (kept - revoked)):
         raise _found(probe, "more than Langfuse needs", extra, "REVOKE", f"FROM {login.user}")
-    if missing:
-        lacking = [(need, own) for need in missing]
+    if lacking:
         raise _found(probe, "missing", lacking, "GRANT", f"TO {login.user}")
     for statement in _statements("clickhouse_forbidden.sql", login):
+        _refused(client, statement)
+    for statement in _statements("clickhouse_forbidden_on_cluster.sql", login) if clustered else ():
         _refused(client, statement)
     for statement in () if deletions else _statements("clickhouse_deletions.sql", login):
         _refused(client, statement)

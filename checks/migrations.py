@@ -30,6 +30,8 @@ class Databases:
     login: Login
     direct_url: str
     schema: str
+    clustered: bool = False
+    """Whether ClickHouse is a cluster, for which an image has files of its own."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def inspect(folder: Path, databases: Databases | None, approvals_file: Path = mi
         MigrationsError: the folder or the approvals cannot be read, or the databases belong to a newer release.
         CheckFailedError: a database does not answer, or its ledger is missing, dirty or unfinished.
     """
-    shipped = migrations.read_folder(folder)
+    shipped = migrations.read_folder(folder, clustered=databases is not None and databases.clustered)
     approvals = migrations.read_approvals(approvals_file)
     reasons = {approval.sha256: approval.reason for approval in approvals}
     if databases is None:
@@ -174,7 +176,7 @@ class MigrationProvider(CheckProvider):
 
     def probe(self, inputs: Inputs) -> Evidence:
         login = Login(inputs["http_address"], inputs["user"], inputs["password"], inputs["database"])
-        databases = Databases(login, inputs["direct_url"], inputs["schema"])
+        databases = Databases(login, inputs["direct_url"], inputs["schema"], bool(inputs.get("clustered")))
         if not inputs["folder"]:
             raise CheckFailedError(
                 f"migrations of {inputs['image']}",
@@ -213,7 +215,7 @@ class MigrationGate(CheckResource, module="checks", name="Migrations"):
 
     Args:
         inputs: `image` (re-runs the gate), `folder` (its SQL; None when it could not be read), `http_address`, `user`,
-            `password`, `database` (ClickHouse), `direct_url`, `schema` (Postgres).
+            `password`, `database`, `clustered` (ClickHouse), `direct_url`, `schema` (Postgres).
     """
 
     provider = MigrationProvider

@@ -20,6 +20,8 @@ GATEWAY_PORT = 4000
 CONFIG_FILE = "/etc/litellm/litellm.config.yaml"
 LISTEN = "--host="
 """Every address of both families: a private network may have only one of them, and the health check uses the other."""
+EXPORT_SECONDS = 60
+"""How long finished calls are tried again while Langfuse does not take them: long enough for web to be replaced."""
 HEALTHCHECK_FILE = "/etc/litellm/healthcheck.py"
 
 
@@ -186,6 +188,7 @@ def _langfuse_env(args: GatewayArgs, web: LangfuseWeb) -> dict[str, str]:
         "LANGFUSE_HOST": host,
         "LANGFUSE_OTEL_HOST": host,
         "OTEL_BSP_SCHEDULE_DELAY": str(args.export_delay_ms),
+        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": str(EXPORT_SECONDS),
     }
 
 

@@ -1,7 +1,7 @@
 """Langfuse: web, which alone migrates, and the worker, which starts once web is proven."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
@@ -13,9 +13,12 @@ from checks.supabase import ForeignSnapshot, ForeignUntouched
 from components import langfuse_env
 from components.base import Component, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
+from components.proxy import Behind, proxy
 from components.releases import Image, Release
-from platforms.spec import Address, HealthSpec, HttpProbe, Platform, Port, ServiceSpec
+from platforms.spec import Address, HealthSpec, HttpProbe, Platform, Port, Service, ServiceSpec, behind
 
+WEB, WORKER = "langfuse-web", "langfuse-worker"
+WEB_PROXY = "langfuse-web-proxy"
 WEB_PORT = 3000
 WORKER_PORT = 3030
 MIGRATION_SECONDS = 300
@@ -34,6 +37,10 @@ class LangfuseArgs:
     version: str
     web_image: Image
     worker_image: Image
+    proxy_image: Image | None
+    """What stands before several webs; `None` where nothing needs it."""
+    web_replicas: int
+    worker_replicas: int
     web_port: int
     worker_port: int
     public_url: str
@@ -74,7 +81,11 @@ class LangfuseWeb(Component):
             "password": clickhouse.password,
             "database": clickhouse.database,
         }
-        image = {"image": args.web_image.image, "folder": args.web_image.migrations or ""}
+        image = {
+            "image": args.web_image.image,
+            "folder": args.web_image.migrations or "",
+            **({"clustered": True} if clickhouse.clustered else {}),
+        }
         way = ways(clickhouse.http)
         migrations = [MigrationGate("migration-gate", {**stores, **image, **way}, self.child())] if after else []
         before = (
@@ -84,26 +95,13 @@ class LangfuseWeb(Component):
         )
         crypto = {"salt": args.crypto.salt, "encryption_key": args.crypto.encryption_key}
         keys = DataKeys("data-keys", crypto, self.data())
-        web = langfuse_env.web_only(args.stores, args.crypto, args.bootstrap, sign_up=args.sign_up)
-        service = platform.service(
-            "langfuse-web",
-            _spec(
-                args,
-                platform,
-                name="langfuse-web",
-                image=args.web_image,
-                port=Port("http", WEB_PORT, args.web_port, "langfuse:webPort"),
-                health=HealthSpec(HttpProbe(WEB_PORT, "/api/public/health"), start_period=MIGRATION_SECONDS),
-                stop_grace=WEB_STOP_GRACE,
-                own=web,
-            ),
-            self.child(after=[keys, *migrations, *before]),
-        )
-        self.address = service.addresses["http"]
+        first = self._web(1, args, platform, [keys, *migrations, *before])
+        front = self._behind_proxy(first, args, platform)
+        self.address = front.addresses["http"]
         gate = self.prove(
             WebGate,
             "langfuse-web-gate",
-            service,
+            front,
             {
                 "url": f"http://{self.address.operator}",
                 "version": args.version,
@@ -114,12 +112,48 @@ class LangfuseWeb(Component):
             },
             reach=[clickhouse.http],
         )
+        # Two that start at once on an empty database migrate against each other.
+        for number in range(2, args.web_replicas + 1):
+            self._web(number, args, platform, gate)
         untouched = [
             ForeignUntouched("foreign-after", {**catalog, "before": snapshot.evidence}, self.child(after=gate))
             for snapshot in before
         ]
         self.gates = [*migrations, *gate, *untouched]
         self.register_outputs({"url": f"http://{self.address.operator}"})
+
+    def _web(self, number: int, args: LangfuseArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> Service:
+        published = args.web_port if args.web_replicas == 1 else None
+        name = _replica(WEB, number)
+        spec = _spec(
+            args,
+            platform,
+            name=name,
+            image=args.web_image,
+            port=Port("http", WEB_PORT, published, "langfuse:webPort"),
+            health=HealthSpec(HttpProbe(WEB_PORT, "/api/public/health"), start_period=MIGRATION_SECONDS),
+            stop_grace=WEB_STOP_GRACE,
+            own=langfuse_env.web_only(args.stores, args.crypto, args.bootstrap, sign_up=args.sign_up),
+        )
+        return platform.service(name, replace(spec, until_healthy=number > 1), self.child(after=after))
+
+    def _behind_proxy(self, first: Service, args: LangfuseArgs, platform: Platform) -> Service:
+        """All webs as one service, with one address; the only one as it is."""
+        if args.web_replicas == 1 or args.proxy_image is None:
+            return first
+        front = platform.service(
+            WEB_PROXY,
+            proxy(
+                WEB_PROXY,
+                "proxy/web.cfg",
+                args.proxy_image,
+                ports=(Port("http", WEB_PORT, args.web_port, "langfuse:webPort"),),
+                behind=Behind(_replicas(WEB, args.web_replicas), check_port=WEB_PORT, standby=False),
+                platform=platform,
+            ),
+            self.child(after=[first.resource] if first.resource else []),
+        )
+        return behind(front, first)
 
 
 class LangfuseWorker(Component):
@@ -138,27 +172,32 @@ class LangfuseWorker(Component):
         self, args: LangfuseArgs, web: LangfuseWeb, platform: Platform, after: Sequence[pulumi.Resource]
     ) -> None:
         super().__init__("langfuse-worker", after)
-        service = platform.service(
-            "langfuse-worker",
-            _spec(
-                args,
-                platform,
-                name="langfuse-worker",
-                image=args.worker_image,
-                port=Port("http", WORKER_PORT, args.worker_port, "langfuse:workerPort"),
-                health=HealthSpec(HttpProbe(WORKER_PORT, "/api/health")),
-                stop_grace=WORKER_STOP_GRACE,
-                own=Environment({}, {}),
-            ),
-            self.child(),
-        )
+        service = self._worker(1, args, platform)
         address = service.addresses["http"]
         gate = self.prove(WorkerGate, "langfuse-worker-gate", service, {"url": f"http://{address.operator}"})
         trace = self.prove(
             TraceGate, "langfuse-trace-gate", service, trace_inputs(args, web), after=gate, reach=[web.address]
         )
+        for number in range(2, args.worker_replicas + 1):
+            self._worker(number, args, platform, gate)
         self.gates = [*gate, *trace]
         self.register_outputs({"url": f"http://{address.operator}"})
+
+    def _worker(
+        self, number: int, args: LangfuseArgs, platform: Platform, after: Sequence[pulumi.Resource] = ()
+    ) -> Service:
+        name = _replica(WORKER, number)
+        spec = _spec(
+            args,
+            platform,
+            name=name,
+            image=args.worker_image,
+            port=Port("http", WORKER_PORT, args.worker_port if number == 1 else None, "langfuse:workerPort"),
+            health=HealthSpec(HttpProbe(WORKER_PORT, "/api/health")),
+            stop_grace=WORKER_STOP_GRACE,
+            own=Environment({}, {}),
+        )
+        return platform.service(name, replace(spec, until_healthy=number > 1), self.child(after=after))
 
 
 def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input[str]]:
@@ -169,6 +208,14 @@ def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input
         "secret_key": args.bootstrap.secret_key,
         "find_path": args.release.find_path,
     }
+
+
+def _replica(service: str, number: int) -> str:
+    return service if number == 1 else f"{service}-{number}"
+
+
+def _replicas(service: str, count: int) -> list[str]:
+    return [_replica(service, number) for number in range(1, count + 1)]
 
 
 def _spec(

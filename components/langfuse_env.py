@@ -110,7 +110,7 @@ def shared(
             "CLICKHOUSE_URL": f"http://{stores.clickhouse.http.internal}",
             "CLICKHOUSE_USER": stores.clickhouse.user,
             "CLICKHOUSE_DB": stores.clickhouse.database,
-            "CLICKHOUSE_CLUSTER_ENABLED": "false",
+            "CLICKHOUSE_CLUSTER_ENABLED": _flag(stores.clickhouse.clustered),
             **redis.plain,
             **_buckets(stores.minio, media_url),
             **release.write_mode_env,

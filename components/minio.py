@@ -14,11 +14,17 @@ from platforms.spec import Address, ExecProbe, HealthSpec, Mount, Platform, Port
 
 ROOT_USER = "langfuse-root"
 APP_USER = "langfuse-app"
+"""The application's user before its key was ever rotated."""
 BACKUP_USER = "langfuse-backup"
 BACKUP_BUCKET = "langfuse-backups"
 SERVICE = "minio"
 API_PORT = 9000
 CONSOLE_PORT = 9001
+
+
+def app_user(generation: int) -> str:
+    """The application's user while its key is in that generation."""
+    return APP_USER if generation == 1 else f"{APP_USER}-{generation}"
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,10 @@ class MinioArgs:
     root_user: str
     root_password: pulumi.Output[str]
     app_secret_key: pulumi.Output[str]
+    app_generation: int
+    """Of the application's key; 1 before it was ever rotated."""
+    app_accepted_from: int
+    """Oldest generation of that key whose user may still come in."""
     backup_secret_key: pulumi.Output[str]
     volume: VolumeSpec
     api_port: int
@@ -60,7 +70,7 @@ class Minio(Component):
 
     api: Address
     buckets = Buckets()
-    access_key = APP_USER
+    access_key: str
     secret_key: pulumi.Output[str]
     gates: list[CheckResource]
 
@@ -93,14 +103,15 @@ class Minio(Component):
             self.child(),
         )
         self.api = service.addresses["api"]
-        self.secret_key = args.app_secret_key
+        self.access_key, self.secret_key = app_user(args.app_generation), args.app_secret_key
         running = [service.resource] if service.resource else []
         root = {"endpoint": self.api.operator, "access_key": args.root_user, "secret_key": args.root_password}
         buckets = [
             Bucket(f"bucket-{name}", {**root, "name": name, **ways(self.api)}, self.data(after=running))
             for name in (*self.buckets.names, BACKUP_BUCKET)
         ]
-        app = {"access_key": APP_USER, "secret_key": args.app_secret_key, "buckets": self.buckets.names}
+        app = {"access_key": self.access_key, "secret_key": args.app_secret_key, "buckets": self.buckets.names}
+        retired = [app_user(number) for number in range(1, args.app_accepted_from)]
         app_key = self.prove(
             AppKey,
             "minio-app-key",
@@ -110,6 +121,7 @@ class Minio(Component):
                 "root_user": args.root_user,
                 "root_password": args.root_password,
                 **app,
+                **({"retired": retired} if retired else {}),
             },
         )
         self.gates = self.prove_data(

@@ -33,6 +33,8 @@ class RedisArgs:
 
     image: Image
     password: pulumi.Output[str]
+    password_before: pulumi.Output[str] | None
+    """Accepted too, while clients change over."""
     volume: VolumeSpec
     port: int
     floor: tuple[int, int]
@@ -72,7 +74,7 @@ class Redis(Component):
                 files=(
                     File(
                         CONFIG_FILE,
-                        args.password.apply(lambda password: render("redis/redis.conf", password=password)),
+                        _configuration(args),
                     ),
                 ),
             ),
@@ -94,3 +96,13 @@ class Redis(Component):
             },
         )
         self.register_outputs({"address": self.address.operator})
+
+
+def _configuration(args: RedisArgs) -> pulumi.Output[str]:
+    def rendered(passwords: Sequence[str]) -> str:
+        password, *before = passwords
+        both = [render("redis/both.conf", password=password, before=old) for old in before]
+        return "".join([render("redis/redis.conf", password=password), *both])
+
+    accepted = [args.password, *([args.password_before] if args.password_before else [])]
+    return pulumi.Output.all(*accepted).apply(rendered)

@@ -10,6 +10,13 @@ from typing import Literal
 import pulumi
 
 ReleaseName = Literal["3", "4"]
+WriteMode = Literal["legacy", "dual", "events_only"]
+"""Which tables get new rows: release 3's, both, or release 4's alone. From the last there is no way back."""
+WRITE_MODES: tuple[WriteMode, ...] = ("legacy", "dual", "events_only")
+"""In the order in which a stack goes through them."""
+WRITE_MODE = "LANGFUSE_MIGRATION_V4_WRITE_MODE"
+BACKFILL = "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL"
+"""Variables of Langfuse: the write mode, and whether the worker copies release 3's rows into release 4's tables."""
 
 IMAGE_REFERENCES: Mapping[str, str] = {
     "clickhouse": "clickhouse/clickhouse-server:25.12",
@@ -17,6 +24,7 @@ IMAGE_REFERENCES: Mapping[str, str] = {
     "redis": "redis:7.2.11",
     "postgres": "postgres:15.15",
     "litellm": "ghcr.io/berriai/litellm:main-v1.106.2-stable",
+    "proxy": "haproxy:3.0-alpine",
 }
 """Official image of every part but Langfuse. Resolution pins each to its content before anything runs."""
 
@@ -63,12 +71,43 @@ class Release:
     clickhouse_floor: tuple[int, int]
     postgres_floor: int
     redis_floor: tuple[int, int]
+    write_mode: WriteMode = "legacy"
     write_mode_env: Mapping[str, str] = field(default_factory=dict)
     """How rows are written; must be equal on web and worker."""
     traces_table: str = "traces"
     """ClickHouse table in which a trace sent over OTLP becomes visible."""
     find_path: str = "/api/public/traces?userId={user_id}&limit=1"
     """Public API that finds traces by `{user_id}`."""
+    read_path: str = "/api/public/traces/{trace_id}"
+    """Public API that reads every trace that was ever stored, by `{trace_id}`."""
+
+    def written(self, mode: WriteMode | None, *, backfill: bool = True) -> "Release":
+        """The same release with rows written another way.
+
+        Args:
+            mode: None for the release's own; release 3 has no other.
+            backfill: whether the worker copies older rows into release 4's tables; never in `legacy`, since the copy
+                is made once, and rows that came after it would be missing.
+        """
+        if self.name == "3":
+            return self
+        chosen = mode or self.write_mode
+        legacy, events_only = chosen == "legacy", chosen == "events_only"
+        old, new = RELEASES["3"], RELEASES["4"]
+        return replace(
+            self,
+            write_mode=chosen,
+            write_mode_env={
+                **self.write_mode_env,
+                WRITE_MODE: chosen,
+                "LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR": "direct" if events_only else "dual_write",
+                "LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN": "false" if legacy else "true",
+                **({} if backfill and not legacy else {BACKFILL: "false"}),
+            },
+            traces_table=(old if legacy else new).traces_table,
+            find_path=(old if legacy else new).find_path,
+            read_path=(new if events_only else old).read_path,
+        )
 
 
 RELEASES: Mapping[ReleaseName, Release] = {
@@ -85,14 +124,16 @@ RELEASES: Mapping[ReleaseName, Release] = {
         clickhouse_floor=(25, 12),
         postgres_floor=15,
         redis_floor=(7, 0),
+        write_mode="events_only",
         write_mode_env={
-            "LANGFUSE_MIGRATION_V4_WRITE_MODE": "events_only",
+            WRITE_MODE: "events_only",
             "LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR": "direct",
             "LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN": "true",
             "LANGFUSE_BACKGROUND_MIGRATION_V4_DROP_PID_TID_SORTING_TABLES": "false",
         },
         traces_table="events_full",
         find_path="/api/public/v2/observations?userId={user_id}&limit=1",
+        read_path="/api/public/v2/observations?traceId={trace_id}&limit=1",
     ),
 }
 

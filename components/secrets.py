@@ -1,5 +1,7 @@
 """Every secret of the stack: generated once, protected, never shown, never a default."""
 
+from collections.abc import Callable, Mapping
+
 import pulumi
 import pulumi_random as random
 
@@ -9,10 +11,20 @@ HEX_DIGITS = 64
 """Of a generated secret, 32 bytes."""
 
 
+def generation(name: str, number: int) -> str:
+    """Logical name of a secret's resource in its `number`th generation; the first has the plain name."""
+    return name if number == 1 else f"{name}-{number}"
+
+
 class StackSecrets(Component):
     """All generated secrets. Each opens data or decrypts it, so each is declared as data.
 
     All values are alphanumeric: they travel through URLs and through Langfuse's migration script unescaped.
+    A rotated secret is another resource beside the one before; each generation stays declared.
+
+    Args:
+        rotations: secret to the generation in use; what is not listed is in its first.
+        clustered: whether ClickHouse is a cluster.
     """
 
     stack_id: pulumi.Output[str]
@@ -42,25 +54,36 @@ class StackSecrets(Component):
     owner_password: pulumi.Output[str]
     gateway_master_key: pulumi.Output[str]
     """`sk-…`"""
+    clickhouse_cluster_secret: pulumi.Output[str] | None
+    """What the servers of a ClickHouse cluster know each other by; `None` for a single server."""
 
-    def __init__(self) -> None:
+    first: dict[str, pulumi.Output[str]]
+    """Rotatable secret to its first generation, by logical name."""
+    before: dict[str, pulumi.Output[str]]
+    """Rotated secret to the generation before the one in use, by logical name."""
+
+    def __init__(self, rotations: Mapping[str, int], *, clustered: bool) -> None:
         super().__init__("secrets")
+        self._rotations = rotations
+        self.first, self.before = {}, {}
         self.stack_id = random.RandomId("stack-id", byte_length=8, opts=self.data()).hex
-        self.clickhouse_password = self._hex("clickhouse-password")
+        self.clickhouse_password = self._newest("clickhouse-password", self._hex)
         self.clickhouse_admin_password = self._hex("clickhouse-admin-password")
         self.minio_root_password = self._hex("minio-root-password")
-        self.minio_app_secret_key = self._hex("minio-app-secret-key")
+        self.minio_app_secret_key = self._newest("minio-app-secret-key", self._hex)
         self.minio_backup_secret_key = self._hex("minio-backup-secret-key")
         self.postgres_admin_password = self._hex("postgres-admin-password")
-        self.langfuse_role_password = self._hex("langfuse-role-password")
-        self.redis_password = self._hex("redis-password")
-        self.nextauth_secret = self._hex("nextauth-secret")
+        self.langfuse_role_password = self._newest("langfuse-role-password", self._hex)
+        self.redis_password = self._newest("redis-password", self._hex)
+        self.nextauth_secret = self._newest("nextauth-secret", self._hex)
         self.salt = self._hex("salt")
         self.encryption_key = self._hex("encryption-key")
-        self.langfuse_public_key = pulumi.Output.concat(
-            "pk-lf-", random.RandomId("langfuse-public-key", byte_length=16, opts=self.data()).hex
+        self.langfuse_public_key = self._newest("langfuse-public-key", self._public_key, rotated="langfuse-keys")
+        self.langfuse_secret_key = self._newest(
+            "langfuse-secret-key",
+            lambda name: pulumi.Output.concat("sk-lf-", self._hex(name)),
+            rotated="langfuse-keys",
         )
-        self.langfuse_secret_key = pulumi.Output.concat("sk-lf-", self._hex("langfuse-secret-key"))
         self.owner_password = random.RandomPassword(
             "owner-password",
             length=24,
@@ -71,8 +94,31 @@ class StackSecrets(Component):
             override_special="-_.",
             opts=self.data(),
         ).result
-        self.gateway_master_key = pulumi.Output.concat("sk-", self._hex("gateway-master-key"))
+        self.gateway_master_key = self._newest(
+            "gateway-master-key", lambda name: pulumi.Output.concat("sk-", self._hex(name))
+        )
+        self.clickhouse_cluster_secret = self._hex("clickhouse-cluster-secret") if clustered else None
         self.register_outputs({})
+
+    def _newest(
+        self, name: str, make: Callable[[str], pulumi.Output[str]], *, rotated: str | None = None
+    ) -> pulumi.Output[str]:
+        """Declare every generation of a secret and return the newest, which is in use.
+
+        Args:
+            name: logical name of the first.
+            make: declares one.
+            rotated: what it is rotated as, where that is not its name.
+        """
+        newest = self._rotations.get(rotated or name, 1)
+        made = [make(generation(name, number)) for number in range(1, newest + 1)]
+        self.first[name] = made[0]
+        if len(made) > 1:
+            self.before[name] = made[-2]
+        return made[-1]
+
+    def _public_key(self, name: str) -> pulumi.Output[str]:
+        return pulumi.Output.concat("pk-lf-", random.RandomId(name, byte_length=16, opts=self.data()).hex)
 
     def _hex(self, name: str) -> pulumi.Output[str]:
         """64 hexadecimal digits. Not `RandomBytes`: its id is the value itself, and ids are never encrypted."""

@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from ops.backup.schedule import Scheduler
+from ops.members.role import Role
 from ops.refused import COMMANDS, refuse_command, refuse_options
 from ops.session import OpsError
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+members = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+cli.add_typer(members, name="members")
 
 Stack = Annotated[str, typer.Option("--stack", "-s", envvar="STACK", help="Stack to work on.")]
 ConfigFile = Annotated[
@@ -82,8 +85,21 @@ def smoke(
 
 
 @cli.command()
-def status(stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Show each service's image, health, address and age; exits 1 unless all are healthy."""
+def status(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    capacity: Annotated[bool, typer.Option("--capacity", help="Rates, queues, disks, memory, with forecasts.")] = False,
+) -> None:
+    """Show each service's image, health, address and age; exits 1 unless all are healthy.
+
+    With --capacity: exits 0 when all is enough, 1 when something calls for a change, 2 when some was not seen.
+    """
+    if capacity:
+        from ops.capacity.command import capacity as measure
+
+        measure(stack, config_file, as_json=as_json)
+        return
     from ops.report import status as run
 
     run(stack, config_file, as_json=as_json)
@@ -158,6 +174,68 @@ def rollback(
     from ops.rollback import rollback as run
 
     run(stack, config_file, undo=undo, note=note)
+
+
+@cli.command()
+def rotate(
+    secret: Annotated[str | None, typer.Argument(help="Which; without, all that may be rotated, with age.")] = None,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Exchange a secret for a new one: made, used by everything, proven, and only then the old one retired.
+
+    A run that was cut short is finished by the same command. SALT and ENCRYPTION_KEY are refused.
+    """
+    from ops.rotation import command
+
+    if secret is None:
+        command.listed(stack, config_file, as_json=as_json)
+    elif as_json:
+        raise OpsError("--json goes with the list, not with a secret")
+    else:
+        command.rotate(stack, config_file, secret)
+
+
+@members.callback(invoke_without_command=True)
+def list_members(
+    context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False
+) -> None:
+    """Show who may come into Langfuse, who is invited, and whether strangers may sign up."""
+    from ops.members.command import listed
+
+    if context.invoked_subcommand is None:
+        listed(stack, config_file, as_json=as_json)
+
+
+@members.command()
+def add(
+    email: Annotated[str, typer.Argument(help="Address that the person signs in with.")],
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    role: Annotated[Role, typer.Option(help="In the organization.")] = Role.MEMBER,
+    name: Annotated[str, typer.Option(help="Shown beside what the person does.")] = "",
+) -> None:
+    """Add a member by SCIM where Langfuse is licensed for it; else say how it is done in Langfuse itself."""
+    from ops.members.command import add as run
+
+    run(stack, config_file, email, role, name)
+
+
+@members.command()
+def unlock(stack: Stack = "local", config_file: ConfigFile = None) -> None:
+    """Let people sign up, until `members lock`; every run says that the door is open."""
+    from ops.members.command import unlock as run
+
+    run(stack, config_file)
+
+
+@members.command()
+def lock(stack: Stack = "local", config_file: ConfigFile = None) -> None:
+    """Let nobody sign up any more, invited people included."""
+    from ops.members.command import lock as run
+
+    run(stack, config_file)
 
 
 @cli.command()
@@ -286,6 +364,44 @@ def rehearse(
     from ops.backup.commands import rehearse as run
 
     run(stack, config_file, backup=name, as_json=as_json)
+
+
+@cli.command()
+def retention(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    days: Annotated[int, typer.Option(min=1, help="Days that would be kept.")] = 90,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Refused, with the reason: nothing here takes data away.")
+    ] = False,
+) -> None:
+    """Count what is older than so many days, by table and month and by bucket and prefix. A dry run, always."""
+    from ops.retention.command import retention as run
+
+    run(stack, config_file, days=days, apply=apply, as_json=as_json)
+
+
+@cli.command()
+def upgrade(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    to: Annotated[str | None, typer.Option(help="Version to go to; default what the settings ask for.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Take the step that the settings ask for.")] = False,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="With --apply: prove the backup before it.")] = False,
+) -> None:
+    """Show the next legal step of an upgrade, or take it between a checkpoint and a proof that nothing is missing.
+
+    Exits 0 when there is nothing to do or the step is legal, 1 when it is refused, 2 when it could not look.
+    """
+    from ops.upgrade.command import upgrade as run
+
+    if rehearse and not apply:
+        raise OpsError("--rehearse goes with --apply")
+    run(stack, config_file, to=to, apply=apply, rehearse=rehearse, as_json=as_json)
 
 
 def main() -> None:

@@ -32,6 +32,9 @@ Action = Literal[
     "backup",
     "restore",
     "rehearse",
+    "upgrade",
+    "rotate",
+    "members",
     "refused",
     "incident_recorded",
 ]

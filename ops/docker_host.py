@@ -56,6 +56,10 @@ class DockerHost:
         except CheckFailedError as failure:
             raise OpsError(f"{service} did not become healthy: {failure}") from None
 
+    def snapshots(self) -> Mapping[str, str]:
+        """See `Host`; Docker has none."""
+        return {}
+
     def facts(self) -> Mapping[str, Any]:
         """See `Host`."""
         form = "{{.ServerVersion}}|{{.DockerRootDir}}|{{.MemTotal}}|{{.NCPU}}"

@@ -11,6 +11,7 @@ from ops.session import OpsError, Session
 from ops.state import read_state
 
 SERVICE = "langfuse-stack:fly:Service"
+VOLUME = "langfuse-stack:fly:Volume"
 
 
 class FlyHost:
@@ -36,6 +37,10 @@ class FlyHost:
         """See `Host`."""
         self._call("state", {"app": self._app(service), "want": "started"})
 
+    def snapshots(self) -> Mapping[str, str]:
+        """See `Host`."""
+        return {str(volume["name"]): self._call("snapshot", volume)["snapshot"] for volume in self._volumes}
+
     def facts(self) -> Mapping[str, Any]:
         """See `Host`."""
         seen = self._inspected(machines_only=False)
@@ -56,6 +61,16 @@ class FlyHost:
                 service = name.removesuffix("-deploy")
                 found[service] = self._session.settings.fly_app(service)
         return found
+
+    @property
+    def _volumes(self) -> list[Mapping[str, Any]]:
+        """Name and id of every volume that the state knows."""
+        answers = [
+            json.loads(entry["outputs"]["stdout"])
+            for entry in read_state(self._session).resources
+            if entry["urn"].rpartition("::")[0].endswith(f"{VOLUME}$command:local:Command")
+        ]
+        return [{field: answer[field] for field in ("name", "id")} for answer in answers]
 
     def _app(self, service: str) -> str:
         if service not in self._apps:

@@ -54,6 +54,15 @@ class Host(Protocol):
             OpsError: it did not start, or did not become well in time.
         """
 
+    def snapshots(self) -> Mapping[str, str]:
+        """Take a snapshot of every volume and wait until it is complete; volume to snapshot.
+
+        Empty where the platform has no snapshots.
+
+        Raises:
+            OpsError: one could not be taken.
+        """
+
     def facts(self) -> Mapping[str, Any]:
         """Versions, disk space and the like.
 

@@ -55,8 +55,7 @@ def inventory(stack: str, config_file: Path | None, *, as_json: bool, check: boo
     recorded = _recorded(path)
     resolve_images(session, console)
     session.create()
-    declared = declared_by(_previewed(session))
-    found = compare(recorded, declared)
+    declared, found = examined(session)
     if not check:
         write(path, added(recorded, found))
     if as_json:
@@ -65,6 +64,27 @@ def inventory(stack: str, config_file: Path | None, *, as_json: bool, check: boo
         _show(path, found, len(declared.resources), console, written=not check)
     if found.lost or (check and (found.new or found.new_version)):
         sys.exit(1)
+
+
+def examined(session: Session) -> tuple[Inventory, Difference]:
+    """What the program declares, and how that differs from the stack's inventory.
+
+    Raises:
+        OpsError: the program cannot be previewed, or the inventory cannot be read.
+    """
+    declared = declared_by(_previewed(session))
+    return declared, compare(_recorded(path_of(session.stack)), declared)
+
+
+def add(stack: str, new: Mapping[Key, Identity]) -> None:
+    """Add entries to a stack's inventory; every entry it has stays as it is.
+
+    Raises:
+        OpsError: the inventory cannot be read.
+    """
+    path = path_of(stack)
+    recorded = _recorded(path)
+    write(path, Inventory({**new, **recorded.resources}, recorded.versions))
 
 
 def declared_by(resources: Sequence[Mapping[str, Any]]) -> Inventory:
@@ -150,7 +170,7 @@ def _recorded(path: Path) -> Inventory:
 def _previewed(session: Session) -> list[Mapping[str, Any]]:
     """New states of everything the program declares, from a preview without the pack."""
     result = subprocess.run(
-        session.with_config("preview", "--json"),
+        session.with_config("preview", "--json", "--show-sames"),
         cwd=ROOT,
         env={**os.environ, **session.environment},
         stdin=subprocess.DEVNULL,

@@ -69,12 +69,12 @@ def down(stack: str, config_file: Path | None) -> None:
     console.print("Nothing runs any more; every volume, bucket, schema and secret is kept. `make up` starts again.")
 
 
-def converge(session: Session, console: Console, **overrides: bool) -> None:
+def converge(session: Session, console: Console, **overrides: bool | None) -> None:
     """Make the stack what the program says, through the plan gate; exits with the engine's code if that fails.
 
     Args:
         session: the stack, held by `exclusive`.
         console: takes the plan.
-        overrides: settings `langfuse-stack:<name>` for this run only.
+        overrides: settings `langfuse-stack:<name>` for this run only; None leaves one out.
     """
     exit_unless_done(session, apply(session, gated_plan(session, console, **overrides), console, **overrides))

@@ -25,6 +25,8 @@ class Source:
 
     folder: Path
     named: str
+    stand_in: bool = False
+    """It is of the Langfuse stand-in."""
 
 
 def migrations(
@@ -36,7 +38,7 @@ def migrations(
         OpsError: image, folder, approvals or databases cannot be read, or the databases belong to a newer release.
     """
     session = None if folder and empty else open_session(stack, config_file)
-    source = Source(folder, str(folder)) if folder else _of_image(session, image)
+    source = Source(folder, str(folder)) if folder else _asked(session, image)
     databases = None if empty or session is None else _databases(session)
     try:
         report = inspect(source.folder, databases)
@@ -52,19 +54,28 @@ def migrations(
         sys.exit(1)
 
 
-def _of_image(session: Session | None, image: str | None) -> Source:
+def of_image(reference: str) -> Source:
+    """The migrations that a web image ships; the image is got if it is not on the machine.
+
+    Raises:
+        OpsError: it ships none.
+        ToolchainError: it can be neither pulled nor built.
+    """
     from toolchain.images.facts import facts_of
     from toolchain.images.obtain import obtain
     from toolchain.report import Report as Progress
 
-    if image is None and session is None:
-        raise OpsError("name an image or --folder DIR")
-    reference = image or (session.settings.image_references["langfuse-web"] if session else "")
     obtained = obtain({"langfuse-web": reference}, Progress())["langfuse-web"]
     folder = facts_of("langfuse-web", obtained.image.id, reference).migrations
     if folder is None:
         raise OpsError(f"{reference} ships no migrations where Langfuse's web image has them: is it another image?")
-    return Source(Path(folder), f"{reference} ({obtained.source})")
+    return Source(Path(folder), f"{reference} ({obtained.source})", stand_in=obtained.stand_in)
+
+
+def _asked(session: Session | None, image: str | None) -> Source:
+    if image is None and session is None:
+        raise OpsError("name an image or --folder DIR")
+    return of_image(image or (session.settings.image_references["langfuse-web"] if session else ""))
 
 
 def _databases(session: Session) -> Databases | None:
@@ -77,7 +88,10 @@ def _databases(session: Session) -> Databases | None:
             *(str(state.output("clickhouse-gate", name)) for name in ("http_address", "user", "password", "database"))
         )
         return Databases(
-            login, str(state.output("postgres-gate", "direct_url")), str(state.output("postgres-gate", "schema"))
+            login,
+            str(state.output("postgres-gate", "direct_url")),
+            str(state.output("postgres-gate", "schema")),
+            session.settings.clickhouse.clustered,
         )
     except OpsError:
         return None

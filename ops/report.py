@@ -13,11 +13,13 @@ from rich.text import Text
 from checks.base import CheckFailedError, until_healthy
 from ops import docker
 from ops.host import Host, host_of
-from ops.session import Session, open_session
+from ops.session import OpsError, Session, open_session
 from ops.smoke import Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
+from ops.state import read_state
 
 if TYPE_CHECKING:
+    from ops.rotation.age import Age
     from toolchain.resolve import ResolvedImage
 
 SETTLE_SECONDS = 60
@@ -126,10 +128,13 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     if as_json:
         switched = [asdict(switch) for switch in session.switches]
         services = [asdict(entry) for entry in found]
-        print(json.dumps({"healthy": healthy, "services": services, "switches": switched}, indent=2))
+        secrets = [asdict(age) for age in _ages(session)] if found else []
+        document = {"healthy": healthy, "services": services, "switches": switched, "secrets": secrets}
+        print(json.dumps(document, indent=2))
     elif found:
         show_switches(session, Console())
         Console().print(services_table(session, found))
+        _remind(session)
     else:
         Console().print(f"Nothing of stack {stack} runs: `make up`.")
     if not healthy:
@@ -144,12 +149,31 @@ def _states(session: Session, *, as_json: bool) -> None:
     if as_json:
         services = [{"service": entry.service, "state": entry.state} for entry in found.values()]
         switched = [asdict(switch) for switch in session.switches]
-        print(json.dumps({"healthy": running, "services": services, "switches": switched}, indent=2))
+        secrets = [asdict(age) for age in _ages(session)] if found else []
+        document = {"healthy": running, "services": services, "switches": switched, "secrets": secrets}
+        print(json.dumps(document, indent=2))
     else:
         show_switches(session, Console())
         Console().print(states_table(host))
+        _remind(session)
     if not running:
         sys.exit(1)
+
+
+def _ages(session: Session) -> "list[Age]":
+    from ops.rotation.age import ages
+
+    try:
+        return ages(session, read_state(session))
+    except OpsError:  # what runs is shown even where the state cannot be had
+        return []
+
+
+def _remind(session: Session) -> None:
+    """Say how old the secrets are that may be rotated."""
+    from ops.rotation.age import reminder
+
+    Console().print(reminder(_ages(session)), highlight=False, soft_wrap=True)
 
 
 def states_table(host: Host) -> Table:

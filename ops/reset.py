@@ -37,6 +37,11 @@ def reset(stack: str, config_file: Path | None) -> None:
             f"clickhouse-reset works on the local Docker platform only, and stack {stack} is on "
             f"{session.settings.stack.platform}: nothing was touched"
         )
+    if session.settings.clickhouse.clustered:
+        raise RefusedError(
+            f"clickhouse-reset empties the volume of a single server, and ClickHouse of stack {stack} is a "
+            "cluster: take another langfuse-stack:instance for an empty one; nothing was touched"
+        )
     if not session.exists():
         raise RefusedError(f"there is no stack {stack}: nothing to reset")
     volume = str(read_state(session).output(VOLUME, "name"))

@@ -1,20 +1,16 @@
 """`rollback`: takes Langfuse out of the gateway by configuration, and puts it back. Nothing is removed."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from evidence import now
 from ops import report
-from ops.decisions import operator
 from ops.evidence import recorded
 from ops.lifecycle import converge
 from ops.recover import exclusive, recover
 from ops.session import RefusedError, Session, open_session
 from ops.smoke import access
-from switches import FILE_VARIABLE, Switch, replaced
-from toolchain.paths import write_private
+from ops.switching import hold, release
 
 TRACING = "gateway:tracing"
 UNDO = "python -m ops rollback --undo"
@@ -42,25 +38,13 @@ def rollback(stack: str, config_file: Path | None, *, undo: bool, note: str) -> 
     with recorded(session, "undo" if undo else "rollback", {"note": note} if note else {}) as run:
         with exclusive(session):
             recover(session, console)
-            switched = _throw(session, on=undo)
+            switched = release(session, TRACING) if undo else hold(session, TRACING, "false", UNDO)
             run.facts["switches"] = {switch.key: switch.value for switch in switched.switches}
             report.resolve_images(switched, console)
             converge(switched, console)
         with access(switched) as to:
             report.follow(to, console)
     _tell(switched, console)
-
-
-def _throw(session: Session, *, on: bool) -> Session:
-    """The session with the switch taken back (`on`) or thrown; one that is thrown already keeps its time and author."""
-    stack = session.stack.rpartition("/")[2]
-    thrown = next((switch for switch in session.switches if switch.key == TRACING), None)
-    undo = f"{UNDO} --stack {session.stack}"
-    switch = None if on else thrown or Switch(TRACING, "false", f"{now()[:19]}Z", operator(), undo)
-    if switch != thrown:
-        path = Path(session.environment[FILE_VARIABLE])
-        write_private(path, replaced(path, stack, TRACING, switch))
-    return replace(session)
 
 
 def _tell(session: Session, console: Console) -> None:

@@ -37,7 +37,7 @@ def working_copy(stack: str, source: Path, overrides: Mapping[str, Any] | None =
     Args:
         stack: name of the stack.
         source: the settings file that people edit.
-        overrides: settings for this run only, by full key.
+        overrides: settings for this run only, by full key; None leaves one out.
 
     Raises:
         StackFileError: `source` is missing or is not a settings file.
@@ -47,7 +47,8 @@ def working_copy(stack: str, source: Path, overrides: Mapping[str, Any] | None =
     if salt and SALT not in document:
         document[SALT] = salt
     if overrides:
-        document["config"] = {**(document.get("config") or {}), **overrides}
+        changed = {**(document.get("config") or {}), **overrides}
+        document["config"] = {key: value for key, value in changed.items() if value is not None}
     path = _copy_path(stack)
     write_private(path, yaml.safe_dump(document, sort_keys=False))
     return path

@@ -71,6 +71,7 @@ class DockerPlatform:
         addresses = {
             port.name: Address(self.internal(spec.name, port.number), f"{LOOPBACK}:{port.published}")
             for port in spec.ports
+            if port.published is not None
         }
         if self._network is None:
             return Service(spec.name, addresses, resource=None)
@@ -87,6 +88,7 @@ class DockerPlatform:
                 ports=[
                     docker.ContainerPortArgs(internal=port.number, external=port.published, ip=LOOPBACK)
                     for port in spec.ports
+                    if port.published is not None
                 ],
                 volumes=[
                     docker.ContainerVolumeArgs(volume_name=mount.volume.name, container_path=mount.path)
@@ -94,6 +96,8 @@ class DockerPlatform:
                 ],
                 uploads=[docker.ContainerUploadArgs(file=file.path, content=file.content) for file in spec.files],
                 healthcheck=_healthcheck(spec.health),
+                wait=spec.until_healthy or None,
+                wait_timeout=_patience(spec.health) if spec.until_healthy else None,
                 restart="unless-stopped",
                 stop_timeout=spec.stop_grace,
                 destroy_grace_seconds=spec.stop_grace,
@@ -130,6 +134,11 @@ def _env_list(spec: ServiceSpec) -> list[pulumi.Input[str]]:
     secret = {name: pulumi.Output.concat(name, "=", value) for name, value in spec.secret_env.items()}
     values = plain | secret
     return [values[name] for name in sorted(values)]
+
+
+def _patience(health: HealthSpec) -> int:
+    """Seconds after which Docker has called a container unhealthy."""
+    return health.start_period + health.retries * (health.interval + health.timeout)
 
 
 def _healthcheck(health: HealthSpec) -> docker.ContainerHealthcheckArgs:

@@ -40,8 +40,9 @@ class Port:
     name: str
     number: int
     """Port inside the service."""
-    published: int
-    """Port on the operator's loopback address; the setting `setting` moves it."""
+    published: int | None
+    """Port on the operator's loopback address; the setting `setting` moves it. `None` where only other services call:
+    a platform may then have no address of it for the operator."""
     setting: str
     """Configuration key of `published`, for messages."""
 
@@ -101,6 +102,8 @@ class ServiceSpec:
     mounts: tuple[Mount, ...] = ()
     files: tuple[File, ...] = ()
     replicas: int = 1
+    until_healthy: bool = False
+    """Whether it counts as started only once it is healthy: what waits for it then changes one after the other."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,24 @@ class Service:
         if self.resource is None:
             return None
         return self.version or self.resource.id
+
+
+def behind(front: Service, *services: Service) -> Service:
+    """Several services as one: reached where `front` is, and another one as soon as any of them is.
+
+    Args:
+        front: hands on what it gets to the others, and starts after them.
+        services: the first one's log is the log of all.
+    """
+    identities = [service.identity for service in (front, *services)]
+    known = [identity for identity in identities if identity is not None]
+    return Service(
+        services[0].name,
+        front.addresses,
+        resource=front.resource,
+        version=pulumi.Output.all(*known).apply("/".join) if front.resource else None,
+        logs=services[0].logs,
+    )
 
 
 class Platform(Protocol):

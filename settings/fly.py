@@ -8,7 +8,11 @@ from pydantic import Field
 from settings.groups import Group, Slug
 
 AppName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")]
-ServiceName = Literal["clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway"]
+SERVICES = (
+    r"clickhouse(-[23])?|clickhouse-keeper-[123]|clickhouse-proxy|minio|postgres|redis"
+    r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|gateway"
+)
+ServiceName = Annotated[str, Field(pattern=f"^({SERVICES})$")]
 PublicName = Literal["langfuse-web", "gateway"]
 
 
@@ -24,15 +28,24 @@ MACHINES: Mapping[str, Machine] = {
     service: Machine.model_validate(size)
     for service, size in {
         "clickhouse": {"cpuKind": "performance", "memoryMb": 8192},
+        "clickhouse-keeper": {"cpus": 1, "memoryMb": 1024},
+        "clickhouse-proxy": {"cpus": 1, "memoryMb": 512},
         "minio": {"cpus": 1, "memoryMb": 2048},
         "postgres": {"cpus": 1, "memoryMb": 2048},
         "redis": {"cpus": 1, "memoryMb": 2048},
         "langfuse-web": {},
+        "langfuse-web-proxy": {"cpus": 1, "memoryMb": 512},
         "langfuse-worker": {},
         "gateway": {"memoryMb": 2048},
     }.items()
 }
 """Sizes that Langfuse's documentation asks for, and half of them for what needs less."""
+
+
+def kind_of(service: str) -> str:
+    """What a service is one of: its name without the number of a replica."""
+    name, _, number = service.rpartition("-")
+    return name if number.isdigit() else service
 
 
 class FlySettings(Group):

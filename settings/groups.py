@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
-from components.releases import ReleaseName
+from components.releases import ReleaseName, WriteMode
 
 TcpPort = Annotated[int, Field(ge=1, le=65535)]
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$")]
@@ -16,6 +16,17 @@ Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 EnvName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 Place = Literal["internal", "external"]
 """`external`: somebody else's server, reached by the URL in the vault."""
+
+Rotatable = Literal[
+    "clickhouse-password",
+    "gateway-master-key",
+    "langfuse-keys",
+    "langfuse-role-password",
+    "minio-app-secret-key",
+    "nextauth-secret",
+    "redis-password",
+]
+"""Secrets that may be exchanged for new ones; `langfuse-keys` is the project's public and secret key."""
 
 
 class Group(BaseModel):
@@ -37,6 +48,19 @@ class StackSettings(Group):
     """`vault`: what the vault file holds is used; the rest is generated."""
     vault: Path = Path("vault/hotrodan/llm-gateway-secrets.json")
     """Relative to the project's folder."""
+    rotations: Mapping[Rotatable, Annotated[int, Field(ge=1)]] = {}
+    """Secret to the generation in use; what is not listed is in its first."""
+    rotating: Rotatable | None = None
+    """The secret under rotation: where the part can, the generation before the one in use is accepted too."""
+
+    def generation(self, secret: str) -> int:
+        """The generation of a secret that is in use."""
+        return self.generations.get(secret, 1)
+
+    @property
+    def generations(self) -> dict[str, int]:
+        """Rotated secret to the generation in use."""
+        return {str(name): number for name, number in self.rotations.items()}
 
 
 class ClickHouseSettings(Group):
@@ -46,10 +70,17 @@ class ClickHouseSettings(Group):
     http_port: TcpPort = 8123
     native_port: TcpPort = 9000
     image: str | None = None
+    replicas: Annotated[int, Field(ge=1, le=3)] = 1
+    """Servers that hold the same rows; decided when the stack is made."""
     database: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")] = "langfuse"
     volume_gb: Annotated[int, Field(ge=1)] = 25
     memory_ratio: Annotated[float, Field(gt=0.1, le=0.9)] = 0.6
     query_log_ttl_days: Annotated[int, Field(ge=1)] = 7
+
+    @property
+    def clustered(self) -> bool:
+        """Whether there is more than one server."""
+        return self.replicas > 1
 
 
 class MinioSettings(Group):
@@ -117,6 +148,10 @@ class LangfuseSettings(Group):
     namespace = "langfuse"
     release: ReleaseName = "3"
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] | None = None
+    write_mode: WriteMode | None = None
+    """Which tables release 4 writes; without, its own. Release 3 has no choice."""
+    backfill: bool = True
+    """Whether release 4 copies what release 3 wrote into its own tables; it does so once."""
     web_image: str | None = None
     worker_image: str | None = None
     web_port: TcpPort = 3000
@@ -133,6 +168,34 @@ class LangfuseSettings(Group):
     extra_env: Mapping[EnvName, str] = {}
     stand_in_on_old_clickhouse: bool = False
     """Test setting: the stand-in alone may run below the release's ClickHouse floor."""
+
+    @field_validator("write_mode")
+    @classmethod
+    def _only_release_4_has_a_choice(cls, mode: WriteMode | None, known: ValidationInfo) -> WriteMode | None:
+        if mode and known.data.get("release") == "3":
+            raise ValueError("release 3 writes one way only: `pulumi config rm langfuse:writeMode`")
+        return mode
+
+
+class WebSettings(Group):
+    """How many Langfuse webs serve; the first one migrates."""
+
+    namespace = "web"
+    replicas: Annotated[int, Field(ge=1, le=8)] = 1
+
+
+class WorkerSettings(Group):
+    """How many workers take traces from the queue."""
+
+    namespace = "worker"
+    replicas: Annotated[int, Field(ge=1, le=8)] = 1
+
+
+class ProxySettings(Group):
+    """HAProxy: the one address in front of several servers."""
+
+    namespace = "proxy"
+    image: str | None = None
 
 
 class Model(Group):

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from components.releases import RELEASES, Release, references
-from settings.fly import MACHINES, FlySettings, Machine
+from settings.fly import MACHINES, FlySettings, Machine, kind_of
 from settings.groups import (
     ClickHouseSettings,
     GatewaySettings,
@@ -12,8 +12,11 @@ from settings.groups import (
     LangfuseSettings,
     MinioSettings,
     PostgresSettings,
+    ProxySettings,
     RedisSettings,
     StackSettings,
+    WebSettings,
+    WorkerSettings,
 )
 
 GROUPS: tuple[type[Group], ...] = (
@@ -25,6 +28,9 @@ GROUPS: tuple[type[Group], ...] = (
     LangfuseSettings,
     GatewaySettings,
     FlySettings,
+    WebSettings,
+    WorkerSettings,
+    ProxySettings,
 )
 
 
@@ -40,11 +46,15 @@ class Settings(BaseModel):
     langfuse: LangfuseSettings
     gateway: GatewaySettings
     fly: FlySettings
+    web: WebSettings
+    worker: WorkerSettings
+    proxy: ProxySettings
 
     @property
     def release(self) -> Release:
-        """Facts about the chosen Langfuse release."""
-        return RELEASES[self.langfuse.release]
+        """Facts about the chosen Langfuse release, with rows written as the settings say."""
+        chosen = RELEASES[self.langfuse.release]
+        return chosen.written(self.langfuse.write_mode, backfill=self.langfuse.backfill)
 
     @property
     def langfuse_version(self) -> str:
@@ -75,9 +85,12 @@ class Settings(BaseModel):
             "langfuse-web": self.langfuse.web_image,
             "langfuse-worker": self.langfuse.worker_image,
             "litellm": self.gateway.image,
+            "proxy": self.proxy.image,
         }
         given = {service: reference for service, reference in overrides.items() if reference}
-        return references(self.release, self.langfuse.version, given)
+        wanted = references(self.release, self.langfuse.version, given)
+        proxied = self.clickhouse.clustered or self.web.replicas > 1
+        return {service: reference for service, reference in wanted.items() if proxied or service != "proxy"}
 
     @property
     def published_ports(self) -> dict[str, int]:
@@ -91,10 +104,9 @@ class Settings(BaseModel):
 
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""
-        named = {str(name): app for name, app in self.fly.apps.items()}
-        return named.get(service, f"{self.stack.instance}-{service}")
+        return self.fly.apps.get(service, f"{self.stack.instance}-{service}")
 
     def fly_machine(self, service: str) -> Machine:
-        """Size of a service's machine on Fly."""
-        sizes = {str(name): machine for name, machine in self.fly.machines.items()}
-        return sizes.get(service, MACHINES[service])
+        """Size of a service's machine on Fly; a replica is as large as the first, unless it has a size of its own."""
+        sizes = {**MACHINES, **self.fly.machines}
+        return sizes.get(service) or sizes[kind_of(service)]

@@ -13,7 +13,10 @@ TOGETHER = {
     "servers of the stand-in": ("tests/standin/",),
     "servers with backups": ("tests/backup/",),
     "stack of the doctor": ("tests/doctor/",),
-    "whole stack": tuple(f"tests/e2e/test_{name}.py" for name in ("stack", "rollback", "reset", "backup")),
+    "whole stack": tuple(
+        f"tests/e2e/test_{name}.py"
+        for name in ("stack", "rollback", "reset", "backup", "capacity", "rotation", "members", "single_to_cluster")
+    ),
 }
 """What tests share, and where their names begin. All others stay together by file."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from checks import tunnels
 from checks.clickhouse_login import Login
+from components.clickhouse_cluster import member
 from ops import docker
 from ops.backup import clickhouse, postgres
 from ops.backup.store import Store, connect
@@ -78,7 +79,8 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
                 output(GATE, "admin_password"),
                 database,
                 "clickhouse-admin-password",
-            )
+            ),
+            settings.clickhouse.clustered,
         ),
         reader=Login(address, output(GATE, "user"), output(GATE, "password"), database),
         traces=settings.release.traces_table,
@@ -96,8 +98,11 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
 
 
 def _containers(session: Session) -> dict[str, str]:
-    found = {entry.service: entry for entry in docker.containers(session)}
+    running = {entry.service: entry.name for entry in docker.containers(session) if entry.state == "running"}
+    for number in range(session.settings.clickhouse.replicas, 0, -1):
+        if member(number) in running:  # of a cluster, any server will do
+            running[CLICKHOUSE] = running[member(number)]
     for service in (CLICKHOUSE, POSTGRES, "minio"):
-        if service not in found or found[service].state != "running":
+        if service not in running:
             raise OpsError(f"{service} does not run: `make status` shows what is not up, `make up` starts it")
-    return {service: entry.name for service, entry in found.items()}
+    return running

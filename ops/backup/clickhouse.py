@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from checks.clickhouse_cluster import CLUSTER
 from checks.clickhouse_login import Login
 from ops.backup.errors import told
 from ops.backup.manifest import Table
@@ -35,9 +36,11 @@ class Server:
 
     Args:
         login: of the operator's user.
+        clustered: whether it is one of a cluster, in which a table is made on all servers or not at all.
     """
 
     login: Login
+    clustered: bool = False
 
     def connect(self) -> "Client":
         """A client that waits for long statements.
@@ -74,7 +77,9 @@ def back_up(client: "Client", database: str, url: str, *, run: str, base: str | 
             raise OpsError(error)
 
 
-def restore(client: "Client", database: str, into: str, url: str, *, run: str, progress: Progress) -> None:
+def restore(
+    client: "Client", database: str, into: str, url: str, *, run: str, progress: Progress, clustered: bool = False
+) -> None:
     """Restore a database under another name, with merges stopped so that its parts stay as they were.
 
     Args:
@@ -84,24 +89,29 @@ def restore(client: "Client", database: str, into: str, url: str, *, run: str, p
         url: where the backup is.
         run: name of this run in `system.backups`.
         progress: is told how far it is.
+        clustered: see `Server`.
 
     Raises:
         OpsError: it failed.
     """
-    names = {"database": _plain(database), "into": _plain(into), "url": url}
+    names = {"database": _plain(database), "into": _plain(into), "url": url, "everywhere": _everywhere(clustered)}
     with told(f"restore ClickHouse's database {database} as {into}"):
         for step, how in (("tables", "structure_only = true"), ("rows", "create_table = 'if-not-exists'")):
             client.command(_statement("restore.sql", **names, id=f"{run}-{step}", how=how))
             if error := _finished(client, f"{run}-{step}", progress):
                 raise OpsError(error)
             if step == "tables":
-                _merges("STOP", client, into)
+                _merges("STOP", client, into, clustered=clustered)
+        for [table] in client.query(_read("replicated.sql"), parameters={"database": into}).result_rows:
+            progress(f"waiting for {table}")
+            sync = "SYSTEM SYNC REPLICA {database:Identifier}.{table:Identifier}"
+            client.command(sync, parameters={"database": into, "table": table})
 
 
-def resume_merges(client: "Client", database: str) -> None:
+def resume_merges(client: "Client", database: str, *, clustered: bool = False) -> None:
     """Let a restored database merge its parts again."""
     with told(f"start merges of {database}"):
-        _merges("START", client, database)
+        _merges("START", client, database, clustered=clustered)
 
 
 def facts(client: "Client", database: str, *, active: bool = False) -> Facts:
@@ -182,10 +192,15 @@ def _finished(client: "Client", run: str, progress: Progress) -> str:
         pause = min(pause * 1.3, LONGEST_PAUSE_SECONDS)
 
 
-def _merges(verb: str, client: "Client", database: str) -> None:
+def _merges(verb: str, client: "Client", database: str, *, clustered: bool) -> None:
     for [table] in client.query(_read("merge_trees.sql"), parameters={"database": database}).result_rows:
         names = {"database": database, "table": table}
-        client.command(f"SYSTEM {verb} MERGES {{database:Identifier}}.{{table:Identifier}}", parameters=names)
+        statement = f"SYSTEM {verb} MERGES{_everywhere(clustered)} {{database:Identifier}}.{{table:Identifier}}"
+        client.command(statement, parameters=names)
+
+
+def _everywhere(clustered: bool) -> str:
+    return f" ON CLUSTER {CLUSTER}" if clustered else ""
 
 
 def _table(name: str, parts: list[tuple[str, int]]) -> Table:

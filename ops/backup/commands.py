@@ -37,7 +37,7 @@ def backup(stack: str, config_file: Path | None, *, incremental: bool, as_json: 
     """
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
-    with recorded(session, "backup") as run, access(session) as to, _progress(console) as progress:
+    with recorded(session, "backup") as run, access(session) as to, shown_progress(console) as progress:
         made = back_up(to, incremental=incremental, progress=progress)
         run.facts["backup"] = {"id": made.id, "kind": made.kind, "base": made.base, "bytes": made.size}
     if incremental and not made.base:
@@ -62,7 +62,7 @@ def verify(stack: str, config_file: Path | None, *, backup: str | None, read_dat
         OpsError: there is no such backup, or the store does not answer.
     """
     console = Console(stderr=as_json)
-    with access(open_session(stack, config_file)) as to, _progress(console) as progress:
+    with access(open_session(stack, config_file)) as to, shown_progress(console) as progress:
         manifest = named(to.store, backup)
         found = problems(to.store, manifest, read_data=read_data, progress=progress)
     document = {"backup": manifest.id, "intact": not found, "read_data": read_data, "problems": found}
@@ -79,7 +79,11 @@ def restore(stack: str, config_file: Path | None, *, into: str, backup: str | No
     """
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
-    with recorded(session, "restore", {"into": into}) as run, access(session) as to, _progress(console) as progress:
+    with (
+        recorded(session, "restore", {"into": into}) as run,
+        access(session) as to,
+        shown_progress(console) as progress,
+    ):
         manifest = named(to.store, backup)
         run.facts["backup"] = manifest.id
         compared = run_restore(to, manifest, into, progress)
@@ -102,9 +106,9 @@ def rehearse(stack: str, config_file: Path | None, *, backup: str | None, as_jso
     console = Console(stderr=as_json)
     with (
         recorded(session, "rehearse") as run,
-        _alone(session),
+        alone(session),
         access(session) as to,
-        _progress(console) as progress,
+        shown_progress(console) as progress,
     ):
         manifest = named(to.store, backup)
         done = run_rehearsal(to, manifest, progress)
@@ -145,7 +149,7 @@ def schedule(stack: str, config_file: Path | None, scheduler: Scheduler, folder:
 
 
 @contextlib.contextmanager
-def _progress(console: Console) -> Iterator[Progress]:
+def shown_progress(console: Console) -> Iterator[Progress]:
     """Shows what is being done: a spinner, or a line now and then where there is no terminal."""
     if console.is_terminal:
         with console.status("looking at the stack") as status:
@@ -163,7 +167,7 @@ def _progress(console: Console) -> Iterator[Progress]:
 
 
 @contextlib.contextmanager
-def _alone(session: Session) -> Iterator[None]:
+def alone(session: Session) -> Iterator[None]:
     """One rehearsal of a stack at a time, so that what another left is known to be left."""
     with (state_dir() / f"{session.stack}.rehearsal.lock").open("a") as handle:
         try:

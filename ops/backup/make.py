@@ -1,6 +1,7 @@
 """Makes one backup. Its manifest is written last: what has none is not a backup."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from checks.clickhouse import ledger
@@ -34,9 +35,11 @@ def back_up(to: Access, *, incremental: bool = False, progress: Progress = lambd
     kind: Kind = "incremental" if base else "full"
     backup, started = new_id(kind), datetime.now(UTC)
     progress(f"ClickHouse to {backup}")
-    clickhouse_part, written = _clickhouse(to, backup, base, progress)
-    progress("Postgres")
-    postgres_part, dump = _postgres(to, backup)
+    with ThreadPoolExecutor(1) as meanwhile:
+        of_postgres = meanwhile.submit(_postgres, to, backup)
+        clickhouse_part, written = _clickhouse(to, backup, base, progress)
+        progress("Postgres")
+        postgres_part, dump = of_postgres.result()
     progress("listing the buckets")
     listed, buckets = listing.buckets(to.store, backup)
     manifest = Manifest(

@@ -146,23 +146,27 @@ def exists(server: Server, schema: str) -> bool:
         return bool(db.execute(_read("postgres_owner.sql").encode(), [schema]).fetchall())
 
 
-def restore(server: Server, dump: IO[bytes], database: str | None = None) -> None:
+def restore(server: Server, dump: IO[bytes], database: str | None = None, *options: str) -> None:
     """Restore a dump under the name that its schema had. All of it or nothing.
 
     Args:
         server: where to.
         dump: custom format.
         database: of the server; its own one unless another is named.
+        options: further ones of `pg_restore`.
 
     Raises:
         OpsError: it failed.
     """
-    with server.tool("pg_restore", "--single-transaction", "--exit-on-error", database=database, stdin=dump) as output:
+    whole = ("--single-transaction", "--exit-on-error")
+    with server.tool("pg_restore", *whole, *options, database=database, stdin=dump) as output:
         output.read()
 
 
 def restore_as(server: Server, dump: IO[bytes], schema: str, into: str) -> None:
     """Restore a dump under another name: in a database made for it, renamed there, and brought over from there.
+
+    It belongs to the role of `server`, not to Langfuse's, which may touch no schema but its own.
 
     Raises:
         OpsError: it failed; the schema `into` is then not there.
@@ -174,7 +178,7 @@ def restore_as(server: Server, dump: IO[bytes], schema: str, into: str) -> None:
         with told("make a database to restore in"):
             db.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(passage)))
         try:
-            restore(server, dump, passage)
+            restore(server, dump, passage, "--no-owner", "--no-privileges")
             with server.session(passage) as inside, told(f"rename schema {schema} to {into}"):
                 names = {"old": sql.Identifier(schema), "new": sql.Identifier(into)}
                 inside.execute(sql.SQL("ALTER SCHEMA {old} RENAME TO {new}").format(**names))

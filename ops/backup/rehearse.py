@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from checks.base import CheckFailedError, until_healthy
 from checks.clickhouse import ledger
@@ -18,6 +19,9 @@ from ops.session import OpsError, RefusedError
 Progress = Callable[[str], None]
 START_SECONDS = 120
 HTTP_PORT, POSTGRES_PORT = 8123, 5432
+ALONE = Path(__file__).with_name("templates") / "alone.xml"
+CLUSTER = "/etc/clickhouse-server/config.d/langfuse-cluster.xml"
+"""What would have a throw-away server take part in the cluster that it is like."""
 CONFIGURATION = {f"/etc/clickhouse-server/{name}": "/etc/clickhouse-server" for name in ("config.d", "users.d")}
 
 
@@ -92,12 +96,16 @@ def rehearse(to: Access, manifest: Manifest, progress: Progress) -> Rehearsal:
 def _clickhouse(to: Access, done: Rehearsal, servers: ExitStack) -> tuple[clickhouse.Server, Login]:
     copy = servers.enter_context(
         throwaway.like(
-            to.containers[CLICKHOUSE], port=HTTP_PORT, folders=CONFIGURATION, variables=to.postgres.variables
+            to.containers[CLICKHOUSE],
+            port=HTTP_PORT,
+            folders=CONFIGURATION,
+            variables=to.postgres.variables,
+            files={CLUSTER: ALONE.read_text(encoding="utf-8")} if to.clickhouse.clustered else None,
         )
     )
     done.removed.append(copy.name)
     address = copy.addresses[HTTP_PORT]
-    server = clickhouse.Server(replace(to.clickhouse.login, http_address=address))
+    server = replace(to.clickhouse, login=replace(to.clickhouse.login, http_address=address))
     _wait("ClickHouse", lambda: server.login.connect().close())
     return server, replace(to.reader, http_address=address)
 

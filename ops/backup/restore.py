@@ -106,11 +106,12 @@ def restore_clickhouse(
     client = server.connect()
     try:
         run = f"{manifest.id}-as-{into}"
-        clickhouse.restore(client, wanted.database, into, store.url(manifest.id), run=run, progress=progress)
+        url, clustered = store.url(manifest.id), server.clustered
+        clickhouse.restore(client, wanted.database, into, url, run=run, progress=progress, clustered=clustered)
         found = clickhouse.restored_tables(client, into)
         if damaged := clickhouse.damaged(client, into, progress):
             raise OpsError(f"the restored database {into} is damaged: {'; '.join(damaged)}")
-        clickhouse.resume_merges(client, into)
+        clickhouse.resume_merges(client, into, clustered=clustered)
     finally:
         client.close()
     yield from _compare("ClickHouse", wanted.tables, found)

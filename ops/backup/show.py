@@ -10,10 +10,9 @@ from ops.backup.manifest import Manifest
 from ops.backup.manifest import Table as Content
 from ops.backup.rehearse import Rehearsal
 from ops.backup.restore import Compared
+from ops.units import size, span
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
 SHORT_HASH = 10
-UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def made(manifest: Manifest, console: Console) -> None:
@@ -22,11 +21,11 @@ def made(manifest: Manifest, console: Console) -> None:
     click, post = manifest.clickhouse, manifest.postgres
     dumped = sum(part.size for part in manifest.parts if part.key.endswith(".dump"))
     table.add_row(
-        "ClickHouse", f"{len(click.tables)} tables, ledger {click.ledger}", _rows(click.tables), _bytes(click.size)
+        "ClickHouse", f"{len(click.tables)} tables, ledger {click.ledger}", _rows(click.tables), size(click.size)
     )
-    table.add_row("Postgres", f"{len(post.tables)} tables, ledger {post.ledger}", _rows(post.tables), _bytes(dumped))
+    table.add_row("Postgres", f"{len(post.tables)} tables, ledger {post.ledger}", _rows(post.tables), size(dumped))
     for bucket in manifest.buckets:
-        table.add_row(bucket.name, f"{bucket.objects:,} objects, listed", "", _bytes(bucket.size))
+        table.add_row(bucket.name, f"{bucket.objects:,} objects, listed", "", size(bucket.size))
     console.print(table)
     built = f", on {manifest.base}" if manifest.base else ""
     seconds = (manifest.finished - manifest.started).total_seconds()
@@ -46,7 +45,7 @@ def listing(found: list[Entry], console: Console) -> None:
             table.add_row(entry.id, "", "", "", "[yellow]not finished[/]")
         else:
             rows = _rows([*manifest.clickhouse.tables, *manifest.postgres.tables])
-            table.add_row(entry.id, _span(manifest.age_seconds), rows, _bytes(manifest.size), manifest.langfuse)
+            table.add_row(entry.id, span(manifest.age_seconds), rows, size(manifest.size), manifest.langfuse)
     console.print(table)
 
 
@@ -88,7 +87,7 @@ def rehearsed(done: Rehearsal, console: Console) -> None:
     _line(console, f"{sign}: [bold]{done.manifest.id}[/]")
     _line(
         console,
-        f"RPO {_span(done.rpo_seconds)}, the age of the backup; RTO {done.rto_seconds:.0f} s, until it was proven",
+        f"RPO {span(done.rpo_seconds)}, the age of the backup; RTO {done.rto_seconds:.0f} s, until it was proven",
     )
     for name in done.removed:
         _line(console, f"removed {name}, which this rehearsal made")
@@ -123,17 +122,3 @@ def _line(console: Console, text: str) -> None:
 
 def _rows(tables: Sequence[Content]) -> str:
     return f"{sum(table.rows for table in tables):,}"
-
-
-def _bytes(size: float) -> str:
-    unit = 0
-    while size >= 1000 and unit < len(UNITS) - 1:  # noqa: PLR2004 - of each unit
-        size, unit = size / 1000, unit + 1
-    return f"{size:.0f} {UNITS[unit]}" if unit == 0 else f"{size:.1f} {UNITS[unit]}"
-
-
-def _span(seconds: float) -> str:
-    for length, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -1,10 +1,12 @@
 """Servers that live for one rehearsal: as a running one is, with storage of their own that goes with them."""
 
 import contextlib
+import io
 import json
 import os
 import secrets
 import subprocess
+import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +29,14 @@ class Copy:
 
 
 @contextlib.contextmanager
-def like(live: str, *, port: int, folders: Mapping[str, str], variables: Mapping[str, str]) -> Iterator[Copy]:
+def like(
+    live: str,
+    *,
+    port: int,
+    folders: Mapping[str, str],
+    variables: Mapping[str, str],
+    files: Mapping[str, str] | None = None,
+) -> Iterator[Copy]:
     """A container like another: its image, environment and network, without its volumes; gone after the block.
 
     Args:
@@ -35,6 +44,7 @@ def like(live: str, *, port: int, folders: Mapping[str, str], variables: Mapping
         port: to publish on loopback.
         folders: of configuration to copy, each with the folder it goes into.
         variables: environment that finds Docker.
+        files: content by path, put over what was copied.
 
     Raises:
         OpsError: Docker refuses.
@@ -59,6 +69,8 @@ def like(live: str, *, port: int, folders: Mapping[str, str], variables: Mapping
         for source, target in folders.items():
             archive = _raw(variables, b"", "cp", f"{live}:{source}", "-")
             _raw(variables, archive, "cp", "-", f"{made}:{target}")
+        if files:
+            _raw(variables, _archive(files), "cp", "-", f"{made}:/")
         _docker(variables, "start", made)
         [running] = json.loads(_docker(variables, "inspect", made))
         bound = running["NetworkSettings"]["Ports"][f"{port}/tcp"][0]
@@ -94,6 +106,16 @@ def _remove(made: str, variables: Mapping[str, str]) -> None:
 def _anonymous(mount: Mapping[str, Any]) -> bool:
     name = str(mount.get("Name"))
     return len(name) == 64 and set(name) <= set("0123456789abcdef")  # noqa: PLR2004 - as Docker names them
+
+
+def _archive(files: Mapping[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.size, entry.mode = len(content.encode()), 0o644
+            archive.addfile(entry, io.BytesIO(content.encode()))
+    return buffer.getvalue()
 
 
 def _docker(variables: Mapping[str, str], *argv: str) -> str:

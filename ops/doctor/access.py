@@ -6,8 +6,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from checks.clickhouse_login import Login
 from components import clickhouse, minio
+from components.clickhouse_cluster import member
 from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
 from components.releases import Release
+from components.secrets import generation
 from ops.doctor.looks import Looks
 from ops.session import Session
 from ops.state import read_state
@@ -19,6 +21,7 @@ class Limits:
     """From where on something counts as trouble."""
 
     disk_percent: float = 80
+    lag_seconds: float = 60
     lock_seconds: float = 10
     migration_lock_seconds: float = 60
     mutation_seconds: float = 600
@@ -43,6 +46,8 @@ class Access:
     operator: Login
     """The login that may read the server's own tables."""
     native_address: str
+    clickhouse_servers: tuple[str, ...]
+    """Services of all ClickHouse servers, behind the one address."""
     clickhouse_floor: tuple[int, ...]
     direct_url: str
     pooled_url: str
@@ -97,13 +102,14 @@ def from_settings(
 
     Args:
         settings: the stack's.
-        secret: generated secret by its logical name.
+        secret: generated secret by the logical name of its first generation.
         looks: how to look into its services.
         address: `host:port` by the setting that publishes it; on this machine's loopback if None.
         ledgers: store to what the web image ships.
         limits: other than the usual ones.
     """
     at = address or (lambda setting: f"127.0.0.1:{settings.published_ports[setting]}")
+    turn = settings.stack.generation
     release, postgres = settings.release, at("postgres:port")
     http, database = at("clickhouse:httpPort"), settings.clickhouse.database
     operator = Login(http, clickhouse.ADMIN, secret("clickhouse-admin-password"), database)
@@ -118,9 +124,12 @@ def from_settings(
         version=settings.langfuse_version,
         images=settings.image_references,
         ledgers=ledgers or {},
-        clickhouse=Login(http, clickhouse.USER, secret("clickhouse-password"), database),
+        clickhouse=Login(
+            http, clickhouse.user_of(turn("clickhouse-password")), secret("clickhouse-password"), database
+        ),
         operator=operator,
         native_address=at("clickhouse:nativePort"),
+        clickhouse_servers=tuple(member(number) for number in range(1, settings.clickhouse.replicas + 1)),
         clickhouse_floor=release.clickhouse_floor,
         direct_url=langfuse,
         pooled_url=langfuse,
@@ -131,7 +140,7 @@ def from_settings(
         redis_password=secret("redis-password"),
         redis_floor=release.redis_floor,
         store_address=at("minio:apiPort"),
-        store_access_key=minio.APP_USER,
+        store_access_key=minio.app_user(turn("minio-app-secret-key")),
         store_secret_key=secret("minio-app-secret-key"),
         buckets=tuple(minio.Buckets().names),
         web_url=f"http://{at('langfuse:webPort')}",
@@ -151,9 +160,10 @@ def of_session(session: Session) -> Access:
     from ops.doctor.docker_looks import DockerLooks
 
     state = read_state(session, show_secrets=True)
+    in_use = session.settings.stack.generation
     return from_settings(
         session.settings,
-        lambda name: str(state.output(name, "result")),
+        lambda name: str(state.output(generation(name, in_use(name)), "result")),
         DockerLooks(session.settings.stack.instance),
         ledgers=_shipped(session),
     )

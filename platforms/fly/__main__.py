@@ -25,6 +25,7 @@ from platforms.fly.requests import (
     Request,
     SecretsRequest,
     StateRequest,
+    VolumeRef,
     VolumeRequest,
 )
 
@@ -37,6 +38,7 @@ ACTIONS: Mapping[str, tuple[type[Request], Action]] = {
     "secrets": (SecretsRequest, driver.stage_secrets),
     "volume": (VolumeRequest, driver.ensure_volume),
     "deploy": (DeployRequest, deploy.deploy),
+    "snapshot": (VolumeRef, lambda fly, request, _: {"snapshot": deploy.checkpoint(fly, request)}),
     "state": (StateRequest, lambda fly, request, _: machines.set_state(fly, request)),
     "inspect": (InspectRequest, lambda fly, request, _: driver.inspect(fly, request)),
     "logs": (LogsRequest, lambda fly, request, _: driver.logs(fly, request.app, request.lines)),

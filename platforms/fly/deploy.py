@@ -55,7 +55,7 @@ def deploy(fly: Client, request: DeployRequest, previous: Mapping[str, Any]) -> 
         wanted = _digests(request)
         snapshot = None
         if not (machine and _is_current(fly, request.app, previous, machine, wanted)):
-            snapshot = _checkpoint(fly, request.volume) if machine and request.data and request.volume else None
+            snapshot = checkpoint(fly, request.volume) if machine and request.data and request.volume else None
             with _log_kept(fly, request.app):
                 _release(fly, request, folder, machine if folder.interrupted else None)
         elif machine.state.lower() != "started":
@@ -128,7 +128,14 @@ def _require_volume(fly: Client, request: DeployRequest, machine: replies.Machin
         )
 
 
-def _checkpoint(fly: Client, volume: VolumeRef) -> str:
+def checkpoint(fly: Client, volume: VolumeRef) -> str:
+    """A new, complete snapshot of a volume.
+
+    Raises:
+        SnapshotError: it is not complete in time.
+        FlyError: a call failed.
+    """
+
     def new() -> list[replies.Snapshot]:
         listed = replies.many(replies.Snapshot, fly(argv.snapshots_list(volume.id)))
         return [snapshot for snapshot in listed if snapshot.id not in before]

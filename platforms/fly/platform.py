@@ -72,7 +72,7 @@ class _Part(pulumi.ComponentResource):
 
 
 class FlyPlatform:
-    """Renders a service as app, staged secrets, volume, deployment and state, in this order.
+    """Renders a service as app, staged secrets, volume, deployment and state, in this order; what it lacks is left out.
 
     Args:
         args: see `FlyArgs`.
@@ -104,7 +104,8 @@ class FlyPlatform:
         app = self._args.apps(spec.name)
         parts = _Parts(logical_name, opts)
         parts.add("App", "app", self._app_request(app, spec), self._data)
-        secrets = parts.add("Secrets", "secrets", self._secrets_request(app, spec), secret=True)
+        wanted = self._secrets_request(app, spec)
+        secrets = parts.add("Secrets", "secrets", wanted, secret=True) if wanted["values"] else None
         volume = self._volume(app, spec, parts)
         deploy = parts.add("Service", "deploy", self._deploy_request(app, spec, secrets, volume), secret=True)
         want = "started" if self._args.running else "stopped"
@@ -175,7 +176,7 @@ class FlyPlatform:
         return None
 
     def _deploy_request(
-        self, app: str, spec: ServiceSpec, secrets: local.Command, volume: local.Command | None
+        self, app: str, spec: ServiceSpec, secrets: local.Command | None, volume: local.Command | None
     ) -> Mapping[str, Any]:
         size = self._args.machines(spec.name)
         facts = Facts(
@@ -196,7 +197,7 @@ class FlyPlatform:
             "image": spec.image,
             "toml": document(spec, facts),
             "volume": volume.stdout.apply(lambda text: _picked(text, "name", "id")) if volume else None,
-            "secrets": secrets.stdout.apply(lambda text: _answer(text).get("names", {})),
+            "secrets": secrets.stdout.apply(lambda text: _answer(text).get("names", {})) if secrets else {},
             "data": bool(spec.mounts),
         }
 

@@ -30,7 +30,12 @@ def test_a_million_rows_come_back_with_equal_hashes_after_the_copy_was_destroyed
     copy, again = (f"r_{token_hex(4)}" for _ in range(2))
     assert all(entry.same for entry in restore(filled.access, made, copy, print))
     filled.run(f"ALTER TABLE {copy}.traces DELETE WHERE 1 SETTINGS mutations_sync = 2")
-    assert filled.query(CONTENT.format(f"{copy}.traces")) != before
+    assert filled.query(CONTENT.format(f"{copy}.traces")) == ["(0,0)"]
+    with filled.access.postgres.session() as db, db.transaction():
+        db.execute(f"DELETE FROM {copy}.projects".encode())
+        destroyed, live_projects = (postgres.fingerprint(db, name).tables for name in (copy, "langfuse"))
+        assert [table.rows for table in destroyed] == [424, 0]
+        assert destroyed != live_projects
     compared = restore(filled.access, made, again, print)
     assert filled.query(CONTENT.format(f"{again}.traces")) == before
     assert {(entry.store, entry.table) for entry in compared if entry.same} == {
@@ -42,7 +47,7 @@ def test_a_million_rows_come_back_with_equal_hashes_after_the_copy_was_destroyed
     assert filled.query(CONTENT.format(f"{live}.traces")) == before
 
 
-def test_postgres_comes_back_below_another_name_with_its_owner_and_the_passage_is_gone(
+def test_postgres_comes_back_below_another_name_out_of_langfuses_reach_and_the_passage_is_gone(
     filled: World, made: Manifest
 ) -> None:
     into = f"r_{token_hex(4)}"
@@ -50,7 +55,9 @@ def test_postgres_comes_back_below_another_name_with_its_owner_and_the_passage_i
     server = filled.access.postgres
     with server.session() as db, db.transaction():
         restored, live = (postgres.fingerprint(db, name) for name in (into, "langfuse"))
-        assert (restored.tables, restored.owner, restored.ledger) == (live.tables, "langfuse", 424)
+        assert (restored.tables, restored.ledger) == (live.tables, 424)
+        reach = "SELECT has_schema_privilege('langfuse', %s, 'USAGE'), has_schema_privilege('langfuse', %s, 'CREATE')"
+        assert db.execute(reach, [into, into]).fetchall() == [(False, False)]
         assert db.execute("SELECT count(*) FROM pg_database WHERE datname LIKE 'langfuse_restore%'").fetchall() == [
             (0,)
         ]

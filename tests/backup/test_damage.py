@@ -22,6 +22,7 @@ from ops.backup.restore import restore
 from ops.backup.store import connect
 from ops.backup.verify import problems
 from ops.session import OpsError
+from tests.backup.conftest import MILLION
 from tests.backup.servers import World, until
 from tests.checks.containers import docker
 
@@ -64,6 +65,17 @@ def test_overwritten_bytes_are_found_and_the_version_that_is_right_is_named(own:
     [before] = list(own.access.store.versions(key))
     overwrite(own, key, bytes(content))
     assert refused(own, made) == [f"{key}: was overwritten; version {before.version} still has what was written"]
+
+
+def test_a_byte_overwritten_in_a_backup_of_a_million_rows_is_caught_and_it_is_not_restored(filled: World) -> None:
+    made, store = back_up(filled.access), filled.access.store
+    assert sum(table.rows for table in made.clickhouse.tables) >= MILLION
+    [largest] = sorted(store.versions(f"{made.id}/clickhouse/data/"), key=lambda version: version.size)[-1:]
+    content = bytearray(b"".join(store.chunks(largest.key)))
+    content[len(content) // 2] ^= 1
+    overwrite(filled, largest.key, bytes(content))
+    [problem] = refused(filled, made)
+    assert problem == f"{largest.key}: was overwritten; version {largest.version} still has what was written"
 
 
 @pytest.mark.parametrize("name", ["postgres.dump", "clickhouse.jsonl.gz", "buckets.jsonl.gz"])

@@ -86,14 +86,15 @@ def docker(*argv: str, stdin: bytes = b"", env: Mapping[str, str] | None = None,
     return done.stdout.decode()
 
 
-def run(plan: Blueprint, image: str) -> Container:
-    """Start a container of `image` as `plan` says, on free loopback ports."""
+def run(plan: Blueprint, image: str, *options: str) -> Container:
+    """Start a container of `image` as `plan` says, on free loopback ports; `options` are further ones of Docker."""
     name = f"checks-{secrets.token_hex(4)}-{plan.service}"
     docker(
         "create",
         f"--name={name}",
         *[f"--env={key}" for key in plan.env],
         *[f"--publish=127.0.0.1::{port}" for port in plan.ports],
+        *options,
         image,
         *plan.command,
         env=plan.env,

@@ -120,8 +120,8 @@ def test_a_server_without_the_overrides_is_refused_for_its_system_logs(without_o
 
 
 def test_a_single_server_is_refused_where_a_cluster_is_meant(inputs: dict[str, Any]) -> None:
-    found = red(ClickHouseProvider, inputs, cluster=True)
-    assert found.seen == "missing: replica, shard"
+    found = red(ClickHouseProvider, inputs, cluster=["clickhouse", "clickhouse-2"])
+    assert found.seen == "1 servers, not 2"
 
 
 @pytest.fixture

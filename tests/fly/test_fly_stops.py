@@ -205,6 +205,13 @@ def test_without_a_complete_snapshot_nothing_is_deployed(monkeypatch: pytest.Mon
     assert not any(line.startswith("fly deploy") for line in again.written)
 
 
+def test_a_snapshot_that_is_asked_for_is_waited_for() -> None:
+    caller, volume, _ = deployed()
+    answer = caller.do("snapshot", {"name": DATA, "id": volume})
+    assert answer["snapshot"] in {each["id"] for each in caller.cloud.state["snapshots"][volume]}
+    assert [line.split()[1:4] for line in caller.written][-1] == ["volumes", "snapshots", "create"]
+
+
 def test_a_release_made_by_hand_is_replaced() -> None:
     caller, volume, answer = deployed()
     caller.cloud.state["releases"][APP].insert(0, {"Version": 7})

@@ -77,6 +77,30 @@ def test_in_dual_mode_both_read_paths_answer(doubles: Doubles) -> None:
     assert len(trace.observations(double)) == 2
 
 
+def test_rows_of_release_3_are_copied_once_the_gate_is_open(doubles: Doubles) -> None:
+    gate = "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL"
+    double, trace = doubles.make("3").start(), Trace()
+    trace.send(double)
+    trace.read(double)
+    double.stop()
+    double.release = "4"
+    mode = {
+        "LANGFUSE_STANDIN_OLD_CLICKHOUSE": "true",
+        "LANGFUSE_MIGRATION_V4_WRITE_MODE": "dual",
+        "LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR": "dual_write",
+    }
+    double.start(**mode, **{gate: "false"})
+    assert trace.read(double)["sessionId"] == trace.session_id
+    path = f"/api/public/v2/observations?traceId={trace.trace_id}"
+    assert double.get(path).json()["data"] == []
+    double.start_worker(**mode)
+    copied = {entry["id"]: entry for entry in trace.observations(double)}
+    assert copied[trace.generation_id]["sessionId"] == trace.session_id
+    assert copied[trace.generation_id]["parentObservationId"] == f"t-{trace.trace_id}"
+    count = "SELECT count(), uniqExact(span_id) FROM events_full FINAL"
+    assert eventually(lambda: double.rows(count), accept=lambda rows: rows == [(3, 3)]) == [(3, 3)]
+
+
 def test_in_legacy_mode_only_release_3s_read_paths_answer(doubles: Doubles) -> None:
     double = doubles.make(
         "4",

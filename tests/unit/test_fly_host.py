@@ -20,7 +20,7 @@ SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"
 RESOURCES = [
     {"urn": f"{CHAIN}::clickhouse-deploy", "outputs": {"stdout": SECRET}},
     {"urn": f"{CHAIN}::minio-deploy", "outputs": {"stdout": SECRET}},
-    {"urn": f"{VOLUME}::clickhouse-data", "outputs": {"stdout": '{"app": "hotdash-langfuse-clickhouse"}'}},
+    {"urn": f"{VOLUME}::clickhouse-data", "outputs": {"stdout": '{"name": "clickhouse_data", "id": "vol_1"}'}},
 ]
 MACHINES = {"apps": {"hotdash-langfuse-clickhouse": {"machines": [{"id": "m1", "state": "started"}]}}}
 
@@ -30,7 +30,9 @@ class Recording(Session):
 
     def json(self, argv: Any, *, stdin: str | None = None) -> Any:
         self.__dict__.setdefault("asked", []).append((argv[-1], json.loads(stdin or "null")))
-        return {"inspect": MACHINES, "logs": {"text": "a line"}, "state": {}}[argv[-1]]
+        return {"inspect": MACHINES, "logs": {"text": "a line"}, "state": {}, "snapshot": {"snapshot": "vs_1"}}[
+            argv[-1]
+        ]
 
 
 @pytest.fixture
@@ -71,3 +73,8 @@ def test_a_service_without_an_app_is_refused(session: Recording) -> None:
     with pytest.raises(OpsError, match="there is no app of redis"):
         FlyHost(session).stop("redis")
     assert "asked" not in session.__dict__
+
+
+def test_a_snapshot_is_taken_of_every_volume_that_the_state_knows(session: Recording) -> None:
+    assert FlyHost(session).snapshots() == {"clickhouse_data": "vs_1"}
+    assert session.__dict__["asked"] == [("snapshot", {"name": "clickhouse_data", "id": "vol_1"})]

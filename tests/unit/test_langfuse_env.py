@@ -59,6 +59,27 @@ def test_sign_up_is_closed_unless_it_is_opened(tmp_path: Path, monkeypatch: pyte
     assert opened.env("langfuse-web")["AUTH_DISABLE_SIGNUP"] == "false"
 
 
+MODE, OTEL = "LANGFUSE_MIGRATION_V4_WRITE_MODE", "LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR"
+OPT_IN, COPY = "LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN", "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL"
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("legacy", {OTEL: "dual_write", OPT_IN: "false", COPY: "false"}),
+        ("dual", {OTEL: "dual_write", OPT_IN: "true"}),
+        ("events_only", {OTEL: "direct", OPT_IN: "true"}),
+    ],
+)
+def test_each_write_mode_of_release_4_is_told_to_both_services_without_contradiction(
+    mode: str, told: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = record({"langfuse:release": "4", "langfuse:writeMode": mode}, tmp_path, monkeypatch)
+    for service in ("langfuse-web", "langfuse-worker"):
+        env = stack.env(service)
+        assert {name: env[name] for name in (MODE, OTEL, OPT_IN, COPY) if name in env} == {MODE: mode, **told}
+
+
 def test_write_modes_of_release_4_are_consistent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     web = record({"langfuse:release": "4"}, tmp_path, monkeypatch).env("langfuse-web")
     assert web["LANGFUSE_MIGRATION_V4_WRITE_MODE"] == "events_only"

@@ -58,6 +58,23 @@ def test_a_version_of_another_major_is_refused() -> None:
         _ = settings.image_references
 
 
+def test_release_3_has_no_choice_of_write_mode() -> None:
+    message = refused({"langfuse:writeMode": "dual"})
+    assert "langfuse:writeMode" in message
+    assert "pulumi config rm langfuse:writeMode" in message
+
+
+def test_where_traces_are_looked_for_goes_with_the_write_mode() -> None:
+    four = {"langfuse:release": "4"}
+    assert load(four).release.traces_table == "events_full"
+    assert load({**four, "langfuse:writeMode": "legacy"}).release.traces_table == "traces"
+    dual = load({**four, "langfuse:writeMode": "dual"}).release
+    assert (dual.find_path.split("?")[0], dual.read_path) == (
+        "/api/public/v2/observations",
+        "/api/public/traces/{trace_id}",
+    )
+
+
 def test_provider_namespaces_are_left_alone() -> None:
     assert load({"docker:host": "unix:///tmp/docker.sock"}).stack.running
 

@@ -29,6 +29,7 @@ _FIXED = (
     Recipe("minio", "minio", "2026-02-12", GoPrograms(_MINIO_FLAGS), "Go modules"),
     Recipe("redis", "redis", "7.0", Dockerfile(), "Debian packages", base=DEBIAN),
     Recipe("postgres", "postgres", "15", Dockerfile(), "Debian packages", base=DEBIAN),
+    Recipe("proxy", "proxy", "2.6", Dockerfile(), "Debian packages", base=DEBIAN),
     Recipe("litellm", "litellm", "1.106.2", PythonPackages(), "Python packages", base=DEBIAN),
 )
 _RECIPES: Mapping[str, Recipe] = {recipe.service: recipe for recipe in _FIXED}

@@ -19,6 +19,7 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
     "minio": ("minio", "--version"),
     "redis": ("redis-server", "--version"),
     "postgres": ("postgres", "--version"),
+    "proxy": ("haproxy", "-v"),
     "litellm": ("python3", "-c", _PYTHON_VERSION),
 }
 _VERSION = re.compile(r"(?:version |v=|\(PostgreSQL\) )(?:RELEASE\.|DEVELOPMENT\.)?(\d[\w.-]*)")

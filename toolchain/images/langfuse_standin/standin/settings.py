@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ENCRYPTION_KEY_LENGTH = 64
 DEFAULT_QUEUE_DELAY_MS = 15_000
 LONGEST_QUEUE_DELAY_MS = 5_000
+HISTORIC_BACKFILL = "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL"
 CONTRADICTIONS = {("legacy", "direct"), ("events_only", "dual_write")}
 
 
@@ -100,6 +101,8 @@ class Settings:
     write_interval_ms: int
     write_batch_size: int
     background_migrations: bool
+    gates: frozenset[str]
+    """Variables that let a background migration run which would otherwise wait."""
     bind_host: str
     bind_port: int
     drain_seconds: int
@@ -135,6 +138,7 @@ def read_settings(variables: Mapping[str, str], release: Release, role: str) -> 
         write_interval_ms=reader.integer("LANGFUSE_INGESTION_CLICKHOUSE_WRITE_INTERVAL_MS", 1000, minimum=1),
         write_batch_size=reader.integer("LANGFUSE_INGESTION_CLICKHOUSE_WRITE_BATCH_SIZE", 1000, minimum=1),
         background_migrations=reader.switch("LANGFUSE_ENABLE_BACKGROUND_MIGRATIONS", default=True),
+        gates=_read_gates(reader, release),
         bind_host=reader.text("HOSTNAME") or "0.0.0.0",  # noqa: S104 - Langfuse's own default; Docker sets HOSTNAME
         bind_port=reader.integer("PORT", 3000 if web else 3030, minimum=1),
         drain_seconds=reader.integer("LANGFUSE_STANDIN_DRAIN_SECONDS", 5),
@@ -201,6 +205,11 @@ def _read_write_settings(reader: EnvironmentReader, release: Release, role: str)
             "LANGFUSE_MIGRATION_V4_WRITE_MODE=events_only needs LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN=true"
         )
     return WriteSettings(mode=mode, otel_behaviour=behaviour)
+
+
+def _read_gates(reader: EnvironmentReader, release: Release) -> frozenset[str]:
+    is_open = reader.switch(HISTORIC_BACKFILL, default=release.major == "4")
+    return frozenset({HISTORIC_BACKFILL} if is_open else ())
 
 
 def _read_encryption_key(reader: EnvironmentReader) -> str | None:

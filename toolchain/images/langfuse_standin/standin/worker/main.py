@@ -53,7 +53,7 @@ async def _run(settings: Settings) -> None:
     tasks = [asyncio.create_task(consumer.run()) for consumer in consumers]
     tasks.append(asyncio.create_task(worker.writer.run()))
     if settings.background_migrations:
-        tasks.append(asyncio.create_task(run_background_migrations(worker.postgres, worker.clickhouse)))
+        tasks.append(asyncio.create_task(run_background_migrations(worker.postgres, worker.clickhouse, settings.gates)))
 
     async def stop() -> None:
         worker.stopping = True

@@ -1,0 +1,98 @@
+"""What capacity is measured of: where the stores of a stack that is up are, and the keys to them, as its state says."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from checks import tunnels
+from checks.clickhouse_login import Login
+from checks.trace import BULL
+from ops.capacity.containers import memory_of
+from ops.capacity.measurement import Memory
+from ops.capacity.queues import Server
+from ops.doctor.docker_looks import DockerLooks
+from ops.doctor.looks import LookError
+from ops.session import OpsError, Session
+from ops.state import read_state
+from toolchain.paths import state_dir
+
+EVENT_TABLES: Mapping[str, Mapping[str, str]] = {
+    "traces": {"traces": "timestamp", "observations": "start_time", "scores": "timestamp"},
+    "events_full": {"events_full": "start_time", "scores": "timestamp"},
+}
+"""By the table in which a release makes traces visible: its tables of events, with the time that they are kept by."""
+CLICKHOUSE, REDIS, STORE = "clickhouse-gate", "redis-gate", "minio-app-key"
+"""Resources that know an address and a key."""
+LOGIN = ("http_address", "admin_user", "admin_password", "database")
+"""Outputs of ClickHouse's gate that make the operator's login."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """One stack."""
+
+    platform: str
+    operator: Login
+    """The login that may read ClickHouse's own tables."""
+    tables: Mapping[str, str]
+    """Tables of events, each with the column of its time."""
+    redis: Server
+    store_address: str
+    store_root: tuple[str, str]
+    """User and password of the object store that may ask how full it is."""
+    containers: Callable[[], Sequence[Memory]]
+    """Memory of what runs; raises `LookError`."""
+    history: Path
+    """Where earlier measurements of the disks are."""
+
+    @property
+    def secrets(self) -> list[str]:
+        """Values that must not show."""
+        return [value for value in (self.operator.password, self.redis.password, self.store_root[1]) if value]
+
+
+@contextmanager
+def access(session: Session) -> Iterator[Access]:
+    """Access to the session's stack, with the way there open.
+
+    Raises:
+        OpsError: it was never put up, or there is no way.
+    """
+    if not session.exists():
+        raise OpsError(f"there is no stack {session.stack}: `make up` makes one")
+    state, settings = read_state(session, show_secrets=True), session.settings
+    ways: dict[str, Any] = {}
+    for resource in (CLICKHOUSE, REDIS, STORE):
+        ways |= state.resource(resource)["outputs"].get("tunnels") or {}
+    try:
+        with tunnels.opened(ways) as (there, _):
+
+            def output(resource: str, name: str) -> Any:
+                return there(state.output(resource, name))
+
+            yield Access(
+                platform=settings.stack.platform,
+                operator=Login(*(output(CLICKHOUSE, name) for name in LOGIN)),
+                tables=EVENT_TABLES[settings.release.traces_table],
+                redis=Server(
+                    address=output(REDIS, "address"),
+                    password=output(REDIS, "password"),
+                    user=output(REDIS, "user"),
+                    tls=bool(output(REDIS, "tls")),
+                    prefix=settings.redis.key_prefix or BULL,
+                ),
+                store_address=output(STORE, "endpoint"),
+                store_root=(output(STORE, "root_user"), output(STORE, "root_password")),
+                containers=lambda: _containers(session),
+                history=state_dir() / f"{session.stack.rpartition('/')[2]}.capacity.jsonl",
+            )
+    except tunnels.TunnelError as error:
+        raise OpsError(str(error)) from None
+
+
+def _containers(session: Session) -> Sequence[Memory]:
+    if session.settings.stack.platform != "docker":
+        raise LookError("memory of machines: Fly's metrics have it")
+    return memory_of(DockerLooks(session.settings.stack.instance))

@@ -1,0 +1,98 @@
+"""Asks every store at the same time; what does not answer is said to be unseen."""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from checks.base import CheckFailedError, brief, without_secrets
+from ops.capacity import clickhouse, forecast, history, queues, store
+from ops.capacity.access import Access
+from ops.capacity.measurement import Disk, Growth, Measurement, Parts, Rate, Unseen, seen
+from ops.doctor.examine import LIBRARIES
+from ops.doctor.looks import LookError
+
+T = TypeVar("T")
+
+
+def measure(access: Access, *, now: datetime | None = None) -> Measurement:
+    """Measure a stack, and remember what its disks hold.
+
+    Args:
+        access: to it.
+        now: when that is; the present if None.
+    """
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    login = access.operator
+    with ThreadPoolExecutor(8) as pool:
+
+        def ask(what: str, call: Callable[[], T]) -> Future[T | Unseen]:
+            return pool.submit(_asked, what, call, access)
+
+        rate = ask("events in ClickHouse", lambda: clickhouse.rate(login, access.tables))
+        parts = ask("parts in ClickHouse", lambda: clickhouse.parts(login))
+        disks = ask("disks of ClickHouse", lambda: clickhouse.disks(login))
+        of_server = ask("memory of ClickHouse", lambda: clickhouse.memory(login))
+        waiting = ask("queues in Redis", lambda: queues.queues(access.redis))
+        of_redis = ask("memory of Redis", lambda: [queues.memory(access.redis)])
+        objects = ask("disk of the object store", lambda: [store.disk(access.store_address, *access.store_root)])
+        containers = ask("memory of containers", access.containers)
+    memory = (containers.result(), of_server.result(), of_redis.result())
+    found = Measurement(
+        rate=rate.result(),
+        queues=waiting.result(),
+        disks=[*_each(disks.result()), *_each(objects.result())],
+        parts=parts.result(),
+        memory=[entry for result in memory for entry in _each(result)],
+    )
+    return _with_growth(found, access, now or datetime.now(UTC))
+
+
+def _with_growth(found: Measurement, access: Access, now: datetime) -> Measurement:
+    of_disks = _growth_of_disks({disk.store: disk.used for disk in seen(found.disks)}, access.history, now)
+    of_rows = _growth_of_rows(found.rate, found.parts)
+
+    def grown(disk: Disk | Unseen) -> Disk | Unseen:
+        if isinstance(disk, Unseen):
+            return disk
+        of_disk = of_disks[disk.store]
+        known = forecast.faster(of_rows, of_disk) if disk.store == "clickhouse" else of_disk
+        return replace(disk, growth=known)
+
+    return replace(found, disks=[grown(disk) for disk in found.disks])
+
+
+def _growth_of_disks(used: Mapping[str, int], path: Path, now: datetime) -> dict[str, Growth | Unseen]:
+    try:
+        history.add(path, used, now)
+    except OSError as error:
+        why = Unseen(f"not enough history: {path} cannot be written: {error.strerror}")
+        return dict.fromkeys(used, why)
+    samples = history.read(path)
+    return {store: forecast.growth_of_disk(samples.get(store, [])) for store in used}
+
+
+def _growth_of_rows(rate: Rate | Unseen, parts: Sequence[Parts] | Unseen) -> Growth | Unseen:
+    if isinstance(rate, Unseen):
+        return rate
+    return forecast.growth_of_rows(rate, sum(entry.size for entry in seen(parts)))
+
+
+def _each(result: Sequence[T] | Unseen) -> Sequence[T | Unseen]:
+    return [result] if isinstance(result, Unseen) else result
+
+
+def _asked(what: str, call: Callable[[], T], access: Access) -> T | Unseen:
+    secrets = access.secrets
+    try:
+        return call()
+    except LookError as error:
+        return Unseen(without_secrets(str(error), secrets))
+    except CheckFailedError as failure:
+        return Unseen(without_secrets(f"{what}: {failure.probe}: {failure.seen}", secrets))
+    except Exception as error:  # noqa: BLE001 - drivers raise a different class for each layer
+        return Unseen(without_secrets(f"{what}: {brief(error)}", secrets))

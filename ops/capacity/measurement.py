@@ -1,0 +1,129 @@
+"""What was measured of one stack at one moment. What could not be measured says why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Something that could not be measured."""
+
+    why: str
+    """Free of secrets."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """One full day (UTC) of rows."""
+
+    date: date
+    events: int
+    busiest_hour: float
+    """Events per second, in the hour that had the most."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Rows of traces, observations, scores or events that ClickHouse took in, by the time it took them in."""
+
+    last_minutes: float
+    """Events per second over the last five minutes."""
+    last_hour: float
+    """Events per second over the last hour."""
+    days: Sequence[Day]
+    """Full days, oldest first, from the first that had events on."""
+    stored: int
+    """Rows of all time."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One queue of jobs."""
+
+    name: str
+    waiting: int
+    active: int
+    delayed: int
+    failed: int
+    oldest_seconds: float | None
+    """How long the oldest waiting job has been waiting; None when none waits."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How fast something grows, and how that is known."""
+
+    per_day: float
+    basis: str
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Space that one store's data is on."""
+
+    store: str
+    """`clickhouse` or `minio`, with the disk's own name where the store has several."""
+    total: int
+    """Bytes."""
+    free: int
+    """Bytes."""
+    growth: Growth | Unseen = Unseen("not enough history")
+
+    @property
+    def used(self) -> int:
+        """Bytes in use, by whatever."""
+        return self.total - self.free
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Pieces in which ClickHouse keeps a table; many small ones slow it down until it refuses rows."""
+
+    table: str
+    parts: int
+    most: int
+    """In one partition."""
+    rows: int
+    size: int
+    """Bytes on disk."""
+    delay_at: int
+    """Parts in one partition from which on inserts are slowed down."""
+    refuse_at: int
+    """Parts in one partition from which on inserts are refused."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory of a container, a server, or the machine."""
+
+    of: str
+    used: int
+    """Bytes."""
+    limit: int | None
+    """Bytes; None when nothing limits it."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """All of it."""
+
+    rate: Rate | Unseen
+    queues: Sequence[Queue] | Unseen
+    disks: Sequence[Disk | Unseen]
+    parts: Sequence[Parts] | Unseen
+    memory: Sequence[Memory | Unseen]
+
+    @property
+    def unseen(self) -> list[str]:
+        """Why, for everything that could not be measured; a growth that is not known yet does not count."""
+        whole = (self.rate, self.queues, self.parts)
+        return [entry.why for entry in (*whole, *self.disks, *self.memory) if isinstance(entry, Unseen)]
+
+
+def seen(entries: "Sequence[T | Unseen] | Unseen") -> list[T]:
+    """What was measured of several things."""
+    return [] if isinstance(entries, Unseen) else [entry for entry in entries if not isinstance(entry, Unseen)]

@@ -1,0 +1,76 @@
+"""Depth of every queue of jobs that Langfuse keeps in Redis."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from checks import redis
+from checks.trace import BULL
+from ops.capacity.measurement import Memory, Queue
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+META = ":meta"
+"""Ends the key that every queue has."""
+PAGE, PAGES = 1000, 500
+"""Keys that are looked through: a Redis that is shared with a cache may have many."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """How to reach and enter the Redis of the queues."""
+
+    address: str
+    password: str | None
+    user: str | None = None
+    tls: bool = False
+    prefix: str = BULL
+    """First part of every queue's keys."""
+
+    def client(self) -> "Redis":
+        """A client with bounded time-outs."""
+        return redis.client(self.address, self.password, user=self.user, tls=self.tls)
+
+
+def queues(of: Server) -> list[Queue]:
+    """Every queue that was ever used, the fullest first."""
+    with of.client() as server:
+        found = [_queue(server, f"{of.prefix}:{name}", name) for name in _names(server, of.prefix)]
+    return sorted(found, key=lambda queue: (-queue.waiting, queue.name))
+
+
+def memory(of: Server) -> Memory:
+    """What Redis has taken of what it may take."""
+    with of.client() as server:
+        info: dict[str, Any] = server.info("memory")
+    return Memory("redis server", int(info["used_memory"]), int(info["maxmemory"]) or None)
+
+
+def _names(server: Any, prefix: str) -> list[str]:
+    cursor, found = 0, set()
+    for _ in range(PAGES):
+        cursor, keys = server.scan(cursor, match=f"{prefix}:*{META}", count=PAGE)
+        found |= {key[len(prefix) + 1 : -len(META)] for key in keys}
+        if not cursor:
+            break
+    return sorted(found)
+
+
+def _queue(server: Any, key: str, name: str) -> Queue:
+    asked = server.pipeline(transaction=False)
+    asked.llen(f"{key}:wait").llen(f"{key}:paused").zcard(f"{key}:prioritized").llen(f"{key}:active")
+    asked.zcard(f"{key}:delayed").zcard(f"{key}:failed").lindex(f"{key}:wait", -1)
+    wait, paused, prioritized, active, delayed, failed, oldest = asked.execute()
+    return Queue(
+        name=name,
+        waiting=wait + paused + prioritized,
+        active=active,
+        delayed=delayed,
+        failed=failed,
+        oldest_seconds=_age(server.hget(f"{key}:{oldest}", "timestamp")) if oldest else None,
+    )
+
+
+def _age(milliseconds: str | None) -> float | None:
+    return max(time.time() - int(milliseconds) / 1000, 0) if milliseconds else None

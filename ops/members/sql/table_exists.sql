@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = %(schema)s AND tablename = %(name)s)

@@ -1,0 +1,44 @@
+"""`retention`: what old data there is and what would be done about it, without doing it."""
+
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from ops.backup.access import access
+from ops.backup.commands import shown_progress
+from ops.evidence import recorded
+from ops.retention import report
+from ops.retention.plan import plan
+from ops.retention.support import support
+from ops.session import RefusedError, open_session
+
+
+def retention(stack: str, config_file: Path | None, *, days: int, apply: bool, as_json: bool) -> None:
+    """Show what a retention would take away; applying it is refused, with the plan and the reason.
+
+    Args:
+        stack: which one.
+        config_file: its settings.
+        days: that would be kept.
+        apply: what is refused.
+        as_json: print JSON.
+
+    Raises:
+        OpsError: a store does not answer.
+        RefusedError: it was to be applied.
+    """
+    session = open_session(stack, config_file)
+    console = Console(stderr=as_json)
+    with access(session) as to, shown_progress(console) as progress:
+        found, database = plan(to, days, progress=progress), to.database
+    supported = support(session.settings)
+    if as_json:
+        sys.stdout.write(json.dumps(report.as_dict(found, supported, database), indent=2) + "\n")
+    else:
+        report.show(found, supported, console)
+    if apply:
+        asked = {"asked": "retention --apply", "days": days, "rows": found.rows, "bytes": found.size}
+        with recorded(session, "refused", asked):
+            raise RefusedError(f"a retention is not applied, and nothing was changed. {report.REASONS}")

@@ -1,0 +1,1 @@
+ALTER TABLE $database.$table MODIFY TTL toDateTime($time) + INTERVAL $days DAY DELETE
