@@ -186,3 +186,17 @@ def test_a_run_is_refused_where_fly_could_not_get_an_image(tmp_path: Path, monke
         record({"langfuse-stack:platform": "fly"}, tmp_path, monkeypatch)
     with pytest.raises(pulumi.RunError, match="fly:localImages rehearse"):
         record(FLY, tmp_path, monkeypatch, stand_in=True)
+
+
+def test_without_tracing_the_last_gate_needs_no_way_but_the_gateways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback is run because something is down, and what is down has no way to it."""
+    ways = {
+        tracing: record({**FLY, "gateway:tracing": tracing}, tmp_path, monkeypatch)
+        .one("end-to-end-proof")
+        .inputs["tunnels"]
+        .keys()
+        for tracing in ("true", "false")
+    }
+    assert ways["false"] == {"langfuse-gateway.internal:4000"} < ways["true"]
