@@ -25,7 +25,10 @@ def slug(title: str) -> str:
 def test_every_command_and_option_it_names_exists(call: str) -> None:
     name, *words = shlex.split(call, comments=True)
     assert name in COMMANDS
-    known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    command = COMMANDS[name]
+    if words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words[0]]
+    known = {option for parameter in command.params for option in parameter.opts}
     assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
 
 
