@@ -66,10 +66,14 @@ def test_what_the_engine_stores_of_a_check_holds_none_of_its_inputs(name: str) -
     assert [value for value in values if value.encode() in stored] == []
 
 
+SOMETIMES = {"end-to-end-proof": {"public_gateway_url"}, "minio-app-key": {"retired"}}
+"""Given where the gateway has a public address, and once a key was rotated: see the tests of both."""
+
+
 @pytest.mark.parametrize("name", sorted(registered_checks()))
 def test_the_program_gives_every_input_that_a_check_watches(name: str) -> None:
     """A key that is never given never changes: the check would silently not run again."""
-    assert set(_provider_of(name).keys) <= set(gate_inputs(name))
+    assert set(_provider_of(name).keys) - SOMETIMES.get(name, set()) <= set(gate_inputs(name))
 
 
 @pytest.mark.parametrize("name", sorted(registered_checks()))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.fly.driving import KEY, Caller, image
-from tests.fly.test_parity import request
+from tests.fly.test_parity import FLY, request
 from tests.unit.recorder import Recording, record
 
 SERVERS = ("clickhouse-keeper-1", "clickhouse-keeper-2", "clickhouse-keeper-3", "clickhouse", "clickhouse-2")
@@ -29,7 +29,7 @@ def put_up(caller: Caller, fly: Recording, service: str) -> None:
 
 @pytest.fixture
 def fly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
-    settings = {"langfuse-stack:platform": "fly", "clickhouse:replicas": "2", "web:replicas": "2"}
+    settings = {**FLY, "clickhouse:replicas": "2", "web:replicas": "2"}
     return record(settings, tmp_path, monkeypatch)
 
 

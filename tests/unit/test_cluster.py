@@ -9,7 +9,7 @@ import pytest
 
 from checks.clickhouse import ClickHouseProvider
 from policy.data_types import DATA_TYPES
-from tests.fly.test_parity import request
+from tests.fly.test_parity import FLY, request
 from tests.unit.recorder import Recording, record
 from tests.unit.test_program import EXPECTED
 
@@ -41,7 +41,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, Recording
     with pytest.MonkeyPatch.context() as patched:
         return (
             record(TWO_OF_ALL, folder, patched),
-            record({**TWO_OF_ALL, "langfuse-stack:platform": "fly"}, folder, patched),
+            record({**TWO_OF_ALL, **FLY}, folder, patched),
         )
 
 

@@ -27,7 +27,7 @@ def test_every_command_and_option_it_names_exists(call: str) -> None:
     assert name in COMMANDS
     command = COMMANDS[name]
     if words and words[0] in getattr(command, "commands", {}):
-        command = command.commands[words[0]]
+        command = command.commands[words.pop(0)]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
 

@@ -3,15 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import get_args
 
 import pytest
 import typer.main
 from pydantic.alias_generators import to_camel
 
 from ops.__main__ import cli
-from settings.fly import ServiceName
 from settings.model import GROUPS
+from tests.fly.test_parity import SERVICES
 from tests.unit.recorder import ROOT
 
 TEXT = (ROOT / "docs" / "runbook.md").read_text()
@@ -19,7 +18,7 @@ ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and not line
 COMMANDS = set(typer.main.get_command(cli).commands)  # type: ignore[attr-defined]
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 KEYS = {f"{group.namespace}:{to_camel(name)}" for group in GROUPS for name in group.model_fields}
-ON_FLY = {f"{service}-{part}" for service in get_args(ServiceName) for part in ("app", "secrets", "deploy", "state")}
+ON_FLY = {f"{service}-{part}" for service in SERVICES for part in ("app", "secrets", "deploy", "state")}
 RESOURCES = {name for _, name, _ in json.loads((ROOT / "tests" / "unit" / "registered.json").read_text())} | ON_FLY
 
 
