@@ -305,9 +305,8 @@ class Wiring:
         """What stands for a service on the internet: where there are several webs, their proxy."""
         return WEB_PROXY if service == WEB and self._settings.web.replicas > 1 else service
 
-    def _volume(self, part: str, size_gb: int) -> VolumeSpec:
-        instance = self._settings.stack.instance.replace("-", "_")
-        return VolumeSpec(f"{instance}_{part}_data", size_gb)
+    def _volume(self, store: str, size_gb: int) -> VolumeSpec:
+        return VolumeSpec(self._settings.volume(store), size_gb)
 
 
 def _database(url: ServerUrl) -> DatabaseUrl:

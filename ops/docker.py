@@ -67,9 +67,10 @@ def networks(session: Session) -> dict[str, str]:
     return {entry["Id"]: (entry["Labels"] or {}).get(OWNER_LABEL, "") for entry in entries}
 
 
-def volumes(session: Session) -> set[str]:
-    """Names of all volumes of this machine."""
-    return set(_docker(session, "volume", "ls", "--format", "{{.Name}}").split())
+def volumes(session: Session) -> dict[str, str]:
+    """Name to owner of all volumes of this machine; the owner is empty where no label says so."""
+    listed = _docker(session, "volume", "ls", "--format", f'{{{{.Name}}}} {{{{.Label "{OWNER_LABEL}"}}}}')
+    return {name: owner for name, _, owner in (line.partition(" ") for line in listed.splitlines())}
 
 
 def remove_containers(session: Session, ids: Sequence[str]) -> None:

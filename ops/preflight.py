@@ -15,7 +15,7 @@ MACHINES = "amd64"
 
 
 def preflight(session: Session) -> None:
-    """Look for lost volumes, taken ports and a full disk; for Fly, for its command line and images that it can run.
+    """Look for lost and strangers' volumes, taken ports, a full disk; for Fly, for its command line and usable images.
 
     Raises:
         RefusedError: lists everything that is in the way, with the setting that moves it.
@@ -23,7 +23,7 @@ def preflight(session: Session) -> None:
     if session.settings.stack.platform == "fly":
         problems = [*_missing_command_line(session), *_images_it_cannot_run(session)]
     else:
-        problems = [*_lost_volumes(session), *_taken_ports(session), *_full_disk(session)]
+        problems = [*_volumes(session), *_taken_ports(session), *_full_disk(session)]
     if problems:
         raise RefusedError("this machine is not ready:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
@@ -49,13 +49,23 @@ def _images_it_cannot_run(session: Session) -> list[str]:
     ]
 
 
-def _lost_volumes(session: Session) -> list[str]:
-    """Docker makes a volume that a container asks for: a lost one would come back empty, without a word."""
-    return [
+def _volumes(session: Session) -> list[str]:
+    """Docker makes a volume that is asked for, and hands one that exists to whoever asks: both without a word."""
+    state, there = read_state(session), docker.volumes(session)
+    wanted = {session.settings.volume(store) for store in session.settings.stores} - state.volumes
+    lost = [
         f"volume {name} was present, now missing: bring it back from a backup before anything else, since Docker would "
         "make an empty one (docs/data-safety.md, Another or an empty store)"
-        for name in sorted(read_state(session).volumes - docker.volumes(session))
+        for name in sorted(state.volumes - there.keys())
     ]
+    strangers = [
+        f"volume {name} is another stack's, or this one's from before its state was lost: its data would meet other "
+        "passwords and keys. Put the state folder back, or give this stack a name of its own "
+        "(`pulumi config set instance <name>`)"
+        for name in sorted(wanted & there.keys())
+        if state.owner is None or there[name] != state.owner
+    ]
+    return [*lost, *strangers]
 
 
 def _taken_ports(session: Session) -> list[str]:

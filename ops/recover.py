@@ -113,7 +113,7 @@ def _remove_orphans(session: Session, state: State, console: Console) -> None:
     }
     if not orphans and not networks:
         return
-    owner = _owner(state)
+    owner = state.owner
     strangers = [container.name for container in orphans if container.owner != owner]
     if strangers or any(label != owner for label in networks.values()):
         instance = session.settings.stack.instance
@@ -125,10 +125,3 @@ def _remove_orphans(session: Session, state: State, console: Console) -> None:
     docker.remove_networks(session, list(networks))
     names = [container.name for container in orphans] + ["its network"] * bool(networks)
     console.print(f"[yellow]recovered[/] from an interrupted run, started again below: {', '.join(names)}")
-
-
-def _owner(state: State) -> str | None:
-    try:
-        return str(state.output("stack-id", "hex"))
-    except OpsError:
-        return None

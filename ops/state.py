@@ -27,6 +27,14 @@ class State:
         """Operations that an interrupted run left unfinished."""
         return list((self.export.get("deployment") or {}).get("pending_operations") or [])
 
+    @property
+    def owner(self) -> str | None:
+        """Identity of the stack, which labels what it makes; None before its first run."""
+        try:
+            return str(self.output("stack-id", "hex"))
+        except OpsError:
+            return None
+
     def ids(self, resource_type: str) -> set[str]:
         """Provider ids of all resources of a type."""
         return {entry["id"] for entry in self._of_type(resource_type) if entry.get("id")}

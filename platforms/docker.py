@@ -25,7 +25,7 @@ class DockerPlatform:
 
     Args:
         instance: prefix of every container and the name of the network, so that two stacks can share a machine.
-        owner: identity of the stack, which tells its containers from those of another stack with the same instance.
+        owner: identity of the stack, which tells what it made from what another stack of the same instance made.
         running: `False` leaves every volume and removes containers and network.
     """
 
@@ -53,7 +53,10 @@ class DockerPlatform:
             logical_name,
             name=spec.name,
             driver="local",
-            labels=[docker.VolumeLabelArgs(label=INSTANCE_LABEL, value=self._instance)],
+            labels=[
+                docker.VolumeLabelArgs(label=INSTANCE_LABEL, value=self._instance),
+                docker.VolumeLabelArgs(label=OWNER_LABEL, value=self._owner),
+            ],
             # Immutable and irrelevant: a changed label must never ask for a new volume.
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["labels", "driverOpts"])),
         )

@@ -102,6 +102,16 @@ class Settings(BaseModel):
             if name == "port" or name.endswith("_port")
         }
 
+    @property
+    def stores(self) -> list[str]:
+        """Parts that hold data and are the stack's own."""
+        external = [part for part in ("postgres", "redis") if getattr(self, part).place == "external"]
+        return [part for part in ("clickhouse", "minio", "postgres", "redis") if part not in external]
+
+    def volume(self, store: str) -> str:
+        """Physical name of a store's volume."""
+        return f"{self.stack.instance.replace('-', '_')}_{store}_data"
+
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""
         return self.fly.apps.get(service, f"{self.stack.instance}-{service}")

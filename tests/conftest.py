@@ -15,8 +15,19 @@ TOGETHER = {
     "stack of the doctor": ("tests/doctor/",),
     "whole stack": tuple(
         f"tests/e2e/test_{name}.py"
-        for name in ("stack", "rollback", "reset", "backup", "capacity", "rotation", "members", "single_to_cluster")
+        for name in (
+            "stack",
+            "changes",
+            "rollback",
+            "reset",
+            "backup",
+            "capacity",
+            "rotation",
+            "members",
+            "single_to_cluster",
+        )
     ),
+    "stack of the attacks": ("tests/engine/test_attacks.py", "tests/engine/test_gated_run.py"),
 }
 """What tests share, and where their names begin. All others stay together by file."""
 

@@ -97,7 +97,7 @@ class FlyPlatform:
         """An app with one machine.
 
         Raises:
-            UnsupportedError: more than one replica or volume, a stop that takes too long, or public data.
+            UnsupportedError: more than one replica or volume, no port, a stop that takes too long, or public data.
         """
         reject_overlap(spec)
         self._reject_unsupported(spec)
@@ -137,6 +137,7 @@ class FlyPlatform:
         reasons = [
             *([f"{spec.replicas} replicas, a Fly service runs exactly 1 machine"] * (spec.replicas != 1)),
             *([f"{len(spec.mounts)} volumes, a Fly machine has at most 1"] * (len(spec.mounts) > 1)),
+            *(["no port, and Fly watches a service through one"] * (not spec.ports)),
             *(
                 [f"{spec.stop_grace} s to stop, Fly waits at most {LONGEST_KILL_TIMEOUT} s"]
                 * (spec.stop_grace > LONGEST_KILL_TIMEOUT)

@@ -1,8 +1,10 @@
 """The allow-list of ALTER TABLE: each action, and what it takes away."""
 
+from re import Pattern
+
 from policy.migrations.cursor import Cursor, NoShapeError
 from policy.migrations.model import Effect
-from policy.migrations.words import only_reads
+from policy.migrations.words import HARMLESS_SETTINGS, METADATA_SETTING, only_reads
 
 Effects = list[Effect]
 KEEPS = Effect("keeps", "data")
@@ -14,15 +16,48 @@ def actions(cursor: Cursor, table: str) -> Effects:
     Raises:
         NoShapeError: one of them is not on the list.
     """
-    if cursor.dialect == "clickhouse" and cursor.take("MODIFY", "QUERY"):
-        if not cursor.rest or cursor.rest[0].upper not in {"SELECT", "WITH"}:
-            raise NoShapeError
-        return [Effect("keeps", "rows: only how a view computes new ones changes")]
-    read = _postgres if cursor.dialect == "postgres" else _clickhouse
+    read = _postgres
+    if cursor.dialect == "clickhouse":
+        if cursor.take("MODIFY", "QUERY"):
+            if not cursor.rest or cursor.rest[0].upper not in {"SELECT", "WITH"}:
+                raise NoShapeError
+            return [Effect("keeps", "rows: only how a view computes new ones changes")]
+        if cursor.take("MODIFY", "SETTING"):
+            return [KEEPS if _sets(cursor, METADATA_SETTING) else Effect("takes", "rows", table)]
+        cursor, read = _without_settings(cursor), _clickhouse
     found: Effects = []
     for part in cursor.parts():
         found += read(part, table)
     return found
+
+
+def _sets(cursor: Cursor, allowed: Pattern[str]) -> bool:
+    """Whether what is left is `name = value`, once or more, with names from this list alone."""
+    for part in cursor.parts():
+        match part.rest:
+            case [name, equals, value] if name.kind == "word" and equals.text == "=":
+                if not allowed.fullmatch(name.text) or value.kind not in {"number", "string"}:
+                    return False
+            case _:
+                return False
+    return True
+
+
+def _without_settings(cursor: Cursor) -> Cursor:
+    """The actions without the settings that the query runs with.
+
+    Raises:
+        NoShapeError: one of these settings is not known to be harmless.
+    """
+    depth = 0
+    for at, token in enumerate(cursor.rest):
+        depth += (token.text in {"(", "["}) - (token.text in {")", "]"}) if token.kind == "mark" else 0
+        if depth == 0 and token.upper == "SETTINGS":
+            settings = Cursor(cursor.rest[at + 1 :], cursor.dialect, cursor.namespace)
+            if not _sets(settings, HARMLESS_SETTINGS["clickhouse"]):
+                raise NoShapeError
+            return Cursor(cursor.rest[:at], cursor.dialect, cursor.namespace)
+    return cursor
 
 
 def _postgres(action: Cursor, table: str) -> Effects:
@@ -63,8 +98,25 @@ def _postgres_column(action: Cursor, table: str) -> Effects:
     if action.take("SET", "DEFAULT") and only_reads(action):
         return [KEEPS]
     if action.one_of("SET DATA TYPE", "TYPE") and only_reads(action):
-        return [Effect("takes", "values of column", table, column)]
+        return [Effect("takes", "values of column", table, column, _same_labels(action, column))]
     raise NoShapeError
+
+
+def _same_labels(action: Cursor, column: str) -> str:
+    """The type that a column gets under the very text of its values (`TYPE t USING c::text::t`); empty for any other.
+
+    When that type is an enum, a value either is one of its labels or makes the statement fail.
+    """
+    target = action.identifier()
+    if not action.take("USING"):
+        return ""
+    bracket = action.take("(")
+    if action.identifier() != column:
+        return ""
+    action.take(":", ":", "TEXT")
+    if not action.take(":", ":") or action.identifier() != target or (bracket and not action.take(")")):
+        return ""
+    return "" if action.rest else target
 
 
 def _postgres_rename(action: Cursor, table: str) -> Effects:

@@ -93,6 +93,23 @@ class Cursor:
         if self.dialect == "clickhouse" and self.take("ON", "CLUSTER"):
             self.identifier()
 
+    def bracket(self) -> "Cursor":
+        """Read what is in round brackets, if they are next; empty otherwise.
+
+        Raises:
+            NoShapeError: they do not close.
+        """
+        if not self.take("("):
+            return Cursor([], self.dialect, self.namespace)
+        start, depth = self.at, 1
+        while depth:
+            if self.at == len(self.tokens):
+                raise NoShapeError
+            token = self.tokens[self.at]
+            depth += (token.text == "(") - (token.text == ")") if token.kind == "mark" else 0
+            self.at += 1
+        return Cursor(self.tokens[start : self.at - 1], self.dialect, self.namespace)
+
     def end(self) -> None:
         """Nothing may be left.
 

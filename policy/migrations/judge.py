@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from policy.migrations import grammar
 from policy.migrations.lexer import Token, UnreadableError, statements, tokens
 from policy.migrations.model import LEDGERS, Dialect, Effect, Existing, FileVerdict, Judged, Live, ShippedFile, Verdict
-from policy.migrations.shapes import effects
+from policy.migrations.shapes import effects, main_word
 
 BOOKKEEPING = frozenset({"background_migrations"})
 """Tables in which Langfuse notes its own work; their rows are no operator's data."""
@@ -58,7 +58,7 @@ def _statement(file: ShippedFile, found: list[Token], batch: _Batch) -> Judged:
     sql = file.sql[found[0].start : found[-1].end]
     try:
         read = effects(found, file.dialect, batch.live.namespace)
-        objection = grammar.objection(sql, found[0].upper, read, file.dialect)
+        objection = grammar.objection(sql, main_word(found), read, file.dialect)
         read = [*read, objection] if objection else read
     except Exception as error:  # noqa: BLE001 - whatever cannot be read is dangerous
         read = [Effect("unsafe", f"unreadable: {type(error).__name__}")]
@@ -87,8 +87,10 @@ def _effect(effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
 
 
 def _takes(effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
-    if effect.what in NO_ROWS:
-        return Verdict.NET_ADDITIVE, f"{effect.what}: holds no rows"
+    enum = batch.made.get(effect.origin) == "enum"
+    if effect.what in NO_ROWS or enum:
+        kept = "keeps each value's text, in an enum made by these same files"
+        return Verdict.NET_ADDITIVE, kept if enum else f"{effect.what}: holds no rows"
     found = batch.objects.get(effect.name)
     if found is None:
         lost = batch.copies.get(effect.name, set()) & batch.lost

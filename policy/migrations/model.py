@@ -40,7 +40,8 @@ class Effect:
         what: kind of the object (`table`, `view`, `column` …), or the reason for `opaque` and `unsafe`.
         name: the object, without its own database or schema; empty when there is none.
         column: the only column whose values are lost; None for all of them.
-        origin: of an object that is made: the one it was until now.
+        origin: of an object that is made: the one it was until now. Of values that change their type and nothing else:
+            the type that they get.
     """
 
     does: Literal["makes", "keeps", "takes", "writes", "fills", "opaque", "unsafe"]

@@ -80,7 +80,7 @@ def _create(cursor: Cursor) -> Effects:
         raise NoShapeError
     if kind == "TABLE":
         _plain_table(cursor)
-    what = "table" if kind == "TABLE" else kind.lower()
+    what = "enum" if kind == "TYPE" and cursor.take("AS", "ENUM") else kind.lower()
     return [Effect("takes", what, name), Effect("makes", what, name)] if replace else [Effect("makes", what, name)]
 
 
@@ -143,8 +143,10 @@ def _alter(cursor: Cursor) -> Effects:
     if cursor.dialect != "postgres":
         raise NoShapeError
     cursor.name()
-    if kind == "INDEX" and cursor.take("RENAME", "TO"):
-        cursor.identifier()
+    done = [KEEPS]
+    if cursor.take("RENAME", "TO"):
+        new = cursor.identifier()
+        done = [Effect("makes", "type", new)] if kind == "TYPE" else done
     elif kind == "TYPE" and cursor.take("ADD", "VALUE"):
         cursor.if_exists()
         _string(cursor)
@@ -153,7 +155,7 @@ def _alter(cursor: Cursor) -> Effects:
     else:
         raise NoShapeError
     cursor.end()
-    return [KEEPS]
+    return done
 
 
 def _string(cursor: Cursor) -> None:
@@ -174,6 +176,35 @@ def _insert(cursor: Cursor) -> Effects:
         raise NoShapeError
     updates = conflict and "DO UPDATE" in " ".join(cursor.words)
     return [Effect("writes", "table", name)] if updates else [KEEPS]
+
+
+def _with(cursor: Cursor) -> Effects:
+    """A statement that reads from parts of its own, each in brackets."""
+    if cursor.dialect != "postgres":
+        raise NoShapeError
+    while True:
+        cursor.identifier()
+        cursor.bracket()
+        if not cursor.take("AS"):
+            raise NoShapeError
+        cursor.one_of("NOT MATERIALIZED", "MATERIALIZED")
+        body = cursor.bracket()
+        if not body.words or body.words[0] != "SELECT" or not only_reads(body):
+            raise NoShapeError
+        if not cursor.take(","):
+            break
+    verb = cursor.one_of("UPDATE", "DELETE", "INSERT")
+    if not verb:
+        raise NoShapeError
+    return SHAPES[verb](cursor)
+
+
+def main_word(tokens: Sequence[Token]) -> str:
+    """The word that says what a statement does: its first, or after WITH the verb outside of all brackets."""
+    if tokens[0].upper != "WITH":
+        return tokens[0].upper
+    outer = _outer_words(Cursor(tokens, "postgres", ""))
+    return next((word for word in outer if word in {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"}), "")
 
 
 def _update(cursor: Cursor) -> Effects:
@@ -313,6 +344,7 @@ SHAPES: Mapping[str, Callable[[Cursor], Effects]] = {
     "INSERT": _insert,
     "UPDATE": _update,
     "DELETE": _delete,
+    "WITH": _with,
     "TRUNCATE": _truncate,
     "RENAME": _rename,
     "EXCHANGE": _exchange,

@@ -27,7 +27,7 @@ DANGEROUS_FUNCTION = re.compile(
     r"|max_(?:table|partition)_size_to_drop)\b"
 )
 
-ON_ROWS = frozenset({"DO", "WITH", "OPTIMIZE", "MERGE", "REINDEX", "ANALYZE", "VACUUM", "REPLACE", "CLUSTER", "LOCK"})
+ON_ROWS = frozenset({"DO", "OPTIMIZE", "MERGE", "REINDEX", "ANALYZE", "VACUUM", "REPLACE", "CLUSTER", "LOCK"})
 """First words of statements that change at most rows or definitions, so that an empty database makes them harmless."""
 
 WRITING = frozenset(
@@ -59,6 +59,9 @@ HARMLESS_SETTINGS = {
     ),
     "clickhouse": re.compile(r"(?:allow_experimental|enable)_\w+|max_execution_time|mutations_sync|alter_sync"),
 }
+
+METADATA_SETTING = re.compile(r"enable_block_(?:number|offset)_column")
+"""Settings of a ClickHouse table that only say what new parts note about themselves."""
 
 
 def only_reads(cursor: Cursor) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ops.__main__ import cli
 from ops.backup.schedule import Scheduler, rendered, write
+from ops.commands import cli
 from ops.session import ROOT, OpsError
 
 

@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from ops.__main__ import cli
 from ops.capacity import command, history, measure
 from ops.capacity.advice import Advice
 from ops.capacity.containers import parsed
 from ops.capacity.judge import judge
 from ops.capacity.measurement import Day, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, Unseen
 from ops.capacity.report import as_dict, show
+from ops.commands import cli
 from ops.doctor.looks import LookError
 from ops.session import OpsError
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from tests.attacks import attack
 from tests.checks.clickhouse_session import Session, as_langfuse, as_operator, session_with
 from tests.checks.containers import Container
 
@@ -35,16 +36,24 @@ def operator(clickhouse: Container) -> Iterator[Session]:
         yield session
 
 
-def attack(statement: str, name: str, layer: str, message: str) -> object:
-    return pytest.param(statement, message, marks=pytest.mark.attack(name, layer=layer, message=message), id=name)
-
-
 GRANTS, LIMIT, PROFILE = "ClickHouse grants", "ClickHouse limit on drops", "ClickHouse pinned profile"
+ONLY_GRANTS = {
+    "ALTER … DELETE": "ALTER TABLE langfuse.{table} DELETE WHERE 1",
+    "lightweight DELETE": "DELETE FROM langfuse.{table} WHERE 1",
+    "DROP COLUMN": "ALTER TABLE langfuse.{table} DROP COLUMN at",
+    "RENAME": "RENAME TABLE langfuse.{table} TO langfuse.gone",
+    "DETACH": "DETACH TABLE langfuse.{table}",
+}
+"""What loses rows or hides them, and no limit of the server stops."""
 
 
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
+        *(
+            attack(statement.format(table="traces"), f"{name} as Langfuse's user", GRANTS, NO_RIGHT, alone=True)
+            for name, statement in ONLY_GRANTS.items()
+        ),
         attack("TRUNCATE TABLE langfuse.traces", "TRUNCATE as Langfuse's user", GRANTS, NO_RIGHT),
         attack("TRUNCATE DATABASE langfuse", "TRUNCATE DATABASE as Langfuse's user", GRANTS, NO_RIGHT),
         attack("DROP DATABASE langfuse", "DROP DATABASE as Langfuse's user", GRANTS, NO_RIGHT),
@@ -56,29 +65,24 @@ GRANTS, LIMIT, PROFILE = "ClickHouse grants", "ClickHouse limit on drops", "Clic
             PROFILE,
             PINNED,
         ),
-        attack("ALTER TABLE langfuse.traces DELETE WHERE 1", "ALTER … DELETE as Langfuse's user", GRANTS, NO_RIGHT),
-        attack("DELETE FROM langfuse.traces WHERE 1", "lightweight DELETE as Langfuse's user", GRANTS, NO_RIGHT),
         attack(
             "ALTER TABLE langfuse.traces DROP PARTITION tuple()",
             "DROP PARTITION as Langfuse's user",
             GRANTS,
             NO_RIGHT,
         ),
-        attack("ALTER TABLE langfuse.traces DROP COLUMN at", "DROP COLUMN as Langfuse's user", GRANTS, NO_RIGHT),
         attack(
             "ALTER TABLE langfuse.traces MODIFY TTL at + INTERVAL 1 DAY",
             "MODIFY TTL as Langfuse's user",
             GRANTS,
             NO_RIGHT,
         ),
-        attack("RENAME TABLE langfuse.traces TO langfuse.gone", "RENAME as Langfuse's user", GRANTS, NO_RIGHT),
         attack(
             "EXCHANGE TABLES langfuse.traces AND langfuse.spare",
             "EXCHANGE with an empty table as Langfuse's user",
             GRANTS,
             NO_RIGHT,
         ),
-        attack("DETACH TABLE langfuse.traces", "DETACH as Langfuse's user", GRANTS, NO_RIGHT),
         attack(
             f"CREATE OR REPLACE TABLE langfuse.traces {COLUMNS}",
             "CREATE OR REPLACE as Langfuse's user",
@@ -99,13 +103,20 @@ def test_langfuses_user_loses_no_row(langfuse: Session, statement: str, message:
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        attack("DROP TABLE langfuse.traces", "DROP of a table with rows as the operator", LIMIT, TOO_BIG),
-        attack("TRUNCATE TABLE langfuse.traces", "TRUNCATE of a table with rows as the operator", LIMIT, TOO_BIG),
+        attack("DROP TABLE langfuse.traces", "DROP of a table with rows as the operator", LIMIT, TOO_BIG, alone=True),
+        attack(
+            "TRUNCATE TABLE langfuse.traces",
+            "TRUNCATE of a table with rows as the operator",
+            LIMIT,
+            TOO_BIG,
+            alone=True,
+        ),
         attack(
             f"DROP DATABASE langfuse {LIFTED}",
             "DROP DATABASE with the limit lifted by the query, as the operator",
             PROFILE,
             PINNED,
+            alone=True,
         ),
         attack(
             "CREATE USER loose IDENTIFIED WITH sha256_password BY 'canary' SETTINGS max_table_size_to_drop = 0",
@@ -118,6 +129,7 @@ def test_langfuses_user_loses_no_row(langfuse: Session, statement: str, message:
             "a wider grant to Langfuse's user by the operator",
             "ClickHouse users file",
             "this storage is readonly",
+            alone=True,
         ),
     ],
 )
@@ -125,6 +137,15 @@ def test_the_operator_loses_no_row_by_accident(operator: Session, statement: str
     with pytest.raises(DatabaseError, match=message):
         operator.run(statement)
     assert operator.rows("langfuse", "traces") >= 3
+
+
+@pytest.mark.usefixtures("langfuse")
+def test_what_the_grants_alone_refuse_langfuses_user_is_open_to_the_operator(operator: Session) -> None:
+    operator.fill("langfuse", "spare", id=[1], at=[datetime(2000, 1, 1, tzinfo=UTC)])
+    for name, statement in ONLY_GRANTS.items():
+        operator.run(statement.format(table="gone" if name == "DETACH" else "spare"))
+    operator.run("ATTACH TABLE langfuse.gone")
+    assert operator.rows("langfuse", "gone") == 0
 
 
 def test_what_langfuses_migrations_do_is_allowed(langfuse: Session) -> None:

@@ -30,7 +30,7 @@ def ready(store: Store) -> Store:
 
 
 def attack(name: str, attempt: Attack) -> object:
-    return pytest.param(attempt, marks=pytest.mark.attack(name, layer=KEY, message=REFUSED), id=name)
+    return pytest.param(attempt, marks=pytest.mark.attack(name, layer=KEY, message=REFUSED, alone=True), id=name)
 
 
 def _expire(store: "Minio", bucket: str, _version: str) -> None:
@@ -79,7 +79,9 @@ def test_the_applications_key_loses_no_object(ready: Store, attempt: Attack, als
     assert ready.root.get_bucket_versioning(bucket).status == ENABLED
 
 
-@pytest.mark.attack("an object overwritten with the application's key", layer="bucket versioning", message="rows")
+@pytest.mark.attack(
+    "an object overwritten with the application's key", layer="bucket versioning", message="rows", alone=True
+)
 def test_an_overwritten_object_is_kept_as_an_older_version(ready: Store) -> None:
     bucket = ready.buckets[0]
     first = ready.app.put_object(bucket, "kept", io.BytesIO(b"rows"), 4)

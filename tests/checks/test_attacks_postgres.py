@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from checks.supabase import foreign_objects
+from tests.attacks import attack
 from tests.checks.postgres_database import Database
 
 pytestmark = pytest.mark.docker
@@ -13,10 +14,6 @@ pytestmark = pytest.mark.docker
 ROLE, TRIGGER = "Postgres role confined to its schema", "Postgres event trigger (local server)"
 NO_RIGHT = "permission denied for schema app"
 KEPT = "langfuse-stack keeps"
-
-
-def attack(statement: LiteralString, name: str, layer: str, message: str) -> object:
-    return pytest.param(statement, message, marks=pytest.mark.attack(name, layer=layer, message=message), id=name)
 
 
 @pytest.fixture
@@ -36,7 +33,9 @@ def guarded(database: Database) -> Database:
             ROLE,
             NO_RIGHT,
         ),
-        attack("DELETE FROM app.customers", "DELETE in a foreign schema as Langfuse's role", ROLE, NO_RIGHT),
+        attack(
+            "DELETE FROM app.customers", "DELETE in a foreign schema as Langfuse's role", ROLE, NO_RIGHT, alone=True
+        ),
         attack(
             "DROP SCHEMA app CASCADE", "DROP of a foreign schema as Langfuse's role", ROLE, "must be owner of schema"
         ),
@@ -54,7 +53,7 @@ def test_langfuses_role_loses_nothing_of_others(database: Database, statement: L
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        attack("DROP TABLE app.customers", "DROP TABLE in a foreign schema by its owner", TRIGGER, KEPT),
+        attack("DROP TABLE app.customers", "DROP TABLE in a foreign schema by its owner", TRIGGER, KEPT, alone=True),
         attack("DROP SCHEMA app CASCADE", "DROP of a foreign schema by its owner", TRIGGER, KEPT),
         attack("DROP SCHEMA langfuse CASCADE", "DROP of Langfuse's schema by the superuser", TRIGGER, KEPT),
         attack("ALTER TABLE app.customers DROP COLUMN email", "DROP COLUMN in a foreign schema", TRIGGER, KEPT),

@@ -25,7 +25,7 @@ GATE = "continuity gate"
 
 
 def attack(name: str, message: str) -> pytest.MarkDecorator:
-    return pytest.mark.attack(name, layer=GATE, message=message)
+    return pytest.mark.attack(name, layer=GATE, message=message, alone=True)
 
 
 @pytest.fixture

@@ -24,7 +24,9 @@ def test_the_same_keys_are_recognized_and_not_shown() -> None:
         pytest.param(
             {"salt": "salt-after"},
             "fingerprint of SALT",
-            marks=pytest.mark.attack("change SALT in the vault", layer="memory of data keys", message=OTHER),
+            marks=pytest.mark.attack(
+                "change SALT in the vault", layer="memory of data keys", message=OTHER, alone=True
+            ),
         ),
         pytest.param(
             {"encryption_key": "b" * 64},

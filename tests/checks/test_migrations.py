@@ -133,6 +133,7 @@ def test_a_clickhouse_migration_that_drops_rows_is_stopped_before_boot(
     "a release whose migration drops a Postgres column of a table that holds rows",
     layer="migration gate",
     message="is destructive, sha256",
+    alone=True,
 )
 def test_a_postgres_migration_that_drops_values_is_stopped_before_boot(
     inputs: dict[str, Any], database: Database, tmp_path: Path
@@ -151,7 +152,10 @@ def test_a_postgres_migration_that_drops_values_is_stopped_before_boot(
 
 
 @pytest.mark.attack(
-    "a release downgrade over a newer release's data", layer="migration gate", message="no migration found for version"
+    "a release downgrade over a newer release's data",
+    layer="migration gate",
+    message="no migration found for version",
+    alone=True,
 )
 def test_a_release_downgrade_is_refused(
     inputs: dict[str, Any], login: Login, session: Session, database: Database, tmp_path: Path

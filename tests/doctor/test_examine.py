@@ -11,7 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from checks.base import CheckFailedError
-from ops.__main__ import cli
+from ops.commands import cli
 from ops.doctor import command
 from ops.doctor.access import Access, from_settings
 from ops.doctor.examine import examine

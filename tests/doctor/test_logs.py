@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ops.__main__ import cli
+from ops.commands import cli
 from ops.doctor.logs import GROUP, _literal, explain
 from ops.doctor.rows import ROWS
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from ops.__main__ import cli
+from ops.commands import cli
 from ops.doctor.page import page
 from ops.doctor.report import generic
 from ops.doctor.row import Row

@@ -180,9 +180,17 @@ def _heed_interrupts() -> None:
 
 def new_stack(folder: Path, settings: Mapping[str, Any] | None = None) -> TestStack:
     """A stack that is not up yet."""
-    instance = f"lfs-test-{secrets.token_hex(3)}"
+    return _named(folder, f"lfs-test-{secrets.token_hex(3)}", settings or {})
+
+
+def twin_of(stack: TestStack, folder: Path) -> TestStack:
+    """A second stack with a state and ports of its own that is told the first one's names. Never remove it."""
+    return _named(folder, stack.instance, {})
+
+
+def _named(folder: Path, instance: str, settings: Mapping[str, Any]) -> TestStack:
     ports = dict(zip(load({}).published_ports, free_ports(9), strict=True))
-    stack = TestStack(folder, instance, {"langfuse-stack:instance": instance, **ports, **(settings or {})})
+    stack = TestStack(folder, instance, {"langfuse-stack:instance": instance, **ports, **settings})
     stack.configure()
     return stack
 

@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1800)]
 
 @pytest.mark.attack(
     "docker volume rm, then `make up` or plain `pulumi up`",
-    layer="preflight; continuity gate",
+    layer="continuity gate",
     message="was present, now missing",
 )
 def test_a_volume_that_vanished_is_noticed_with_and_without_the_wrapper(fresh: TestStack) -> None:

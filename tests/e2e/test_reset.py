@@ -67,6 +67,7 @@ def copies_removed(stack: TestStack) -> Iterator[TestStack]:
     "`make clickhouse-reset` without typing the volume's name",
     layer="typed confirmation",
     message="that is not the volume's name: nothing was touched",
+    alone=True,
 )
 def test_a_wrong_name_touches_nothing(stack: TestStack, typed: str) -> None:
     before = listing(stack, volume(stack))

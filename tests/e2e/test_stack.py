@@ -11,7 +11,7 @@ import pytest
 
 from ops.session import ROOT
 from tests.contract import OUTPUTS
-from tests.e2e.stack import REGISTERED, Run, TestStack
+from tests.e2e.stack import REGISTERED, Run, TestStack, twin_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
@@ -182,7 +182,15 @@ def test_env_writes_the_applications_file_for_its_owner_only(stack: TestStack, t
     assert values["OPENAI_API_KEY"] not in run.output
 
 
-def test_a_trace_sent_before_down_is_readable_after_up(stack: TestStack) -> None:
+@pytest.mark.attack(
+    "a second stack on the volumes of one that is down",
+    layer="owner of the instance",
+    message="is another stack's",
+    alone=True,
+)
+def test_a_trace_sent_before_down_is_readable_after_up_although_a_second_stack_wanted_its_volumes(
+    stack: TestStack, tmp_path: Path
+) -> None:
     sent = stack.ops("smoke", "--json").json
     trace_id = sent["hops"][-1]["seen"].split()[-1]
     volumes = stack.names("volume")
@@ -191,6 +199,14 @@ def test_a_trace_sent_before_down_is_readable_after_up(stack: TestStack) -> None
     assert down.code == 0, down.output
     assert stack.names("container") == []
     assert stack.names("network") == []
+    assert stack.names("volume") == volumes
+
+    twin = twin_of(stack, tmp_path)
+    assert twin.ops("preview").code == 0, "neither pack nor gate knows of another stack's state"
+    refused = twin.ops("up")
+    assert refused.code == 1
+    assert all(f"volume {name} is another stack's" in refused.output for name in volumes if name.endswith("_data"))
+    assert stack.names("container") == []
     assert stack.names("volume") == volumes
 
     up = stack.ops("up")

@@ -2,290 +2,235 @@
 
 import datetime as dt
 import shutil
-from pathlib import Path
 
 import pytest
 
 from policy.allowed_changes import Allowed
-from tests.engine.attacked import GUARDS, ROOT, Attacked, copied, prepare
+from tests.attacks import attack
+from tests.engine.attacked import Attacked
 
 pytestmark = pytest.mark.engine
 
-ENGINE, HOOK, GATE, PACK, RETENTION = "engine's protect", "delete hook", "plan gate", "policy pack", "retain_on_delete"
-
-
-@pytest.fixture(scope="module")
-def guarded_stack(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
-    return prepare(tmp_path_factory.mktemp("guarded"))
-
-
-@pytest.fixture(scope="module")
-def bare_stack(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
-    """Neither protection nor retention nor hook: only what reads the plan is left."""
-    return prepare(tmp_path_factory.mktemp("bare"), GUARDS)
-
-
-@pytest.fixture
-def guarded(guarded_stack: Attacked, tmp_path: Path) -> Attacked:
-    return copied(guarded_stack, tmp_path)
-
-
-@pytest.fixture
-def bare(bare_stack: Attacked, tmp_path: Path) -> Attacked:
-    return copied(bare_stack, tmp_path)
-
-
-def said(request: pytest.FixtureRequest) -> str:
-    """The message that the attack's marker promises."""
-    marker = request.node.get_closest_marker("attack")
-    assert marker is not None
-    return str(marker.kwargs["message"])
+ENGINE, HOOK, GATE, RETENTION = "engine's protect", "delete hook", "plan gate", "retain_on_delete"
+REFUSED = "never deleted or replaced"
+EMPTIED = "it would be replaced by a new, empty one"
 
 
 @pytest.mark.parametrize(
-    "edit",
+    ("edit", "message"),
     [
-        pytest.param(
-            "remove",
-            marks=pytest.mark.attack(
-                "remove a volume or bucket from the program", layer=ENGINE, message="it is protected"
-            ),
-        ),
-        pytest.param(
-            "remove-component",
-            marks=pytest.mark.attack("remove the whole component", layer=ENGINE, message="it is protected"),
-        ),
-        pytest.param("rename", marks=pytest.mark.attack("rename data", layer=ENGINE, message="it is protected")),
-        pytest.param(
-            "refactor",
-            marks=pytest.mark.attack("rename the component without an alias", layer=ENGINE, message="it is protected"),
-        ),
-        pytest.param(
-            "move",
-            marks=pytest.mark.attack("change an immutable input", layer=ENGINE, message="marked for protection"),
-        ),
-        pytest.param(
-            "hasty",
-            marks=pytest.mark.attack("delete_before_replace on data", layer=ENGINE, message="marked for protection"),
-        ),
-        pytest.param(
-            "new-salt", marks=pytest.mark.attack("regenerate SALT", layer=ENGINE, message="marked for protection")
-        ),
+        attack("remove", "remove a volume or bucket from the program", ENGINE, "it is protected", alone=True),
+        attack("remove-component", "remove the whole component", ENGINE, "it is protected", alone=True),
+        attack("rename", "rename data", ENGINE, "it is protected", alone=True),
+        attack("refactor", "rename the component without an alias", ENGINE, "it is protected", alone=True),
+        attack("move", "change an immutable input", ENGINE, "marked for protection", alone=True),
+        attack("hasty", "delete_before_replace on data", ENGINE, "marked for protection", alone=True),
+        attack("new-salt", "regenerate SALT", ENGINE, "marked for protection", alone=True),
     ],
 )
-def test_protection_stops_an_edit_in_plain_pulumi(edit: str, bare: Attacked, request: pytest.FixtureRequest) -> None:
-    bare.configure(without=("retain", "hook"))
-    bare.project.run("up", "--yes", "--skip-preview", check=True)
-    bare.configure(edit, without=("retain", "hook"))
-    assert said(request) in bare.up()
-    assert bare.holds_data()
+def test_protection_alone_stops_an_edit_in_plain_pulumi(edit: str, message: str, stack: Attacked) -> None:
+    stack.only("protect", edit)
+    assert message in stack.up()
+    assert stack.holds_data()
 
 
 @pytest.mark.parametrize(
-    "edit",
+    ("edit", "message"),
     [
-        pytest.param(
-            "remove",
-            marks=pytest.mark.attack("`state unprotect`, then remove", layer=HOOK, message="never deleted or replaced"),
-        ),
-        pytest.param(
-            "rename",
-            marks=pytest.mark.attack(
-                "drop protect and rename in one edit", layer=HOOK, message="never deleted or replaced"
-            ),
-        ),
+        attack("remove", "`state unprotect`, then remove", HOOK, REFUSED, alone=True),
+        attack("rename", "drop protect and rename in one edit", HOOK, REFUSED, alone=True),
     ],
 )
-def test_the_hook_stops_an_edit_after_protection_was_lifted(
-    edit: str, bare: Attacked, request: pytest.FixtureRequest
+def test_the_hook_alone_stops_an_edit_after_protection_was_lifted(edit: str, message: str, stack: Attacked) -> None:
+    stack.only("hook", edit)
+    assert message in stack.project.run("preview").stdout
+    assert message in stack.up()
+    assert stack.holds_data()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        attack((), "`pulumi destroy`", HOOK, "--run-program"),
+        attack(("--run-program",), "`pulumi destroy --run-program`", HOOK, REFUSED),
+    ],
+)
+def test_destroy_needs_the_program_and_with_it_the_hook(
+    arguments: tuple[str, ...], message: str, stack: Attacked
 ) -> None:
-    bare.configure(without=("retain", "protect"))
-    bare.project.run("up", "--yes", "--skip-preview", check=True)
-    bare.configure(edit, without=("retain", "protect"))
-    assert said(request) in bare.project.run("preview").stdout
-    assert said(request) in bare.up()
-    assert bare.holds_data()
+    assert message in stack.destroy(*arguments)
+    assert stack.holds_data()
 
 
-@pytest.mark.attack("`pulumi destroy`", layer=HOOK, message="--run-program")
-def test_destroy_needs_the_program_and_with_it_the_hook(guarded: Attacked, request: pytest.FixtureRequest) -> None:
-    guarded.project.run("state", "unprotect", "--all", "--yes", check=True)
-    destroyed = guarded.project.run("destroy", "--yes", "--skip-preview")
-    assert destroyed.returncode != 0
-    assert said(request) in destroyed.stdout
-    assert guarded.holds_data()
+@pytest.mark.attack("`up` without the policy pack, data removed", layer=HOOK, message=REFUSED)
+def test_plain_up_without_the_pack_meets_the_hook(stack: Attacked) -> None:
+    stack.configure("remove")
+    assert REFUSED in stack.up()
+    assert stack.holds_data()
 
 
-@pytest.mark.attack("`pulumi destroy --run-program`", layer=HOOK, message="never deleted or replaced")
-def test_destroy_with_the_program_meets_the_hook(guarded: Attacked, request: pytest.FixtureRequest) -> None:
-    guarded.project.run("state", "unprotect", "--all", "--yes", check=True)
-    destroyed = guarded.project.run("destroy", "--yes", "--skip-preview", "--run-program")
-    assert destroyed.returncode != 0
-    assert said(request) in destroyed.stdout
-    assert guarded.holds_data()
+@pytest.mark.attack("`up --target` data that was removed", layer=HOOK, message=REFUSED)
+def test_a_targeted_run_meets_the_hook(stack: Attacked) -> None:
+    stack.configure("remove")
+    assert REFUSED in stack.up("--target", stack.urn("bucket"), "--target-dependents")
+    assert stack.holds_data()
 
 
-@pytest.mark.attack("`up` without the policy pack, data removed", layer=HOOK, message="never deleted or replaced")
-def test_plain_up_without_the_pack_meets_the_hook(guarded: Attacked, request: pytest.FixtureRequest) -> None:
-    guarded.configure("remove")
-    assert said(request) in guarded.up()
-    assert guarded.holds_data()
+@pytest.mark.attack("`--ignore-protect`", layer=ENGINE, message="unknown flag: --ignore-protect")
+def test_the_engine_has_no_way_to_ignore_protection(stack: Attacked) -> None:
+    assert "unknown flag: --ignore-protect" in stack.up("--ignore-protect")
+    assert stack.holds_data()
 
 
-@pytest.mark.attack("`up --target` data that was removed", layer=HOOK, message="never deleted or replaced")
-def test_a_targeted_run_meets_the_hook(guarded: Attacked, request: pytest.FixtureRequest) -> None:
-    guarded.configure("remove")
-    assert said(request) in guarded.up("--target", guarded.urn("bucket"), "--target-dependents")
-    assert guarded.holds_data()
+@pytest.mark.attack("remove data with every other guard gone", layer=RETENTION, message="1 deleted", alone=True)
+def test_retained_data_outlives_its_entry_in_the_state(stack: Attacked) -> None:
+    stack.only("retain", "rename")
+    ran = stack.project.run("up", "--yes", "--skip-preview", check=True)
+    assert "1 deleted" in ran.stdout
+    assert stack.holds_data()
 
 
-@pytest.mark.attack("`--ignore-protect`", layer="engine 3.255", message="unknown flag: --ignore-protect")
-def test_the_engine_has_no_way_to_ignore_protection(guarded: Attacked, request: pytest.FixtureRequest) -> None:
-    assert said(request) in guarded.up("--ignore-protect")
-    assert guarded.holds_data()
-
-
-@pytest.mark.attack("remove data with every other guard gone", layer=RETENTION, message="1 deleted")
-def test_retained_data_outlives_its_entry_in_the_state(bare: Attacked, request: pytest.FixtureRequest) -> None:
-    bare.configure(without=("protect", "hook"))
-    bare.project.run("up", "--yes", "--skip-preview", check=True)
-    bare.configure("rename", without=("protect", "hook"))
-    ran = bare.project.run("up", "--yes", "--skip-preview", check=True)
-    assert said(request) in ran.stdout
-    assert bare.holds_data()
+def test_without_any_guard_the_data_of_these_tests_is_really_lost(stack: Attacked) -> None:
+    stack.only("", "rename")
+    stack.project.run("up", "--yes", "--skip-preview", check=True)
+    assert not stack.holds_data()
 
 
 @pytest.mark.parametrize(
-    "edit",
+    ("edit", "message"),
     [
-        pytest.param(
+        attack(
             "remove",
-            marks=pytest.mark.attack(
-                "remove data that nothing protects", layer=GATE, message="delete bucket: the program no longer declares"
-            ),
+            "remove data that nothing protects",
+            GATE,
+            "delete bucket: the program no longer declares it",
+            alone=True,
         ),
-        pytest.param(
+        attack(
             "remove-component",
-            marks=pytest.mark.attack(
-                "remove a component that nothing protects",
-                layer=GATE,
-                message="delete part-salt: the program no longer declares",
-            ),
+            "remove a component that nothing protects",
+            GATE,
+            "delete part-salt: the program no longer declares",
+            alone=True,
         ),
-        pytest.param(
+        attack(
             "rename",
-            marks=pytest.mark.attack(
-                "rename data that nothing protects", layer=GATE, message="share store: bucket already stands for events"
-            ),
+            "rename data that nothing protects",
+            GATE,
+            "share store: bucket already stands for events",
+            alone=True,
         ),
-        pytest.param(
+        attack(
             "move",
-            marks=pytest.mark.attack(
-                "change an immutable input of unprotected data",
-                layer=GATE,
-                message="replace bucket: it would be replaced by a new, empty one",
-            ),
+            "change an immutable input of unprotected data",
+            GATE,
+            f"replace bucket: {EMPTIED}",
+            alone=True,
         ),
-        pytest.param(
+        attack(
             "hasty",
-            marks=pytest.mark.attack(
-                "delete_before_replace on unprotected data",
-                layer=GATE,
-                message="replace bucket: it would be replaced by a new, empty one",
-            ),
+            "delete_before_replace on unprotected data",
+            GATE,
+            f"replace bucket: {EMPTIED}",
+            alone=True,
         ),
-        pytest.param(
-            "new-salt",
-            marks=pytest.mark.attack(
-                "regenerate an unprotected SALT", layer=GATE, message="replace part-salt: it would be replaced"
-            ),
-        ),
-        pytest.param(
-            "provider",
-            marks=pytest.mark.attack("change the provider of data", layer=GATE, message="replace part-salt: it would"),
-        ),
-        pytest.param(
-            "import",
-            marks=pytest.mark.attack("leave an `import_` option on data", layer=GATE, message="part-salt: it would be"),
-        ),
-        pytest.param(
+        attack("new-salt", "regenerate an unprotected SALT", GATE, f"replace part-salt: {EMPTIED}", alone=True),
+        attack("provider", "give data another provider", GATE, f"replace part-salt: {EMPTIED}", alone=True),
+        attack("import", "leave an `import_` option on data", GATE, "part-salt: it would be", alone=True),
+        attack(
             "twice",
-            marks=pytest.mark.attack(
-                "two resources for one bucket or volume", layer=GATE, message="twin: bucket already stands for events"
-            ),
+            "two resources for one bucket or volume",
+            GATE,
+            "twin: bucket already stands for events",
+            alone=True,
         ),
     ],
 )
-def test_the_gate_alone_stops_an_edit(edit: str, bare: Attacked, request: pytest.FixtureRequest) -> None:
-    bare.configure(edit, without=GUARDS)
-    assert said(request) in bare.refusals()
-    assert bare.preview_code == 0, "only the gate may stand in the way"
-    assert bare.holds_data()
+def test_the_gate_alone_stops_an_edit(edit: str, message: str, stack: Attacked) -> None:
+    stack.only("", edit)
+    assert message in stack.refusals()
+    assert stack.preview_code == 0, "only the gate may stand in the way"
+    assert stack.holds_data()
+
+
+def test_the_engine_itself_gives_data_to_another_provider_in_silence(stack: Attacked) -> None:
+    stack.configure("provider")
+    [before] = [entry for entry in stack.resources() if entry["urn"].endswith("::part-salt")]
+    stack.project.run("up", "--yes", "--skip-preview", check=True)
+    [after] = [entry for entry in stack.resources() if entry["urn"].endswith("::part-salt")]
+    assert after["provider"] != before["provider"]
+    assert after["id"] == before["id"]
+
+
+def test_data_whose_guards_were_stripped_is_as_a_program_without_them_leaves_it(stack: Attacked) -> None:
+    stack.only("")
+    stack.gate()
+    assert stack.plan.changes_nothing
 
 
 @pytest.mark.attack(
-    "refresh after the data vanished outside", layer=GATE, message="create bucket: was present, now missing"
+    "refresh after the data vanished outside", layer=GATE, message="create bucket: was present, now missing", alone=True
 )
-def test_vanished_data_is_not_silently_made_anew(guarded: Attacked, request: pytest.FixtureRequest) -> None:
-    elsewhere = guarded.root / "elsewhere"
-    shutil.move(guarded.data, elsewhere)
-    guarded.project.run("refresh", "--yes", "--skip-preview", check=True)
-    assert said(request) in guarded.refusals()
-    assert guarded.preview_code == 0
+def test_vanished_data_is_not_silently_made_anew(stack: Attacked) -> None:
+    elsewhere = stack.root / "elsewhere"
+    shutil.move(stack.data, elsewhere)
+    stack.project.run("refresh", "--yes", "--skip-preview", check=True)
+    assert "create bucket: was present, now missing" in stack.refusals()
+    assert stack.preview_code == 0
     assert (elsewhere / "traces").is_file()
-    assert not guarded.data.exists()
+    assert not stack.data.exists()
 
 
 @pytest.mark.attack(
     "take SALT out of the state, so that it would be generated anew",
     layer=GATE,
     message="create part-salt: was present, now missing",
+    alone=True,
 )
-def test_a_secret_that_left_the_state_is_not_generated_anew(guarded: Attacked, request: pytest.FixtureRequest) -> None:
-    guarded.forget("part-salt")
-    assert said(request) in guarded.refusals()
-    assert guarded.preview_code == 0, "only the gate may stand in the way"
-    assert guarded.holds_data()
+def test_a_secret_that_left_the_state_is_not_generated_anew(stack: Attacked) -> None:
+    stack.forget("part-salt")
+    assert "create part-salt: was present, now missing" in stack.refusals()
+    assert stack.preview_code == 0, "only the gate may stand in the way"
+    assert stack.holds_data()
 
 
-@pytest.mark.attack("drop protect, keep the data", layer=PACK, message="and not protected")
-def test_the_pack_stops_data_that_is_declared_without_protection(
-    guarded: Attacked, request: pytest.FixtureRequest
-) -> None:
-    guarded.configure("unprotect")
-    previewed = guarded.project.run("preview", "--policy-pack", str(ROOT / "policy"))
-    assert previewed.returncode != 0
-    assert said(request) in previewed.stdout
-    assert guarded.holds_data()
+@pytest.mark.attack("drop protect, keep the data", layer="policy: data-protected", message="and not protected")
+def test_the_pack_stops_data_that_is_declared_without_protection(stack: Attacked) -> None:
+    stack.configure("unprotect")
+    assert "and not protected" in stack.pack()
+    assert stack.preview_code != 0
+    assert stack.holds_data()
 
 
 @pytest.mark.attack(
     "drop retention or the delete hook, keep the data",
     layer=GATE,
     message="declared without retain_on_delete, the delete hook",
+    alone=True,
 )
-def test_the_gate_stops_data_that_loses_what_the_pack_cannot_see(
-    guarded: Attacked, request: pytest.FixtureRequest
-) -> None:
-    guarded.configure(without=("retain", "hook"))
-    assert said(request) in guarded.refusals()
-    assert guarded.preview_code == 0
-    assert guarded.holds_data()
+def test_the_gate_stops_data_that_loses_what_the_pack_cannot_see(stack: Attacked) -> None:
+    stack.configure(without=("retain", "hook"))
+    assert "declared without retain_on_delete, the delete hook" in stack.refusals()
+    stack.pack()
+    assert stack.preview_code == 0, "only the gate may stand in the way"
+    assert stack.holds_data()
 
 
-def test_an_allowed_change_passes_the_gate_and_nothing_else_does(bare: Attacked) -> None:
-    bare.configure("move", without=GUARDS)
+def test_an_allowed_change_passes_the_gate_and_nothing_else_does(stack: Attacked) -> None:
+    stack.only("", "move")
     today = dt.datetime.now(tz=dt.UTC).date()
-    urn = bare.urn("bucket")
     reason = "Moved by hand to the other region."
-    allowed = [Allowed(urn=urn, operation="replace", reason=reason, expires=today)]
-    left = {(refusal.name, refusal.operation) for refusal in bare.gate(allowed).refusals}
+    allowed = [Allowed(urn=stack.urn("bucket"), operation="replace", reason=reason, expires=today)]
+    left = {(refusal.name, refusal.operation) for refusal in stack.gate(allowed).refusals}
     assert ("bucket", "replace") not in left
     assert ("bucket", "unguard") in left
 
 
 @pytest.mark.parametrize("edit", ["", "one-more"])
-def test_a_normal_change_needs_no_approval(edit: str, guarded: Attacked) -> None:
-    guarded.configure(edit)
-    assert guarded.gate().refusals == ()
-    assert guarded.preview_code == 0
+def test_a_normal_change_passes_the_whole_pack_and_the_gate_without_any_approval(edit: str, stack: Attacked) -> None:
+    stack.configure(edit)
+    said = stack.pack()
+    assert stack.preview_code == 0, said
+    assert ("+ docker:index/container:Container" in said) is (edit == "one-more"), said
+    assert stack.gate().refusals == ()
+    assert stack.preview_code == 0

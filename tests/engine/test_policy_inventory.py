@@ -3,6 +3,7 @@
 One stack holds data; each attack on it is previewed.
 """
 
+import datetime as dt
 import json
 import re
 import secrets
@@ -14,6 +15,8 @@ import pytest
 
 from ops.inventory import declared_by, write
 from policy.inventories import FOLDER_VARIABLE
+from policy.plan import read_plan
+from policy.plan_gate import judge
 from policy.rules import RULES
 from tests.engine.toolchain_project import Project
 from toolchain.ready import make_ready
@@ -51,6 +54,14 @@ class Holding:
         self.project.environment["EDIT"] = edit
         return self.project.run("preview", *self.pack)
 
+    def refusals(self, edit: str) -> str:
+        """What the plan gate says about the edited program."""
+        self.project.environment["EDIT"] = edit
+        ran = self.project.run("preview", "--json", "--show-sames", "--show-replacement-steps")
+        assert ran.returncode == 0, "only the gate may stand in the way"
+        verdict = judge(read_plan(ran.stdout), self.resources(), (), dt.datetime.now(tz=dt.UTC).date())
+        return "\n".join(f"{found.operation} {found.name}: {found.why}" for found in verdict.refusals)
+
     @property
     def state(self) -> bytes:
         """The state, as the backend keeps it."""
@@ -86,7 +97,7 @@ def refused(holding: Holding, edit: str, message: str) -> None:
 
 
 def attack(name: str, message: str) -> pytest.MarkDecorator:
-    return pytest.mark.attack(name, layer=f"policy: {RULE}", message=message)
+    return pytest.mark.attack(name, layer=f"policy: {RULE}", message=message, alone=True)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +126,19 @@ def test_data_that_the_engine_would_let_go_is_missed_by_the_inventory(
     edit: str, message: str, holding: Holding
 ) -> None:
     refused(holding, edit, message)
+
+
+@pytest.mark.attack(
+    "give a volume to another Docker",
+    layer="plan gate",
+    message="replace minio-data: it would be replaced by a new, empty one",
+    alone=True,
+)
+def test_the_gate_alone_stops_a_volume_that_would_go_to_another_provider(holding: Holding) -> None:
+    assert holding.preview("another provider").returncode == 0, "its name and driver stay"
+    before = holding.state
+    assert "replace minio-data: it would be replaced by a new, empty one" in holding.refusals("another provider")
+    assert holding.state == before
 
 
 def test_new_data_asks_to_be_added_with_one_command(holding: Holding) -> None:

@@ -1,12 +1,12 @@
 """The pack on the real engine: what previews stop, and what only `up` can know and stops before it is done."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from policy.inventories import FOLDER_VARIABLE, Inventory
+from tests.attacks import attack
 from tests.engine.toolchain_project import Project
 
 pytestmark = pytest.mark.engine
@@ -15,62 +15,87 @@ SALT = ("langfuse-stack:index:StackSecrets$random:index/randomBytes:RandomBytes"
 PACK = ("--policy-pack", str(ROOT / "policy"))
 
 
+def judged(folder: Path) -> Project:
+    """A stack whose secret is not generated yet, with a newer Langfuse on record than some case declares."""
+    project = Project("judged", folder)
+    listed = folder / "inventory" / "test.json"
+    listed.parent.mkdir()
+    listed.write_text(Inventory({SALT: {"length": 32}}, ("3.225.4",)).as_json())
+    project.environment |= {"PYTHONPATH": str(ROOT), FOLDER_VARIABLE: str(listed.parent), "MADE": str(folder)}
+    return project
+
+
+@pytest.fixture(scope="module")
+def previewed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """For previews, which leave it as it is."""
+    return judged(tmp_path_factory.mktemp("previewed"))
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """A stack whose password is not generated yet."""
-    judged = Project("judged", tmp_path)
-    listed = tmp_path / "inventory" / "test.json"
-    listed.parent.mkdir()
-    listed.write_text(Inventory({SALT: {"length": 32}}).as_json())
-    judged.environment |= {"PYTHONPATH": str(ROOT), FOLDER_VARIABLE: str(listed.parent), "MADE": str(tmp_path)}
-    return judged
+    return judged(tmp_path)
 
 
-def mandatory(output: str) -> Iterator[str]:
+def mandatory(output: str) -> set[str]:
     """Names of the violated rules."""
-    return (found[1] for found in re.finditer(r"\[mandatory\] +(\S+)", output))
+    return {found[1] for found in re.finditer(r"\[mandatory\] +(\S+)", output)}
 
 
-def attack(name: str, rule: str, message: str) -> pytest.MarkDecorator:
-    return pytest.mark.attack(name, layer=f"policy: {rule}", message=message)
-
-
-CASES = [
-    ("a schema setting that points to public", "secret URL", "schema-dedicated", "belongs to somebody else"),
-    ("a password in a plain fly.toml variable", "secret in fly.toml", "secret-not-in-plain-env", "has A_PASSWORD as a"),
-    ("a data app published on the internet", "public data", "private-only", "which the internet can reach"),
-    (
-        "a dynamic resource that carries its own code",
-        "by value",
-        "dynamic-type-known",
-        "pulumi-python:dynamic:Resource",
-    ),
-    ("a command that nobody reviewed", "bare command", "dynamic-type-known", "is of type command:local:Command"),
-    (
-        "delete_before_replace on data",
-        "delete before replace",
-        "data-no-delete-before-replace",
-        "would begin by deleting",
-    ),
-    ("protect dropped", "loses protection", "data-protected", "and not protected"),
-]
+def case(rule: str, value: str, name: str, message: str) -> object:
+    return attack((value, rule), name, f"policy: {rule}", message, alone=True)
 
 
 @pytest.mark.parametrize(
-    ("case", "rule", "message"),
+    ("judgement", "message"),
     [
-        pytest.param(case, rule, message, marks=attack(name, rule, message), id=case)
-        for name, case, rule, message in CASES
+        case("schema-dedicated", "secret URL", "a schema setting that points to public", "belongs to somebody else"),
+        case(
+            "secret-not-in-plain-env",
+            "secret in fly.toml",
+            "a password in a plain fly.toml variable",
+            "has A_PASSWORD as a",
+        ),
+        case("private-only", "public data", "a data app published on the internet", "which the internet can reach"),
+        case(
+            "loopback-only", "open port", "a data port on all addresses of the machine", "publishes a port on 0.0.0.0"
+        ),
+        case("image-pinned", "image by tag", "an image that the registry may change", "langfuse:latest"),
+        case(
+            "release-not-downgraded",
+            "older release",
+            "a Langfuse older than the one that migrated the data",
+            "is older than 3.225.4",
+        ),
+        case(
+            "dynamic-type-known",
+            "by value",
+            "a dynamic resource that carries its own code",
+            "pulumi-python:dynamic:Resource",
+        ),
+        case(
+            "dynamic-type-known",
+            "bare command",
+            "a command that nobody reviewed",
+            "is of type command:local:Command",
+        ),
+        case(
+            "data-no-delete-before-replace",
+            "delete before replace",
+            "delete_before_replace on data",
+            "would begin by deleting",
+        ),
+        case("data-protected", "loses protection", "protect dropped", "and not protected"),
     ],
 )
-def test_a_preview_with_the_pack_is_refused_and_shows_no_secret(
-    case: str, rule: str, message: str, project: Project
+def test_one_rule_refuses_the_preview_and_nothing_else_does(
+    judgement: tuple[str, str], message: str, previewed: Project
 ) -> None:
-    project.environment["CASE"] = case
-    preview = project.run("preview", *PACK)
+    previewed.environment["CASE"], rule = judgement
+    preview = previewed.run("preview", *PACK)
     assert preview.returncode != 0, preview.stdout
-    assert rule in set(mandatory(preview.stdout))
+    assert mandatory(preview.stdout) == {rule}
     assert message in preview.stdout
+    assert set(re.findall("error: .*", preview.stdout)) == {"error: preview failed"}
     assert "sesame-4711" not in preview.stdout
 
 
@@ -84,7 +109,7 @@ def test_what_a_preview_cannot_know_is_refused_by_up_before_it_is_done(
     assert preview.returncode == 0, preview.stdout
     assert "[advisory]" not in preview.stdout
     assert up.returncode != 0, up.stdout
-    assert list(mandatory(up.stdout)) == [rule]
+    assert mandatory(up.stdout) == {rule}
     assert not (tmp_path / "made").exists()
 
 
@@ -93,22 +118,22 @@ def test_a_compliant_program_passes_preview_and_up(tmp_path: Path, project: Proj
     for command in (("preview",), ("up", "--yes", "--skip-preview"), ("preview", "--expect-no-changes")):
         done = project.run(*command, *PACK)
         assert done.returncode == 0, done.stdout
-        assert not list(mandatory(done.stdout))
+        assert mandatory(done.stdout) == set()
     assert (tmp_path / "made").exists()
 
 
-def test_a_rule_that_cannot_judge_fails_the_preview(project: Project) -> None:
-    project.environment["CASE"] = "unreadable request"
-    preview = project.run("preview", *PACK)
+def test_a_rule_that_cannot_judge_fails_the_preview(previewed: Project) -> None:
+    previewed.environment["CASE"] = "unreadable request"
+    preview = previewed.run("preview", *PACK)
     assert preview.returncode != 0
     assert "its standard input is not JSON" in preview.stdout
 
 
-def test_a_pack_that_does_not_load_fails_the_preview(tmp_path: Path, project: Project) -> None:
-    project.environment["CASE"] = "compliant"
+def test_a_pack_that_does_not_load_fails_the_preview(tmp_path: Path, previewed: Project) -> None:
+    previewed.environment["CASE"] = "compliant"
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "PulumiPolicy.yaml").write_text("runtime: python\nversion: 0.0.1\n")
     (broken / "__main__.py").write_text("import no_such_module\n")
-    preview = project.run("preview", "--policy-pack", str(broken))
+    preview = previewed.run("preview", "--policy-pack", str(broken))
     assert preview.returncode != 0

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from platforms.fly.platform import FlyPlatform
-from platforms.spec import HealthSpec, HttpProbe, Port, ServiceSpec, UnsupportedError
+from platforms.spec import HealthSpec, HttpProbe, ServiceSpec, UnsupportedError
 from tests.unit.recorder import ROOT, Recording, record
 
 SERVICES = ("clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway")
@@ -153,12 +153,12 @@ def test_what_a_platform_cannot_do_is_said_by_name() -> None:
     spec = ServiceSpec(
         "web",
         "sha256:0",
-        (Port("http", 80, 80, "web:port"),),
+        (),
         HealthSpec(HttpProbe(80, "/")),
         stop_grace=301,
         replicas=2,
     )
-    with pytest.raises(UnsupportedError, match=r"service web: 2 replicas.*301 s to stop"):
+    with pytest.raises(UnsupportedError, match=r"service web: 2 replicas.*no port.*301 s to stop"):
         FlyPlatform.__new__(FlyPlatform)._reject_unsupported(spec)
 
 

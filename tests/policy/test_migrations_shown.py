@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ops.__main__ import cli
+from ops.commands import cli
 from ops.session import OpsError
 from policy.migrations import MigrationsError, Verdict, judge, read_approvals, read_folder
 from tests.policy.judging import LIVE

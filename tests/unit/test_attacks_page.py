@@ -4,18 +4,51 @@ from pathlib import Path
 
 import pytest
 
+from policy.rules import RULES
 from tests.attacks import PAGE, attacks, page
+
+WANTED = (
+    *("remove a volume or bucket from", "remove the whole component", "rename data", "without an alias"),
+    *("change an immutable input", "drop protect, keep the data", "drop protect and rename in one edit"),
+    *("`state unprotect`, then remove", "`pulumi destroy`", "`pulumi destroy --run-program`"),
+    *("`up` without the policy pack", "`up --target`", "`--ignore-protect`", "another provider"),
+    *("refresh after the data vanished outside", "delete_before_replace on data", "regenerate SALT"),
+    *("a second stack of the same names", "a second stack on the volumes", "`pulumi import` of a volume"),
+    *("leave an `import_` option", "edit the program between preview and up", "a release downgrade"),
+    *("schema setting that points to public", "whose migration drops a", "TRUNCATE as Langfuse's user"),
+    *("DROP of a core table as Langfuse's user", "ALTER … DELETE as Langfuse's user", "in a foreign schema as Langf"),
+    *("DeleteBucket with", "docker volume rm"),
+    *("prod: remove a volume from", "prod: remove the whole component", "prod: rename a volume without alias"),
+    *(
+        "prod: rename a component's type",
+        "prod: drop protect",
+        "prod: shrink a volume",
+        "prod: move a volume to another region",
+    ),
+    *("prod: change the name of an app", "prod: `state unprotect`, then remove", "prod: `pulumi destroy`"),
+    *("prod: `pulumi destroy --run-program`", "prod: remove the schema", "prod: another schema"),
+)
+"""Attacks that may never be missing, by their names or the beginnings of these."""
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_no_way_to_lose_data_is_left_untried(name: str) -> None:
+    assert [attack.name for attack in attacks() if name in attack.name]
 
 
 def test_the_page_of_attacks_is_what_the_tests_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `make attacks`"
 
 
-def test_every_layer_is_named_and_every_message_can_be_looked_for() -> None:
-    assert {"engine's protect", "delete hook", "plan gate", "policy pack", "retain_on_delete"} <= {
-        attack.layer for attack in attacks()
-    }
-    assert all(attack.message.strip() and attack.name.strip() for attack in attacks())
+def test_every_layer_has_an_attack_that_it_alone_stops() -> None:
+    layers = {attack.layer for attack in attacks()}
+    assert {"engine's protect", "delete hook", "plan gate", "retain_on_delete", "migration gate"} <= layers
+    assert layers - {attack.layer for attack in attacks() if attack.alone} == set()
+
+
+@pytest.mark.parametrize("rule", [rule.name for rule in RULES])
+def test_every_rule_of_the_pack_is_attacked(rule: str) -> None:
+    assert f"policy: {rule}" in {attack.layer for attack in attacks()}
 
 
 def test_a_marker_without_a_message_is_an_error(tmp_path: Path) -> None:

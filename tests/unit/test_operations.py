@@ -6,7 +6,7 @@ import shlex
 import pytest
 import typer.main
 
-from ops.__main__ import cli
+from ops.commands import cli
 from tests.unit.recorder import ROOT
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

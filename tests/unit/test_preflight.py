@@ -46,7 +46,7 @@ def test_a_volume_that_held_data_and_is_gone_stops_up(
     monkeypatch: pytest.MonkeyPatch, resources: list[dict[str, Any]], present: set[str], missing: set[str]
 ) -> None:
     monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": resources}}))
-    monkeypatch.setattr(docker, "volumes", lambda _: present)
+    monkeypatch.setattr(docker, "volumes", lambda _: dict.fromkeys(present, ""))
     monkeypatch.setattr(preflight, "_taken_ports", lambda _: [])
     monkeypatch.setattr(preflight, "_full_disk", lambda _: [])
     if not missing:
@@ -107,3 +107,28 @@ def test_images_that_fly_can_run_do_not(
 ) -> None:
     monkeypatch.setattr(docker, "architectures", lambda _, images: dict.fromkeys(images, "amd64"))
     ready_for_fly(monkeypatch, local_images, **image)
+
+
+STACK_ID = {"urn": "a::stack-id", "type": "random", "outputs": {"hex": "ours"}}
+
+
+@pytest.mark.parametrize(
+    ("resources", "there", "strangers"),
+    [
+        ([], {}, []),
+        ([], {"langfuse_redis_data": ""}, ["langfuse_redis_data"]),
+        ([], {"langfuse_redis_data": "theirs", "other_data": ""}, ["langfuse_redis_data"]),
+        ([STACK_ID], {"langfuse_minio_data": "theirs"}, ["langfuse_minio_data"]),
+        ([STACK_ID], {"langfuse_minio_data": "ours"}, []),
+        ([STACK_ID, volume("langfuse_minio_data")], {"langfuse_minio_data": ""}, []),
+    ],
+    ids=["first run", "a lost state", "another stack", "its second run", "a run that was killed", "from before labels"],
+)
+def test_a_volume_that_another_stack_made_is_never_taken_over(
+    monkeypatch: pytest.MonkeyPatch, resources: list[dict[str, Any]], there: dict[str, str], strangers: list[str]
+) -> None:
+    monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": resources}}))
+    monkeypatch.setattr(docker, "volumes", lambda _: there)
+    found = preflight._volumes(SESSION)
+    assert [problem.split()[1] for problem in found] == strangers
+    assert all("is another stack's" in problem and "instance" in problem for problem in found)

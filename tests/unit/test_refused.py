@@ -50,7 +50,7 @@ def said(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
         ),
         pytest.param(
             ("refresh", "--yes"),
-            marks=pytest.mark.attack("`refresh`", layer=COMMAND_LINE, message="refresh is refused"),
+            marks=pytest.mark.attack("`refresh`", layer=COMMAND_LINE, message="refresh is refused", alone=True),
         ),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from ops.__main__ import cli
+from ops.commands import cli
 from ops.retention import command
 from ops.retention.buckets import Count, Prefix, prefix_of, rule
 from ops.retention.clickhouse import Month, Table

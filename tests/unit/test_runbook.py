@@ -8,7 +8,7 @@ import pytest
 import typer.main
 from pydantic.alias_generators import to_camel
 
-from ops.__main__ import cli
+from ops.commands import cli
 from settings.model import GROUPS
 from tests.fly.test_parity import SERVICES
 from tests.unit.recorder import ROOT

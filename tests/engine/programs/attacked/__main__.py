@@ -7,6 +7,7 @@ import pulumi_random as random
 from kept import Bucket, Gate  # type: ignore[import-not-found]
 
 from components.base import Component, register_delete_hook
+from platforms.spec import ExecProbe, HealthSpec, Service, ServiceSpec
 
 config = pulumi.Config()
 edit = config.get("edit") or ""
@@ -29,8 +30,17 @@ class Part(Component):
         if edit == "twice":
             Bucket("twin", {"name": "events", "region": "here"}, self.guarded())
         if edit == "one-more":
-            Gate("service-gate", {"watch": "service"}, self.child(), deadline_seconds=1)
+            self.prove(Gate, "more-gate", self.service(), {})
         self.register_outputs({})
+
+    def service(self) -> Service:
+        """One more service, on Docker."""
+        from platforms.docker import DockerPlatform
+
+        platform = DockerPlatform("lfs-test-attacked", "owner", running=True)
+        health = HealthSpec(ExecProbe(("true",)))
+        spec = ServiceSpec("more", "sha256:" + "0" * 64, ports=(), health=health, stop_grace=1)
+        return platform.service("more", spec, self.child())
 
     def salted(self) -> pulumi.ResourceOptions:
         """Options of the secret, with what is edited about them."""

@@ -34,7 +34,10 @@ def store() -> None:
             "minio-data-2" if edit == "rename declaration" else "minio-data",
             name=f"{instance}_other" if edit == "rename volume" else f"{instance}_minio_data",
             driver="other" if edit == "change driver" else "local",
-            opts=part.owns,
+            opts=pulumi.ResourceOptions(
+                parent=part,
+                provider=docker.Provider("another") if edit == "another provider" else None,
+            ),
         )
     if edit == "one more volume":
         docker.Volume("more-data", name=f"{instance}_more_data", driver="local", opts=part.owns)

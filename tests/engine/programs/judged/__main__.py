@@ -7,6 +7,7 @@ import pulumi
 import pulumi_command as command
 import pulumi_random as random
 from pulumi import dynamic
+from web import LangfuseWeb  # type: ignore[import-not-found]  # beside this file
 
 from components.base import Component, register_delete_hook
 
@@ -35,7 +36,10 @@ class StackSecrets(Component):
 
     def __init__(self) -> None:
         super().__init__("secrets")
-        self.password = random.RandomBytes("salt", length=32, opts=self.data()).hex
+        options = self.data()
+        options.delete_before_replace = CASE == "delete before replace" or None
+        options.protect = CASE != "loses protection"
+        self.password = random.RandomBytes("salt", length=32, opts=options).hex
         self.register_outputs({})
 
 
@@ -58,16 +62,17 @@ match CASE:
         Service("Service", json.dumps({"image": "sha256:" + "0" * 64, "data": True, "toml": toml}))
     case "by value":
         Erasing(Eraser(), "erasing", {})
-    case "delete before replace":
-        part = Component("part")
-        options = part.data()
-        options.delete_before_replace = True
-        random.RandomBytes("salt-2", length=32, opts=options)
-    case "loses protection":
-        part = Component("part")
-        options = part.data()
-        options.protect = False
-        random.RandomBytes("salt-2", length=32, opts=options)
+    case "delete before replace" | "loses protection":
+        pass
+    case "open port":
+        from pulumi_docker import Container, ContainerPortArgs
+
+        ports = [ContainerPortArgs(internal=5432, external=5432, ip="0.0.0.0")]  # noqa: S104 - the point of the case
+        Container("open", image="sha256:" + "0" * 64, ports=ports)
+    case "image by tag":
+        Service("Service", json.dumps({"image": "langfuse:latest"}))
+    case "older release":
+        LangfuseWeb("web", "3.1.0")
     case "unreadable request":
         Service("Service", "not a request")
     case "bare command":

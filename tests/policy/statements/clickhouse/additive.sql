@@ -12,3 +12,8 @@ ALTER TABLE traces MATERIALIZE INDEX i
 ALTER TABLE traces COMMENT COLUMN name 'of the trace'
 ALTER TABLE summary MODIFY QUERY SELECT id, name FROM traces
 SET allow_experimental_full_text_index = 1
+ALTER TABLE traces MODIFY SETTING enable_block_number_column = 1, enable_block_offset_column = 1
+ALTER TABLE traces ADD INDEX i name TYPE minmax GRANULARITY 1 SETTINGS alter_sync = 2
+ALTER TABLE traces ADD COLUMN x Map(String, String) DEFAULT map() AFTER id SETTINGS enable_full_text_index = 1, mutations_sync = 2
+ALTER TABLE summary MODIFY QUERY SELECT arrayMap(v -> left(v, 9), [name]) AS name FROM traces SETTINGS enable_full_text_index = 1
+CREATE TABLE t (d Map(String, UInt8), n UInt8 MATERIALIZED length(mapFilter(x -> x.1 != '', d)), INDEX i n TYPE text(tokenizer = splitByNonAlpha)) ENGINE = MergeTree ORDER BY n SETTINGS index_granularity_bytes = '64Mi'

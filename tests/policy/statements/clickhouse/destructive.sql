@@ -85,3 +85,10 @@ ALTER TABLE
 traces
 'x'
 ( DROP TABLE traces )
+ALTER TABLE traces MODIFY SETTING enable_block_number_column = 1, index_granularity = 1
+ALTER TABLE traces MODIFY SETTING enable_block_number_column = 1, DELETE WHERE 1
+ALTER TABLE traces MODIFY SETTING enable_block_number_column = 1 + 1
+ALTER TABLE traces ADD COLUMN x String SETTINGS max_table_size_to_drop = 0
+ALTER TABLE traces ADD COLUMN x String SETTINGS something = 1
+ALTER TABLE traces ADD COLUMN x String SETTINGS alter_sync = 2, DROP COLUMN name
+ALTER TABLE traces DROP COLUMN name SETTINGS mutations_sync = 2

@@ -21,3 +21,5 @@ SET statement_timeout = 0
 BEGIN
 COMMIT
 SELECT 1
+ALTER TYPE "Kind" RENAME TO "Sort"
+INSERT INTO background_migrations (id, args) VALUES ('x', '{"gate": "DROP TABLE traces"}'::jsonb) ON CONFLICT (id) DO NOTHING

@@ -89,3 +89,16 @@ DROP TABLE U&"\0074races"
 DROP
 ALTER TABLE traces
 ''
+ALTER TABLE traces ALTER COLUMN name TYPE "Kind" USING (name::text::"Kind")
+CREATE TYPE "New" AS ENUM ('A'); ALTER TABLE traces ALTER COLUMN name TYPE "New" USING ('A'::text::"New")
+CREATE TYPE "New" AS ENUM ('A'); ALTER TABLE traces ALTER COLUMN name TYPE "New" USING (id::text::"New")
+CREATE TYPE "New" AS ENUM ('A'); ALTER TABLE traces ALTER COLUMN name TYPE "New" USING (left(name, 1)::"New")
+CREATE TYPE "New" AS ENUM ('A'); ALTER TABLE traces ALTER COLUMN name TYPE "New" USING (name::int::"New")
+CREATE TYPE "New" AS (a int); ALTER TABLE traces ALTER COLUMN name TYPE "New" USING name::text::"New"
+CREATE TYPE "New" AS ENUM ('A'); ALTER TABLE traces ALTER COLUMN name TYPE "New" USING name::text::"New", DROP COLUMN value
+ALTER TABLE traces ADD COLUMN x text; WITH y AS (DELETE FROM scores RETURNING id) UPDATE traces SET x = y.id FROM y
+ALTER TABLE traces ADD COLUMN x text; WITH y AS (SELECT 1), z AS (UPDATE scores SET name = NULL RETURNING id) UPDATE traces SET x = z.id FROM z
+WITH y AS (SELECT 1) UPDATE traces SET name = NULL
+WITH y AS (SELECT 1) INSERT INTO traces (id) SELECT 'x' ON CONFLICT (id) DO UPDATE SET name = NULL
+WITH y AS (SELECT wipe()) INSERT INTO old SELECT 1
+CREATE TYPE "New" AS ENUM ('A'); ALTER TYPE "New" RENAME TO "Was"; ALTER TYPE "Short" RENAME TO "New"; ALTER TABLE traces ALTER COLUMN name TYPE "New" USING name::text::"New"

@@ -1,0 +1,145 @@
+"""Commands about what is kept."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.backup.schedule import Scheduler
+from ops.commands.app import AsJson, ConfigFile, Stack, cli
+from ops.session import OpsError
+
+
+@cli.command()
+def inventory(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when something is new.")] = False,
+) -> None:
+    """Add the data that the program declares to the stack's inventory. Never removes or changes an entry.
+
+    Exits 1 when the program lost or changed something that is listed.
+    """
+    from ops.inventory import inventory as run
+
+    run(stack, config_file, as_json=as_json, check=check)
+
+
+@cli.command()
+def migrations(
+    image: Annotated[
+        str | None, typer.Argument(help="Image reference or id; default is the stack's Langfuse web image.")
+    ] = None,
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Read the SQL from here, laid out as packages/shared in the image.")
+    ] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Judge as against empty databases.")] = False,
+) -> None:
+    """Judge the migrations an image ships against the stack's data; exits 1 when one would take data away."""
+    from ops.migrations import migrations as run
+
+    run(image, folder, stack, config_file, empty=empty, as_json=as_json)
+
+
+@cli.command()
+def backup(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    incremental: Annotated[bool, typer.Option("--incremental", help="Only what the newest backup lacks.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Show which backups there are.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="See whether a backup is as it was written.")] = False,
+    read_data: Annotated[bool, typer.Option("--read-data", help="With --verify: read every byte.")] = False,
+    name: Annotated[str | None, typer.Option("--backup", help="With --verify: which; default the newest.")] = None,
+    schedule: Annotated[Scheduler | None, typer.Option(help="Print the files of a nightly backup.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="With --schedule: write them there instead.")] = None,
+) -> None:
+    """Back up ClickHouse and Postgres, list the buckets, and write a manifest of it all into the bucket of backups.
+
+    Nothing is ever removed: the key it works with cannot. Exits 1 when a backup is not as it was written.
+    """
+    from ops.backup import commands
+
+    if show + verify + incremental + (schedule is not None) > 1:
+        raise OpsError("--incremental, --list, --verify and --schedule do not go together: give one")
+    if (read_data or name) and not verify:
+        raise OpsError("--read-data and --backup go with --verify")
+    if schedule:
+        commands.schedule(stack, config_file, schedule, folder)
+    elif show:
+        commands.listed(stack, config_file, as_json=as_json)
+    elif verify:
+        commands.verify(stack, config_file, backup=name, read_data=read_data, as_json=as_json)
+    else:
+        commands.backup(stack, config_file, incremental=incremental, as_json=as_json)
+
+
+@cli.command()
+def restore(
+    into: Annotated[str, typer.Option("--into", help="New name: of a ClickHouse database and a Postgres schema.")],
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    name: Annotated[str | None, typer.Option("--backup", help="Which; default the newest.")] = None,
+) -> None:
+    """Restore a backup beside what runs, under a new name, and compare every table; exits 1 when one differs."""
+    from ops.backup.commands import restore as run
+
+    run(stack, config_file, into=into, backup=name, as_json=as_json)
+
+
+@cli.command()
+def rehearse(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    name: Annotated[str | None, typer.Option("--backup", help="Which; default the newest.")] = None,
+) -> None:
+    """Restore a backup into throw-away servers, compare every table, and say how old it is and how long it took."""
+    from ops.backup.commands import rehearse as run
+
+    run(stack, config_file, backup=name, as_json=as_json)
+
+
+@cli.command()
+def retention(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    days: Annotated[int, typer.Option(min=1, help="Days that would be kept.")] = 90,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Refused, with the reason: nothing here takes data away.")
+    ] = False,
+) -> None:
+    """Count what is older than so many days, by table and month and by bucket and prefix. A dry run, always."""
+    from ops.retention.command import retention as run
+
+    run(stack, config_file, days=days, apply=apply, as_json=as_json)
+
+
+@cli.command()
+def upgrade(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    to: Annotated[str | None, typer.Option(help="Version to go to; default what the settings ask for.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Take the step that the settings ask for.")] = False,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="With --apply: prove the backup before it.")] = False,
+) -> None:
+    """Show the next legal step of an upgrade, or take it between a checkpoint and a proof that nothing is missing.
+
+    Exits 0 when there is nothing to do or the step is legal, 1 when it is refused, 2 when it could not look.
+    """
+    from ops.upgrade.command import upgrade as run
+
+    if rehearse and not apply:
+        raise OpsError("--rehearse goes with --apply")
+    run(stack, config_file, to=to, apply=apply, rehearse=rehearse, as_json=as_json)

@@ -1,0 +1,107 @@
+"""Commands that look and tell."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.commands.app import AsJson, ConfigFile, Stack, cli
+
+
+@cli.command()
+def status(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    capacity: Annotated[bool, typer.Option("--capacity", help="Rates, queues, disks, memory, with forecasts.")] = False,
+) -> None:
+    """Show each service's image, health, address and age; exits 1 unless all are healthy.
+
+    With --capacity: exits 0 when all is enough, 1 when something calls for a change, 2 when some was not seen.
+    """
+    if capacity:
+        from ops.capacity.command import capacity as measure
+
+        measure(stack, config_file, as_json=as_json)
+        return
+    from ops.report import status as run
+
+    run(stack, config_file, as_json=as_json)
+
+
+@cli.command()
+def smoke(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    deadline: Annotated[float, typer.Option(help="Seconds each hop may take.")] = 30,
+) -> None:
+    """Call the gateway's smoke model and follow the trace hop by hop; exits 1 at the first broken one."""
+    from ops.report import smoke as run
+
+    run(stack, config_file, as_json=as_json, deadline_seconds=deadline)
+
+
+@cli.command()
+def doctor(
+    log: Annotated[str | None, typer.Argument(help="A log to explain instead, `-` for standard input.")] = None,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show healthy rows and environments too.")] = False,
+) -> None:
+    """Look for every known trouble at once, or explain a log; exits 0 healthy, 1 findings, 2 could not look."""
+    from ops.doctor import command
+
+    if log is None:
+        command.live(stack, config_file, as_json=as_json, everything=everything)
+    else:
+        command.log(log, as_json=as_json)
+
+
+@cli.command()
+def images(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Look again for newer official images.")] = False,
+) -> None:
+    """Find, pull or build the image of every service, and show where each came from."""
+    from ops.report import images as run
+
+    run(stack, config_file, as_json=as_json, refresh=refresh)
+
+
+@cli.command()
+def env(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    file: Annotated[Path, typer.Option("--file", "-f", help="Where to write it (0600).")] = Path(".env"),
+) -> None:
+    """Write the .env of the application behind the gateway: its addresses and keys."""
+    from ops.env import write_env
+
+    write_env(stack, config_file, file)
+
+
+@cli.command()
+def incident(
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    note: Annotated[str, typer.Option(help="What happened, for the record.")] = "",
+) -> None:
+    """Gather logs, states, versions and settings into a bundle without secrets, and record the incident."""
+    from ops.incident import incident as run
+
+    run(stack, config_file, note=note)
+
+
+@cli.command()
+def evidence(
+    as_json: AsJson = False,
+    everything: Annotated[bool, typer.Option("--all", help="List all actions, not only the last ones.")] = False,
+) -> None:
+    """List what was done and verify its evidence; exits 1 when something was altered or is missing."""
+    from ops.audit import audit as run
+
+    run(as_json=as_json, everything=everything)

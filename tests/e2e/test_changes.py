@@ -1,0 +1,106 @@
+"""What changes a running stack: normal changes pass by themselves, a second claim on its volumes does not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import TestStack, twin_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+SECOND = "already stands for"
+
+
+def everything(stack: TestStack) -> list[str]:
+    """What runs since when, and every volume."""
+    form = "{{.Name}} {{.Id}} {{.State.StartedAt}}"
+    volumes = "{{.Name}} {{.CreatedAt}}"
+    return [
+        *(stack.docker("inspect", "--format", form, name) for name in stack.names("container")),
+        *(stack.docker("volume", "inspect", "--format", volumes, name) for name in stack.names("volume")),
+    ]
+
+
+@pytest.mark.attack(
+    "a second stack of the same names beside one that runs",
+    layer="owner of the instance",
+    message="another stack uses the instance name",
+)
+def test_a_second_stack_of_the_same_names_is_refused(stack: TestStack, tmp_path: Path) -> None:
+    before = everything(stack)
+    refused = twin_of(stack, tmp_path).ops("up")
+    assert refused.code == 1
+    assert "another stack uses the instance name" in refused.output
+    assert everything(stack) == before
+
+
+@pytest.fixture
+def imported(stack: TestStack, tmp_path: Path) -> Iterator[TestStack]:
+    """A second entry in the state for ClickHouse's volume."""
+    copy = tmp_path / "settings.yaml"
+    copy.write_text(stack.config_file.read_text())
+    [volume] = [name for name in stack.names("volume") if name.endswith("_clickhouse_data")]
+    options = ("--yes", "--protect=false", "--generate-code=false", "--stack", "test")
+    settings = ("--config-file", str(copy))
+    made = stack.shell("pulumi", "import", "docker:index/volume:Volume", "twin", volume, *options, *settings)
+    assert made.code == 0, made.output
+    try:
+        yield stack
+    finally:
+        urn = "urn:pulumi:test::langfuse-stack::docker:index/volume:Volume::twin"
+        forgotten = stack.shell("pulumi", "state", "delete", urn, "--yes", "--stack", "test")
+        assert forgotten.code == 0, forgotten.output
+
+
+@pytest.mark.attack("`pulumi import` of a volume under a second name", layer="plan gate", message=SECOND)
+def test_a_volume_that_was_imported_a_second_time_is_noticed_before_the_second_entry_is_deleted(
+    imported: TestStack,
+) -> None:
+    before = everything(imported)
+    refused = imported.ops("up")
+    assert refused.code == 1
+    assert SECOND in refused.output
+    assert "delete: twin is a volume" in refused.output
+    assert everything(imported) == before
+
+
+def test_a_new_setting_is_applied_without_any_approval(stack: TestStack) -> None:
+    volumes = stack.names("volume")
+    stack.configure(gateway__exportDelayMs=400)
+    run = stack.ops("up")
+    assert run.code == 0, run.output
+    assert "Container gateway" in run.output
+    assert stack.names("volume") == volumes
+
+
+@pytest.fixture
+def patched(stack: TestStack) -> Iterator[TestStack]:
+    """The next patch version of Langfuse: images with other content, under tags of their own."""
+    images = stack.ops("images", "--json").json
+    tags = {service: f"{stack.instance}-{service}:patched" for service in ("langfuse-web", "langfuse-worker")}
+    for service, tag in tags.items():
+        container = stack.docker("create", images[service]["image"])
+        stack.docker("commit", "--change", "LABEL patched=1", container, tag)
+        stack.docker("rm", container)
+    before = dict(stack.config)
+    stack.configure(
+        langfuse__version="3.225.5",
+        langfuse__webImage=tags["langfuse-web"],
+        langfuse__workerImage=tags["langfuse-worker"],
+    )
+    try:
+        yield stack
+    finally:
+        stack.config.clear()
+        stack.configure(**before)
+        assert stack.ops("images").code == 0
+        stack.docker("rmi", *tags.values())
+
+
+def test_a_new_patch_version_passes_pack_and_gate_without_any_approval(patched: TestStack) -> None:
+    run = patched.ops("preview", "--json")
+    assert run.code == 0, run.output
+    changed = {step["urn"].rpartition("::")[2] for step in run.json["steps"]}
+    assert {"langfuse-web", "langfuse-worker", "migration-gate"} <= changed
+    assert not {name for name in changed if name.endswith(("-data", "-password", "salt", "-schema"))}
