@@ -2,6 +2,7 @@
 STACK ?= local
 PYTHON ?= python3
 RUN = $(PYTHON) toolchain/venv.py
+CACHE = $(or $(LANGFUSE_STACK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/langfuse-stack)
 
 .DEFAULT_GOAL := help
 .PHONY: up preview down status capacity upgrade smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks backup rehearse
@@ -63,7 +64,7 @@ shell: ## print the environment for plain pulumi: eval "$$(make -s shell)"
 check: ## lint, types, and the tests that need no engine and no Docker (under a minute)
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
-	@$(RUN) -m mypy .
+	@$(RUN) -m mypy --cache-dir $(CACHE)/mypy .
 	@$(RUN) -m pytest -q -n 2 -m "not engine and not docker and not e2e and not soak"
 
 test: check ## everything: also the real engine and the whole stack on Docker
