@@ -15,7 +15,6 @@ from tests.doctor.test_rows import DESTRUCTIVE
 
 GB = 10**9
 OFF = Unseen("off")
-SCALING = {"clickhouse:replicas", "worker:replicas"}
 CALM = Measurement(
     rate=Rate(5, 4, [], 1000),
     queues=[Queue("otel-ingestion-queue", 0, 1, 0, 0, None)],
@@ -118,9 +117,9 @@ def test_every_setting_that_is_to_be_changed_exists_and_nothing_takes_data_away(
         for quoted in re.findall(r"`([^`]+)`", finding.change):
             words = quoted.split()
             if words[:3] == ["pulumi", "config", "set"]:
-                assert words[3] in {*known_keys(), *SCALING}
+                assert words[3] in known_keys()
             elif ":" in words[0]:
-                assert words[0] in {*known_keys(), *SCALING}
+                assert words[0] in known_keys()
             else:
                 assert words[0] in {"make", "python"}
 

@@ -12,6 +12,7 @@ import pytest
 
 from ops.doctor.rows import ROWS
 from tests.doctor import test_rows_live
+from tests.unit.recorder import ROOT
 
 RED, GREEN = "only", "verdict"
 
@@ -46,13 +47,21 @@ def rows(function: ast.FunctionDef, name: str) -> set[str]:
 FUNCTIONS = {function.name: function for function in functions(test_rows_live)}
 
 
-ELSEWHERE = {"clickhouse-replicas"}
-"""Turned red by losing a server of a cluster: `tests/e2e/test_cluster.py`."""
+ON_A_CLUSTER = {"clickhouse-replicas": ROOT / "tests" / "e2e" / "test_cluster.py"}
+"""Rows that a single server has nothing to show for, with the tests that kill a server of several."""
 
 
 def test_every_row_is_turned_red_alone_and_no_test_is_about_a_row_that_is_gone() -> None:
-    tested = set().union(*(rows(function, RED) for function in FUNCTIONS.values()))
-    assert tested | ELSEWHERE == {row.id for row in ROWS}
+    alone = set().union(*(rows(function, RED) for function in FUNCTIONS.values()))
+    assert alone | set(ON_A_CLUSTER) == {row.id for row in ROWS}
+    assert not alone & set(ON_A_CLUSTER)
+
+
+@pytest.mark.parametrize("row", ON_A_CLUSTER)
+def test_a_row_about_a_cluster_turns_red_and_green_there(row: str) -> None:
+    text = ON_A_CLUSTER[row].read_text(encoding="utf-8")
+    assert f'["{row}"]["verdict"] == "finding"' in text
+    assert f'["{row}"] == ("healthy"' in text
 
 
 @pytest.mark.parametrize("name", [name for name, function in FUNCTIONS.items() if rows(function, RED)])
