@@ -25,6 +25,7 @@ TOGETHER = {
             "rotation",
             "members",
             "single_to_cluster",
+            "upgrade",
         )
     ),
     "stack of the attacks": ("tests/engine/test_attacks.py", "tests/engine/test_gated_run.py"),

@@ -189,7 +189,8 @@ def connect(endpoint: str, access_key: str, secret_key: str) -> "Minio":
     pool = urllib3.PoolManager(
         maxsize=8,
         timeout=urllib3.Timeout(connect=5, read=TIMEOUT_SECONDS),
-        retries=urllib3.Retry(2, backoff_factor=0.2),
+        # MinIO asks for a pause of a minute before damaged bytes are read again.
+        retries=urllib3.Retry(2, backoff_factor=0.2, respect_retry_after_header=False),
     )
     return Minio(
         endpoint=endpoint,

@@ -117,8 +117,6 @@ def test_bytes_changed_below_the_object_store_are_found_by_reading_them(own: Wor
     flip_byte(own, key)
     assert problems(own.access.store, made, read_data=False) == []
     assert refused(own, made, read_data=True) == [f"{key}: holds other bytes than were written"]
-    with pytest.raises(OpsError):
-        restore(own.access, made, f"r_{token_hex(4)}", print)
 
 
 def test_damage_of_the_base_is_damage_of_what_is_built_on_it(own: World, made: Manifest) -> None:

@@ -14,6 +14,7 @@ OF_THE_MACHINE = {"disk-used", "disk-forecast", "memory"}
 QUEUE = "otel-ingestion-queue"
 
 
+@pytest.mark.soak
 def test_capacity_is_measured_of_every_part_and_jobs_that_wait_are_counted(stack: TestStack) -> None:
     assert stack.ops("smoke").code == 0
     run = stack.ops("status", "--capacity", "--json")

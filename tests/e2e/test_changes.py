@@ -65,6 +65,7 @@ def test_a_volume_that_was_imported_a_second_time_is_noticed_before_the_second_e
     assert everything(imported) == before
 
 
+@pytest.mark.soak
 def test_a_new_setting_is_applied_without_any_approval(stack: TestStack) -> None:
     volumes = stack.names("volume")
     stack.configure(gateway__exportDelayMs=400)

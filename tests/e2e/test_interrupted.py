@@ -49,6 +49,7 @@ def test_a_run_killed_at_any_point_is_finished_by_the_next(fresh: TestStack) -> 
     assert f"{REGISTERED} unchanged" in again.output, again.output
 
 
+@pytest.mark.soak
 def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(fresh: TestStack) -> None:
     with fresh.started("up") as process:
         assert process.stdout
