@@ -28,7 +28,7 @@ from tests.checks.clickhouse_session import as_operator, session_with
 from tests.checks.containers import Container, blueprint, gate_inputs, images, paused, run
 from tests.standin.docker_cli import eventually
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.soak]
 
 MEGABYTE = 1_000_000
 STORE_MEGABYTES = 96

@@ -6,7 +6,7 @@ from checks.trace import Gateway, new_user_id
 from tests.e2e.stack import TestStack
 from tests.standin.docker_cli import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1200)]
 
 SERVICES = {"clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"}
 OF_THE_MACHINE = {"disk-used", "disk-forecast", "memory"}
@@ -14,7 +14,6 @@ OF_THE_MACHINE = {"disk-used", "disk-forecast", "memory"}
 QUEUE = "otel-ingestion-queue"
 
 
-@pytest.mark.soak
 def test_capacity_is_measured_of_every_part_and_jobs_that_wait_are_counted(stack: TestStack) -> None:
     assert stack.ops("smoke").code == 0
     run = stack.ops("status", "--capacity", "--json")

@@ -60,6 +60,7 @@ def test_release_4_is_refused_on_an_old_clickhouse_with_the_floor_named(fresh: T
     assert not [name for name in fresh.names("container") if "langfuse-web" in name]
 
 
+@pytest.mark.soak
 def test_release_4_runs_on_an_old_clickhouse_with_the_stand_in_alone(fresh: TestStack) -> None:
     fresh.configure(langfuse__release="4", langfuse__standInOnOldClickhouse=True)
     run = fresh.ops("up")

@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.stack import TestStack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1800)]
 
 
 def test_a_single_server_with_data_is_not_made_a_cluster(stack: TestStack) -> None:

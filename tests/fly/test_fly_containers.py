@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import redis
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.soak]
 PASSWORD = "canary-redis-password"
 
 

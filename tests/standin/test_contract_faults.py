@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.standin.doubles import Double
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.soak]
 
 
 @contextmanager
