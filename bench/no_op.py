@@ -25,10 +25,13 @@ def whole_stack(rig: Rig, empty: Program, rounds: int) -> list[Row]:
             "preview with pack": partial(rig.run, packed),
             "empty up": partial(empty.no_op, ["up", "--yes"], EMPTY),
             "make up": rig.no_op_up,
-            "up with pack": partial(rig.run, update),
             "gated preview": partial(gated_plan, rig.session, Console(quiet=True)),
         },
         rounds,
+    )
+    # Afterwards: it writes the state anew, and `make up` would have to go to the engine once more.
+    plain_up = in_turns(
+        {"empty up": partial(empty.no_op, ["up", "--yes"], EMPTY), "up with pack": partial(rig.run, update)}, rounds
     )
     return [
         Row(
@@ -45,8 +48,8 @@ def whole_stack(rig: Rig, empty: Program, rounds: int) -> list[Row]:
         ),
         Row(
             "no-op plain pulumi up, with pack ÷ empty up",
-            taken.ratio("up with pack", "empty up"),
-            note=both(taken, "up with pack", "empty up"),
+            plain_up.ratio("up with pack", "empty up"),
+            note=both(plain_up, "up with pack", "empty up"),
         ),
         Row(
             "pack and gate alone ÷ empty preview",
