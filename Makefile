@@ -70,12 +70,12 @@ check: ## lint, types, and the tests that need no engine and no Docker (under a 
 test: check ## everything: also the real engine and the whole stack on Docker
 	@$(RUN) -m toolchain ensure
 	@$(RUN) -m ops images
-	@$(RUN) -m pytest -n 3 --dist loadscope -m "(docker or engine or e2e) and not soak"
+	@$(RUN) -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "(docker or engine or e2e) and not soak"
 
 soak: ## the long fault loops: every fault at every step, whole stacks broken on purpose
 	@$(RUN) -m toolchain ensure
 	@$(RUN) -m ops images
-	@$(RUN) -m pytest -n 2 --dist loadscope -m soak
+	@$(RUN) -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m soak
 
 bench: ## measure the budgets and print the README's table
 	@$(RUN) bench/run.py

@@ -9,10 +9,6 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
 TOGETHER = {
-    "servers of the checks": ("tests/checks/",),
-    "servers of the stand-in": ("tests/standin/",),
-    "servers with backups": ("tests/backup/",),
-    "stack of the doctor": ("tests/doctor/",),
     "whole stack": tuple(
         f"tests/e2e/test_{name}.py"
         for name in (
@@ -28,21 +24,35 @@ TOGETHER = {
             "upgrade",
         )
     ),
+    "servers of the checks": ("tests/checks/",),
+    "servers of the stand-in": ("tests/standin/",),
+    "servers with backups": ("tests/backup/",),
+    "stack of the doctor": ("tests/doctor/",),
     "stack of the attacks": ("tests/engine/test_attacks.py", "tests/engine/test_gated_run.py"),
 }
-"""What tests share, and where their names begin. All others stay together by file."""
+"""What tests share, and where their names begin; the longest first. All others stay together by file."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what is shared first, so that no long group is left for the end."""
+    order = list(TOGETHER)
+    items.sort(key=lambda item: order.index(group) if (group := _group(item.nodeid)) in TOGETHER else len(order))
+
+
+def _group(nodeid: str) -> str:
+    for shared, beginnings in TOGETHER.items():
+        if nodeid.startswith(beginnings):
+            return shared
+    return nodeid.partition("::")[0]
 
 
 class Sharing(LoadScopeScheduling):
     """Keeps tests that share something in the process that has started it."""
 
     def _split_scope(self, nodeid: str) -> str:
-        for shared, beginnings in TOGETHER.items():
-            if nodeid.startswith(beginnings):
-                return shared
-        return nodeid.partition("::")[0]
+        return _group(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> Sharing | None:
-    """For `--dist loadscope`. A process that is free takes the largest group that is left."""
+    """For `--dist loadscope`."""
     return Sharing(config, log) if config.getoption("dist") == "loadscope" else None
