@@ -189,8 +189,8 @@ def connect(endpoint: str, access_key: str, secret_key: str) -> "Minio":
     pool = urllib3.PoolManager(
         maxsize=8,
         timeout=urllib3.Timeout(connect=5, read=TIMEOUT_SECONDS),
-        # MinIO asks for a pause of a minute before damaged bytes are read again.
-        retries=urllib3.Retry(2, backoff_factor=0.2, respect_retry_after_header=False),
+        # MinIO asks for a pause of a minute, also where bytes are damaged for good.
+        retries=urllib3.Retry(3, backoff_factor=0.5, status_forcelist=(503,), respect_retry_after_header=False),
     )
     return Minio(
         endpoint=endpoint,
