@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -126,11 +126,7 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     found = sorted(docker.containers(session), key=lambda container: container.service)
     healthy = bool(found) and all(entry.state == "running" and entry.health == "healthy" for entry in found)
     if as_json:
-        switched = [asdict(switch) for switch in session.switches]
-        services = [asdict(entry) for entry in found]
-        secrets = [asdict(age) for age in _ages(session)] if found else []
-        document = {"healthy": healthy, "services": services, "switches": switched, "secrets": secrets}
-        print(json.dumps(document, indent=2))
+        _print_json(session, [asdict(entry) for entry in found], healthy=healthy)
     elif found:
         show_switches(session, Console())
         Console().print(services_table(session, found))
@@ -141,6 +137,13 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
+def _print_json(session: Session, services: list[dict[str, Any]], *, healthy: bool) -> None:
+    switches = [asdict(switch) for switch in session.switches]
+    secrets = [asdict(age) for age in _ages(session)] if services else []
+    document = {"healthy": healthy, "services": services, "switches": switches, "secrets": secrets}
+    print(json.dumps(document, indent=2))
+
+
 def _states(session: Session, *, as_json: bool) -> None:
     """The `status` command where services are not containers of this machine."""
     host = host_of(session)
@@ -148,10 +151,7 @@ def _states(session: Session, *, as_json: bool) -> None:
     running = bool(found) and all(entry.runs for entry in found.values())
     if as_json:
         services = [{"service": entry.service, "state": entry.state} for entry in found.values()]
-        switched = [asdict(switch) for switch in session.switches]
-        secrets = [asdict(age) for age in _ages(session)] if found else []
-        document = {"healthy": running, "services": services, "switches": switched, "secrets": secrets}
-        print(json.dumps(document, indent=2))
+        _print_json(session, services, healthy=running)
     else:
         show_switches(session, Console())
         Console().print(states_table(host))
