@@ -1,6 +1,7 @@
 """Langfuse behind a gateway: settings -> platform -> components, phase by phase -> outputs."""
 
 import startup  # noqa: F401 - first of all: what it switches off costs time from here on
+import warmup  # noqa: F401 - what it starts goes on beside all that follows
 from components.base import register_delete_hook
 from components.clickhouse import ClickHouse
 from components.gateway import Gateway, Proof

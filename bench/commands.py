@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from bench.rig import HERE, Rig
-from ops.plan import ENFORCED
+from ops.preview import ENFORCED
 from ops.session import Session
 
 QUIET = ("--non-interactive", "--suppress-outputs", "--expect-no-changes")

@@ -20,9 +20,9 @@ REVIEWED = (*PACK, "--policy-pack-config", "policy-config.json")
 
 
 def growth(rig: Rig, empty: Program, counts: Sequence[int], rounds: int) -> list[Row]:
-    """Preview and `up` with more and more services, against none.
+    """Preview and `up` with more and more services, against one: the first has the engine start its plugins.
 
-    One service is put up for real. The states with more of them hold copies of it, which a run in which nothing
+    It is put up for real. The states with more of them hold copies of it, which a run in which nothing
     changes cannot tell from real ones: it compares declarations with the state and does not ask Docker.
     """
     extra = Program.copied(rig, "extra")
@@ -32,8 +32,8 @@ def growth(rig: Rig, empty: Program, counts: Sequence[int], rounds: int) -> list
     single = extra.deployment(REAL)
     stacks = {count: f"extra{count}" for count in (0, *counts)}
     for count, stack in stacks.items():
-        extra.new_stack(stack, {"count": count, **settings})
-        state = _multiplied(single, stack, count)
+        extra.new_stack(stack, {"count": 1 + count, **settings})
+        state = _multiplied(single, stack, 1 + count)
         extra.put_deployment(stack, state)
         write(path_of(stack), declared_by(state["deployment"]["resources"]))
     rows = []

@@ -1,169 +1,10 @@
 """Proof that the migrations of a web image take no data away, before that web boots and applies them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import evidence
 from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs
-from checks.clickhouse import ledger
 from checks.clickhouse_login import Login
-from checks.clickhouse_login import rows as query_rows
-from checks.postgres import SQL, connection, query
-from policy import migrations
-from policy.migrations import Existing, FileVerdict, Live, MigrationsError, Verdict
-
-if TYPE_CHECKING:
-    from psycopg import Connection
-
-COUNTED_ROWS = 100_000
-"""Rows of a Postgres table are counted up to here; more are shown as this many."""
-VIEW_ENGINES = frozenset({"View", "LiveView", "WindowView"})
-NAMED_FILES = 20
-
-
-@dataclass(frozen=True)
-class Databases:
-    """Access to the two databases that a web migrates."""
-
-    login: Login
-    direct_url: str
-    schema: str
-    clustered: bool = False
-    """Whether ClickHouse is a cluster, for which an image has files of its own."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was judged."""
-
-    files: Sequence[FileVerdict]
-    stale: Sequence[migrations.Approval]
-    """Approvals of no file that the image ships."""
-
-    @property
-    def blocking(self) -> list[FileVerdict]:
-        """Files because of which web must not boot."""
-        return [verdict for verdict in self.files if verdict.blocks]
-
-
-def inspect(folder: Path, databases: Databases | None, approvals_file: Path = migrations.APPROVALS_FILE) -> Report:
-    """Judge what a folder of shipped migrations would do.
-
-    Args:
-        folder: see `policy.migrations.read_folder`.
-        databases: the live databases; None judges as against empty ones.
-        approvals_file: the committed approvals.
-
-    Raises:
-        MigrationsError: the folder or the approvals cannot be read, or the databases belong to a newer release.
-        CheckFailedError: a database does not answer, or its ledger is missing, dirty or unfinished.
-    """
-    shipped = migrations.read_folder(folder, clustered=databases is not None and databases.clustered)
-    approvals = migrations.read_approvals(approvals_file)
-    reasons = {approval.sha256: approval.reason for approval in approvals}
-    if databases is None:
-        clickhouse, newest, postgres = Live("langfuse"), 0, Live("langfuse")
-    else:
-        clickhouse, newest = clickhouse_live(databases.login)
-        postgres = postgres_live(databases.direct_url, databases.schema)
-    files = [
-        *migrations.judge(shipped.pending_postgres(postgres.applied), postgres, reasons),
-        *migrations.judge(shipped.pending_clickhouse(newest), clickhouse, reasons),
-    ]
-    return Report(files, migrations.stale(approvals, [*shipped.postgres, *shipped.clickhouse]))
-
-
-def clickhouse_live(login: Login) -> tuple[Live, int]:
-    """What the ClickHouse database holds, and the newest migration in its ledger.
-
-    Raises:
-        CheckFailedError: it does not answer, its ledger is dirty, or it has tables and no ledger.
-    """
-    client = login.connect()
-    try:
-        tables = query_rows(client, "clickhouse_objects.sql", database=login.database)
-        columns: dict[str, set[str]] = {}
-        for table, column in query_rows(client, "clickhouse_columns.sql", database=login.database):
-            columns.setdefault(str(table), set()).add(str(column))
-        rows = {
-            str(name): _clickhouse_rows(client, login.database, str(name), str(engine), total)
-            for name, engine, total, _ in tables
-        }
-        newest = ledger(client, login)
-    finally:
-        client.close()
-    objects = {
-        str(name): Existing(
-            "view" if engine in VIEW_ENGINES or engine == "MaterializedView" else "table",
-            rows.get(f".inner_id.{uuid}", rows.get(f".inner.{name}", rows[str(name)])),
-            frozenset(columns.get(str(name), ())),
-        )
-        for name, engine, _, uuid in tables
-    }
-    _needs_ledger("clickhouse_ledger.sql", f"ClickHouse database {login.database}", objects, known=newest > 0)
-    return Live(login.database, objects), newest
-
-
-def _clickhouse_rows(client: Any, database: str, name: str, engine: str, total: int | None) -> int:
-    if engine in VIEW_ENGINES or engine in {"MaterializedView", "Null"}:
-        return 0
-    if total is not None:
-        return int(total)
-    count = "SELECT count() FROM {database:Identifier}.{name:Identifier}"
-    return int(query_rows(client, count, database=database, name=name)[0][0])
-
-
-def postgres_live(url: str, schema: str) -> Live:
-    """What Langfuse's Postgres schema holds, and the migrations that were finished there.
-
-    Raises:
-        CheckFailedError: it does not answer, a migration is unfinished, or it has tables and no ledger.
-    """
-    with connection(url, "to read what migrations would meet") as db:
-        found = query(db, "postgres_tables.sql", {"schema": schema})
-        objects = {
-            str(name): Existing(
-                "table" if stores else "view", _postgres_rows(db, schema, name) if stores else 0, frozenset(columns)
-            )
-            for name, stores, columns in found
-        }
-        known = "_prisma_migrations" in objects
-        noted = _composed(db, "postgres_applied.sql", ledger=(schema, "_prisma_migrations")) if known else []
-    _needs_ledger("postgres_applied.sql", f"Postgres schema {schema}", objects, known=known)
-    unfinished = sorted(str(name) for name, finished in noted if not finished)
-    if unfinished:
-        raise CheckFailedError(
-            f"{schema}._prisma_migrations",
-            f"unfinished: {', '.join(unfinished)}",
-            "see web's log for the statement that failed, mend its cause, then `prisma migrate resolve`; never reset",
-            final=True,
-        )
-    return Live(schema, objects, frozenset(str(name) for name, _ in noted))
-
-
-def _postgres_rows(db: "Connection[Any]", schema: str, table: str) -> int:
-    return int(_composed(db, "postgres_rows.sql", table=(schema, table))[0][0])
-
-
-def _composed(db: "Connection[Any]", file: str, **names: tuple[str, str]) -> list[tuple[Any, ...]]:
-    from psycopg import sql
-
-    text = sql.SQL((SQL / file).read_text(encoding="utf-8"))
-    identifiers = {key: sql.Identifier(*parts) for key, parts in names.items()}
-    return query(db, text.format(**identifiers, limit=sql.Literal(COUNTED_ROWS)).as_string(db))
-
-
-def _needs_ledger(probe: str, where: str, objects: Mapping[str, Existing], *, known: bool) -> None:
-    others = sorted(set(objects) - migrations.LEDGERS)
-    if others and not known:
-        raise CheckFailedError(
-            probe,
-            f"{where} holds {', '.join(others[:3])} and no ledger of applied migrations",
-            "find out what made these tables; restore the ledger from a backup, or give Langfuse a place of its own",
-            final=True,
-        )
 
 
 class MigrationProvider(CheckProvider):
@@ -175,6 +16,9 @@ class MigrationProvider(CheckProvider):
     keys = ("image", "http_address", "database", "schema")
 
     def probe(self, inputs: Inputs) -> Evidence:
+        from checks.pending_migrations import Databases, described, inspect, refusal
+        from policy import migrations
+
         login = Login(inputs["http_address"], inputs["user"], inputs["password"], inputs["database"])
         databases = Databases(login, inputs["direct_url"], inputs["schema"], bool(inputs.get("clustered")))
         if not inputs["folder"]:
@@ -186,7 +30,7 @@ class MigrationProvider(CheckProvider):
             )
         try:
             report = inspect(Path(inputs["folder"]), databases, migrations.APPROVALS_FILE)
-        except MigrationsError as error:
+        except migrations.MigrationsError as error:
             downgrade = "no migration found for version" in str(error)
             raise CheckFailedError(
                 f"migrations of {inputs['image']}",
@@ -219,45 +63,3 @@ class MigrationGate(CheckResource, module="checks", name="Migrations"):
     """
 
     provider = MigrationProvider
-
-
-def refusal(blocking: Sequence[FileVerdict]) -> str:
-    """The files that block, each with the statement, the object and the rows that it would cost."""
-    lines = []
-    for verdict in blocking[:NAMED_FILES]:
-        lines.append(f"{verdict.file.name} is destructive, sha256 {verdict.file.sha256}")
-        lines += [
-            f"{judged.object or 'unknown object'}, {judged.rows} rows: {judged.why}: {judged.statement}"
-            for judged in verdict.statements
-            if judged.verdict is Verdict.DESTRUCTIVE
-        ]
-    more = [f"and {len(blocking) - NAMED_FILES} more files"] if len(blocking) > NAMED_FILES else []
-    return "\n          ".join([*lines, *more])
-
-
-def described(report: Report) -> dict[str, Any]:
-    """A report as JSON."""
-    return {
-        "pending": [
-            {
-                "file": verdict.file.name,
-                "database": verdict.file.dialect,
-                "sha256": verdict.file.sha256,
-                "verdict": verdict.verdict.word,
-                "approved": verdict.approved,
-                "statements": [
-                    {
-                        "statement": judged.statement,
-                        "verdict": judged.verdict.word,
-                        "object": judged.object,
-                        "rows": judged.rows,
-                        "why": judged.why,
-                    }
-                    for judged in verdict.statements
-                    if judged.verdict is not Verdict.ADDITIVE
-                ],
-            }
-            for verdict in report.files
-        ],
-        "stale_approvals": [approval.file for approval in report.stale],
-    }

@@ -18,17 +18,15 @@ OURS = "LANGFUSE_STACK_"
 """Prefix of the variables that lead to further inputs of the program."""
 
 
-def fingerprint(session: Session, config_file: Path, deployment: Mapping[str, Any]) -> dict[str, str]:
-    """SHA-256 of each thing that decides what a run does; compare two to name what changed.
+def fingerprint(session: Session, config_file: Path) -> dict[str, str]:
+    """SHA-256 of each thing but the state that decides what a run does; compare two to name what changed.
 
     Args:
         session: the stack.
         config_file: the settings as the engine reads them.
-        deployment: the stack's exported state.
     """
     variables = {name: value for name, value in session.environment.items() if name.startswith(OURS)}
     files = [Path(value) for _, value in sorted(variables.items()) if Path(value).is_file()]
-    state = {key: value for key, value in deployment.items() if key != "manifest"}
     return {
         "program": _of_files(
             path
@@ -39,8 +37,13 @@ def fingerprint(session: Session, config_file: Path, deployment: Mapping[str, An
         "settings": _of_files(iter([config_file])),
         "images": _of_files(iter(files)) + _of(sorted(variables.items())),
         "engine": _of([session.environment.get("PATH"), session.environment.get("PULUMI_HOME")]),
-        "state": _of(state),
     }
+
+
+def of_state(export: Mapping[str, Any]) -> dict[str, str]:
+    """The same of a stack's exported state, but for when and by which engine it was written."""
+    deployment = export.get("deployment") or {}
+    return {"state": _of({key: value for key, value in deployment.items() if key != "manifest"})}
 
 
 def remembered(stack: str) -> dict[str, str] | None:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from checks.base import CheckFailedError
 from checks.clickhouse_login import Login
-from checks.migrations import Databases, Report, described, inspect
+from checks.pending_migrations import Databases, Report, described, inspect
 from ops.session import OpsError, Session, open_session
 from ops.state import read_state
 from policy.migrations import MigrationsError, Verdict

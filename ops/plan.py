@@ -2,10 +2,9 @@
 
 import datetime as dt
 import json
-import os
-import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +13,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from ops.evidence import transcribed
-from ops.fingerprint import fingerprint, remember, remembered
+from ops.fingerprint import fingerprint, of_state, remember, remembered
 from ops.known_data import known, learn
-from ops.session import ROOT, RefusedError, Session
+from ops.preview import ENFORCED, preview
+from ops.session import RefusedError, Session
 from ops.state import State, read_state
 from policy.allowed_changes import FILE, AllowListError, read_allowed
-from policy.plan import Plan, PlanError, Step, read_plan
+from policy.plan import Plan, PlanError, Step
 from policy.plan_gate import Verdict, judge
 
-ENFORCED = ("--suppress-outputs", "--policy-pack", str(ROOT / "policy"))
 UP = ("up", "--yes", "--skip-preview", *ENFORCED)
-READ = ("preview", "--json", "--show-sames", "--show-replacement-steps", *ENFORCED)
 SYMBOLS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]"}
 
 
@@ -55,18 +53,15 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
     Raises:
         GateRefusedError: lists everything that was refused, or says why there is no plan to read.
     """
-    state = read_state(session)
-    argv, stands_on = _standing_on(session, READ, state, overrides)
-    ran = subprocess.run(
-        argv, cwd=ROOT, env={**os.environ, **session.environment}, capture_output=True, text=True, check=False
-    )
+    read = preview(session, **overrides)
+    resources = read.state.resources
     try:
-        plan = read_plan(ran.stdout)
+        plan = read.plan
         today = dt.datetime.now(tz=dt.UTC).date()
-        verdict = judge(plan, state.resources, read_allowed(FILE, today), today, known(session.stack))
+        verdict = judge(plan, resources, read_allowed(FILE, today), today, known(session.stack))
     except (PlanError, AllowListError) as error:
         session.check_passphrase()
-        raise GateRefusedError(f"{error}; nothing was applied\n{ran.stderr.strip()[-2000:]}".strip()) from None
+        raise GateRefusedError(f"{error}; nothing was applied\n{read.ran.stderr.strip()[-2000:]}".strip()) from None
     show(plan, console)
     for warning in plan.warnings:
         console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
@@ -74,13 +69,13 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
         console.print(f"[yellow]allow list[/]  {escape(note)}")
     if verdict.refusals:
         raise GateRefusedError(_refused(verdict, plan))
-    learn(session.stack, state.resources)
-    if ran.returncode != 0:
+    learn(session.stack, resources)
+    if read.ran.returncode != 0:
         session.check_passphrase()
         # Policies are not part of the engine's JSON: let it say in its own words what is wrong.
         session.run(session.with_config("preview", *ENFORCED, **overrides))
         raise GateRefusedError("the preview failed, so there is no plan to apply; nothing was changed")
-    return GatedPlan(plan, stands_on)
+    return GatedPlan(plan, read.stands_on)
 
 
 def apply(session: Session, gated: GatedPlan, console: Console, **overrides: object) -> int:
@@ -156,10 +151,10 @@ def exit_unless_done(session: Session, code: int) -> None:
 
 
 def _standing_on(
-    session: Session, command: tuple[str, ...], state: State, overrides: dict[str, object]
+    session: Session, command: Sequence[str], state: State, overrides: Mapping[str, object]
 ) -> tuple[list[str], dict[str, str]]:
     argv = session.with_config(*command, **overrides)
-    return argv, fingerprint(session, Path(argv[-1]), state.export.get("deployment") or {})
+    return argv, fingerprint(session, Path(argv[-1])) | of_state(state.export)
 
 
 def _name(step: Step) -> str:

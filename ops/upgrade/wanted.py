@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from checks.migrations import Databases, inspect
+from checks.pending_migrations import Databases, inspect
 from components.releases import references
 from ops.backup.errors import told
 from ops.migrations import of_image

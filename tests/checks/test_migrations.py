@@ -11,7 +11,8 @@ import pytest
 
 import evidence
 from checks.clickhouse_login import Login, rows
-from checks.migrations import MigrationProvider, clickhouse_live, postgres_live
+from checks.migrations import MigrationProvider
+from checks.pending_migrations import clickhouse_live, postgres_live
 from policy import migrations
 from tests.checks.clickhouse_session import Session, as_langfuse, as_operator, session_with
 from tests.checks.containers import Container, gate_inputs

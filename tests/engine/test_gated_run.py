@@ -7,10 +7,12 @@ from rich.console import Console
 
 import ops.fingerprint
 import ops.plan
+import ops.preview
 import ops.session
+from ops.fingerprint import of_state
 from ops.plan import GatedPlan, GateRefusedError, apply, gated_plan
 from ops.session import Session
-from ops.state import read_state
+from ops.state import State, read_state
 from tests.attacks import attack
 from tests.engine.attacked import Attacked
 
@@ -22,9 +24,9 @@ QUIET = Console(quiet=True)
 @pytest.fixture
 def session(stack: Attacked, monkeypatch: pytest.MonkeyPatch) -> Session:
     """An operator's session on the small program instead of the product's."""
-    for module in (ops.plan, ops.fingerprint, ops.session):
+    for module in (ops.preview, ops.fingerprint, ops.session):
         monkeypatch.setattr(module, "ROOT", stack.project.folder)
-    monkeypatch.setattr(ops.plan, "READ", ("preview", "--json", "--show-sames", "--show-replacement-steps"))
+    monkeypatch.setattr(ops.preview, "READ", ("preview", "--json", "--show-sames", "--show-replacement-steps"))
     monkeypatch.setattr(ops.plan, "UP", ("up", "--yes", "--skip-preview"))
     monkeypatch.setattr(ops.plan, "ENFORCED", ())
     (stack.root / "settings").mkdir()
@@ -71,6 +73,25 @@ def test_what_changed_since_the_gate_read_the_plan_is_refused(
         apply(session, gated, QUIET)
     assert message in str(refused.value)
     assert stack.holds_data()
+
+
+def test_a_preview_runs_once_and_again_where_the_state_beside_it_was_another(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written in between, so that the plan was made from what the gate did not see."""
+    reads: list[State] = []
+
+    def older_at_first(session: Session) -> State:
+        reads.append(read_state(session))
+        if len(reads) == 2:
+            reads[-1].resources[-1]["modified"] = "2001-01-01T00:00:00Z"  # type: ignore[index]
+        return reads[-1]
+
+    monkeypatch.setattr(ops.preview, "read_state", older_at_first)
+    assert gated_plan(session, QUIET).stands_on["state"] == of_state(reads[0].export)["state"]
+    assert len(reads) == 1
+    assert gated_plan(session, QUIET).stands_on["state"] == of_state(read_state(session).export)["state"]
+    assert len(reads) == 3
 
 
 def test_a_run_in_which_nothing_changes_leaves_the_engine_alone(session: Session) -> None:
