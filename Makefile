@@ -65,7 +65,7 @@ check: ## lint, types, and the tests that need no engine and no Docker (under a 
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy --cache-dir $(CACHE)/mypy .
-	@$(RUN) -m pytest -q -n 2 -m "not engine and not docker and not e2e and not soak"
+	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "not engine and not docker and not e2e and not soak"
 
 test: check ## everything: also the real engine and the whole stack on Docker
 	@$(RUN) -m toolchain ensure

@@ -24,6 +24,7 @@ TOGETHER = {
             "upgrade",
         )
     ),
+    "production": ("tests/fly/test_prod.py",),
     "servers of the checks": ("tests/checks/",),
     "servers of the stand-in": ("tests/standin/",),
     "servers with backups": ("tests/backup/",),

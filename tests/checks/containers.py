@@ -10,14 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
-
 from components.releases import IMAGE_REFERENCES
-from tests.unit.recorder import Recording, record
+from tests.unit.recorder import recorded
 from toolchain.images.obtain import obtain
 from toolchain.report import Report
 
@@ -131,7 +127,7 @@ def images(services: frozenset[str]) -> Mapping[str, str]:
 @cache
 def blueprint(service: str) -> Blueprint:
     """How the program starts `service` with default settings, with generated secrets like `result-of-…`."""
-    registered = plain(_program().one(service).inputs)
+    registered = plain(recorded({}).one(service).inputs)
     return Blueprint(
         service=service,
         env=dict(item.split("=", 1) for item in registered["envs"]),
@@ -144,24 +140,18 @@ def blueprint(service: str) -> Blueprint:
 @cache
 def gate_inputs(name: str) -> Mapping[str, Any]:
     """What the program gives the check `name`; addresses and passwords are those of no running server."""
-    given: Mapping[str, Any] = plain(_program().one(name).inputs)
+    given: Mapping[str, Any] = plain(recorded({}).one(name).inputs)
     return given
 
 
 def registered_checks() -> list[str]:
     """Logical names of all checks of the program."""
-    return [entry.name for entry in _program().resources if entry.type.startswith("pulumi-python:dynamic/checks:")]
+    return [entry.name for entry in recorded({}).resources if entry.type.startswith("pulumi-python:dynamic/checks:")]
 
 
 def secret_inputs(name: str) -> set[str]:
     """Inputs that the program gives the check `name` as secrets."""
-    return {key for key, value in _program().one(name).inputs.items() if is_secret(value)}
-
-
-@cache
-def _program() -> Recording:
-    with pytest.MonkeyPatch.context() as monkeypatch, TemporaryDirectory() as folder:
-        return record({}, Path(folder), monkeypatch)
+    return {key for key, value in recorded({}).one(name).inputs.items() if is_secret(value)}
 
 
 def is_secret(value: Any) -> bool:

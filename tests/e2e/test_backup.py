@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.stack import Run, TestStack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1800)]
 
 
 def done(run: Run) -> Run:

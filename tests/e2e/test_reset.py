@@ -62,18 +62,18 @@ def copies_removed(stack: TestStack) -> Iterator[TestStack]:
         stack.docker("volume", "rm", name)
 
 
-@pytest.mark.parametrize("typed", ["", "yes", "langfuse_clickhouse_data "[:-2]])
 @pytest.mark.attack(
     "`make clickhouse-reset` without typing the volume's name",
     layer="typed confirmation",
     message="that is not the volume's name: nothing was touched",
     alone=True,
 )
-def test_a_wrong_name_touches_nothing(stack: TestStack, typed: str) -> None:
+def test_a_wrong_name_touches_nothing(stack: TestStack) -> None:
     before = listing(stack, volume(stack))
-    run = reset(stack, typed)
-    assert run.code == 1
-    assert "that is not the volume's name: nothing was touched" in run.output.replace("\n", " ")
+    for typed in ("", "yes", volume(stack)[:-1]):
+        run = reset(stack, typed)
+        assert run.code == 1
+        assert "that is not the volume's name: nothing was touched" in run.output.replace("\n", " ")
     assert backups(stack) == []
     assert set(before) & set(listing(stack, volume(stack)))
     assert stack.ops("status").code == 0

@@ -1,13 +1,12 @@
 """A cluster on the fake Fly: what the program asks for, done by the real driver."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fly.driving import KEY, Caller, image
 from tests.fly.test_parity import FLY, request
-from tests.unit.recorder import Recording, record
+from tests.unit.recorder import Recording, recorded
 
 SERVERS = ("clickhouse-keeper-1", "clickhouse-keeper-2", "clickhouse-keeper-3", "clickhouse", "clickhouse-2")
 PROXIES = ("clickhouse-proxy", "langfuse-web-proxy")
@@ -28,9 +27,9 @@ def put_up(caller: Caller, fly: Recording, service: str) -> None:
 
 
 @pytest.fixture
-def fly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
+def fly() -> Recording:
     settings = {**FLY, "clickhouse:replicas": "2", "web:replicas": "2"}
-    return record(settings, tmp_path, monkeypatch)
+    return recorded(settings)
 
 
 def test_each_server_and_keeper_gets_an_app_a_machine_and_a_volume_and_each_proxy_an_app(fly: Recording) -> None:

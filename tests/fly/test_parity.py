@@ -1,7 +1,6 @@
 """One description, two platforms: what a service is told, runs and is watched by does not depend on where it runs."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -9,7 +8,7 @@ import pytest
 
 from platforms.fly.platform import FlyPlatform
 from platforms.spec import HealthSpec, HttpProbe, ServiceSpec, UnsupportedError
-from tests.unit.recorder import ROOT, Recording, record
+from tests.unit.recorder import ROOT, Recording, recorded
 
 SERVICES = ("clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway")
 FLY = {"langfuse-stack:platform": "fly", "fly:localImages": "push"}
@@ -18,11 +17,9 @@ DIFFERENT = {"HOSTNAME"}
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, Recording]:
+def both() -> tuple[Recording, Recording]:
     """The same settings on both platforms; nothing but the platform differs."""
-    folder = tmp_path_factory.mktemp("both")
-    with pytest.MonkeyPatch.context() as patched:
-        return record({}, folder, patched), record(FLY, folder, patched)
+    return recorded({}), recorded(FLY)
 
 
 def request(fly: Recording, name: str) -> dict[str, Any]:
@@ -133,20 +130,18 @@ def test_apps_and_volumes_are_declared_as_data(both: tuple[Recording, Recording]
         assert (entry.protect, entry.retain_on_delete, entry.delete_hooks) == (True, True, ("refuse-to-delete-data",))
 
 
-def test_stopping_keeps_every_command_and_asks_for_the_other_state(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    running = record(FLY, tmp_path, monkeypatch)
-    stopped = record({**FLY, "langfuse-stack:running": "false"}, tmp_path, monkeypatch)
+def test_stopping_keeps_every_command_and_asks_for_the_other_state() -> None:
+    running = recorded(FLY)
+    stopped = recorded({**FLY, "langfuse-stack:running": "false"})
     of_type = "command:local:Command"
     assert {e.name for e in running.of_type(of_type)} == {e.name for e in stopped.of_type(of_type)}
     assert request(stopped, "clickhouse-state")["want"] == "stopped"
     assert request(stopped, "clickhouse-deploy") == request(running, "clickhouse-deploy")
 
 
-def test_data_can_not_be_public(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_can_not_be_public() -> None:
     with pytest.raises(pulumi.RunError, match="fly:public"):
-        record({**FLY, "fly:public": '["clickhouse"]'}, tmp_path, monkeypatch)
+        recorded({**FLY, "fly:public": '["clickhouse"]'})
 
 
 def test_what_a_platform_cannot_do_is_said_by_name() -> None:
@@ -170,10 +165,8 @@ def test_what_a_platform_cannot_do_is_said_by_name() -> None:
         ({"gateway:publicUrl": "https://gateway.example.com/"}, "https://gateway.example.com"),
     ],
 )
-def test_applications_are_told_the_gateways_public_address_where_it_has_one(
-    settings: dict[str, str], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fly = record({**FLY, **settings}, tmp_path, monkeypatch)
+def test_applications_are_told_the_gateways_public_address_where_it_has_one(settings: dict[str, str], url: str) -> None:
+    fly = recorded({**FLY, **settings})
     assert fly.outputs["gateway_url"] == url
     proof = fly.one("end-to-end-proof").inputs
     assert proof["gateway_url"] == "http://langfuse-gateway.internal:4000", "gates go through the private network"
@@ -181,22 +174,17 @@ def test_applications_are_told_the_gateways_public_address_where_it_has_one(
     assert ("public_gateway_url" in proof) == bool(settings)
 
 
-def test_a_run_is_refused_where_fly_could_not_get_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_refused_where_fly_could_not_get_an_image() -> None:
     with pytest.raises(pulumi.RunError, match="fly:localImages push"):
-        record({"langfuse-stack:platform": "fly"}, tmp_path, monkeypatch)
+        recorded({"langfuse-stack:platform": "fly"})
     with pytest.raises(pulumi.RunError, match="fly:localImages rehearse"):
-        record(FLY, tmp_path, monkeypatch, stand_in=True)
+        recorded(FLY, stand_in=True)
 
 
-def test_without_tracing_the_last_gate_needs_no_way_but_the_gateways(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_tracing_the_last_gate_needs_no_way_but_the_gateways() -> None:
     """A rollback is run because something is down, and what is down has no way to it."""
     ways = {
-        tracing: record({**FLY, "gateway:tracing": tracing}, tmp_path, monkeypatch)
-        .one("end-to-end-proof")
-        .inputs["tunnels"]
-        .keys()
+        tracing: recorded({**FLY, "gateway:tracing": tracing}).one("end-to-end-proof").inputs["tunnels"].keys()
         for tracing in ("true", "false")
     }
     assert ways["false"] == {"langfuse-gateway.internal:4000"} < ways["true"]

@@ -15,7 +15,7 @@ from policy.fly import VOLUME
 from policy.inventories import ROOT, Inventory, parse
 from policy.rules.release_not_downgraded import WEB
 from tests.policy.engine import urn
-from tests.unit.recorder import Recording, record
+from tests.unit.recorder import Recording, recorded
 
 DOCKER = "docker:index/volume:Volume"
 
@@ -79,17 +79,15 @@ def listed_by(program: Recording) -> set[tuple[str, str]]:
     return {(entry.type, entry.name) for entry in program.resources if what_is(entry.type)}
 
 
-def test_the_local_inventory_lists_what_the_program_declares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_inventory_lists_what_the_program_declares() -> None:
     listed = parse((ROOT / "policy" / "inventory" / "local.json").read_text())
-    program = record({}, tmp_path, monkeypatch)
+    program = recorded({})
     assert {(type_.rsplit("$", 1)[-1], name) for type_, name in listed.resources} == listed_by(program)
 
 
-def test_the_inventory_of_another_instance_names_that_instances_volumes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_inventory_of_another_instance_names_that_instances_volumes() -> None:
     listed = for_instance("local", "lfs-test-1", "3.225.4")
-    program = record({"langfuse-stack:instance": "lfs-test-1"}, tmp_path, monkeypatch)
+    program = recorded({"langfuse-stack:instance": "lfs-test-1"})
     volumes = {entry.name: entry.inputs["name"] for entry in program.of_type(DOCKER)}
     assert {name: v["name"] for (type_, name), v in listed.resources.items() if type_.endswith(DOCKER)} == volumes
     assert listed.versions == ("3.225.4",)

@@ -2,22 +2,21 @@
 
 import json
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 
 from settings import SettingsError, load
-from tests.unit.recorder import ROOT, Recording, record
+from tests.unit.recorder import ROOT, Recording, recorded
 
 REGISTERED = {tuple(entry) for entry in json.loads((ROOT / "tests" / "unit" / "registered.json").read_text())}
 PASSWORD = "random:index/randomPassword:RandomPassword"
 USERS = "/etc/clickhouse-server/users.d/"
 
 
-def rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, rotating: str = "", **generations: int) -> Recording:
+def rotated(*, rotating: str = "", **generations: int) -> Recording:
     names = {name.replace("_", "-"): number for name, number in generations.items()}
     config = {"langfuse-stack:rotations": json.dumps(names)}
-    return record({**config, **({"langfuse-stack:rotating": rotating} if rotating else {})}, tmp_path, monkeypatch)
+    return recorded({**config, **({"langfuse-stack:rotating": rotating} if rotating else {})})
 
 
 def files(recording: Recording, name: str) -> dict[str, str]:
@@ -29,10 +28,8 @@ def text(value: object) -> str:
     return str(value["value"] if isinstance(value, dict) else value)
 
 
-def test_a_rotation_adds_a_protected_secret_and_takes_nothing_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = rotated(tmp_path, monkeypatch, redis_password=3)
+def test_a_rotation_adds_a_protected_secret_and_takes_nothing_away() -> None:
+    found = rotated(redis_password=3)
     registered = {(entry.type, entry.name, entry.parent) for entry in found.resources}
     new = {(PASSWORD, f"redis-password-{number}", "secrets") for number in (2, 3)}
     assert registered == REGISTERED | new
@@ -41,10 +38,8 @@ def test_a_rotation_adds_a_protected_secret_and_takes_nothing_away(
         assert (entry.protect, entry.retain_on_delete, bool(entry.delete_hooks)) == (True, True, True)
 
 
-def test_clients_get_the_newest_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_get_the_newest_generation() -> None:
     found = rotated(
-        tmp_path,
-        monkeypatch,
         clickhouse_password=2,
         gateway_master_key=2,
         langfuse_keys=2,
@@ -65,21 +60,17 @@ def test_clients_get_the_newest_generation(tmp_path: Path, monkeypatch: pytest.M
     assert web["REDIS_AUTH"] == gateway["REDIS_PASSWORD"] == "result-of-redis-password-2"
 
 
-def test_redis_takes_both_passwords_while_clients_change_over_and_then_the_new_one_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    [both] = files(rotated(tmp_path, monkeypatch, rotating="redis-password", redis_password=2), "redis").values()
-    [alone] = files(rotated(tmp_path, monkeypatch, redis_password=2), "redis").values()
+def test_redis_takes_both_passwords_while_clients_change_over_and_then_the_new_one_alone() -> None:
+    [both] = files(rotated(rotating="redis-password", redis_password=2), "redis").values()
+    [alone] = files(rotated(redis_password=2), "redis").values()
     assert "user default on >result-of-redis-password >result-of-redis-password-2 ~* &* +@all" in both
     assert "requirepass result-of-redis-password-2" in alone
     assert "user default" not in alone
 
 
-def test_clickhouses_two_users_take_turns_and_the_idle_ones_password_goes_with_its_turn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clickhouses_two_users_take_turns_and_the_idle_ones_password_goes_with_its_turn() -> None:
     def passwords(rotating: str, number: int) -> tuple[str, ...]:
-        found = files(rotated(tmp_path, monkeypatch, rotating=rotating, clickhouse_password=number), "clickhouse")
+        found = files(rotated(rotating=rotating, clickhouse_password=number), "clickhouse")
         users = [found[f"{USERS}{name}.xml"] for name in ("langfuse-users", "langfuse-second-user")]
         assert "<langfuse>" in users[0]
         assert "<langfuse_b>" in users[1]
@@ -94,11 +85,9 @@ def test_clickhouses_two_users_take_turns_and_the_idle_ones_password_goes_with_i
     assert passwords("", 3) == (third, third)
 
 
-def test_the_stores_earlier_users_are_retired_once_nothing_uses_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_stores_earlier_users_are_retired_once_nothing_uses_them() -> None:
     def key(rotating: str, number: int) -> tuple[object, object]:
-        found = rotated(tmp_path, monkeypatch, rotating=rotating, minio_app_secret_key=number).one("minio-app-key")
+        found = rotated(rotating=rotating, minio_app_secret_key=number).one("minio-app-key")
         return found.inputs["access_key"], found.inputs.get("retired")
 
     assert key("minio-app-secret-key", 2) == ("langfuse-app-2", None)
@@ -106,8 +95,8 @@ def test_the_stores_earlier_users_are_retired_once_nothing_uses_them(
     assert key("", 3) == ("langfuse-app-3", ["langfuse-app", "langfuse-app-2"])
 
 
-def test_a_mark_without_a_rotation_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = record({"langfuse-stack:rotating": "redis-password"}, tmp_path, monkeypatch)
+def test_a_mark_without_a_rotation_changes_nothing() -> None:
+    found = recorded({"langfuse-stack:rotating": "redis-password"})
     assert {(entry.type, entry.name, entry.parent) for entry in found.resources} == REGISTERED
 
 

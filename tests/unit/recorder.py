@@ -4,8 +4,10 @@ import asyncio
 import gc
 import json
 import runpy
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,17 @@ class Recording:
 
 def _plain(value: Any) -> Any:
     return value["value"] if isinstance(value, Mapping) and "value" in value else value
+
+
+def recorded(config: Mapping[str, str], *, stand_in: bool = False) -> Recording:
+    """As `record`, for settings that nothing but themselves decides about; run once a process."""
+    return _recorded(frozenset(config.items()), stand_in)
+
+
+@cache
+def _recorded(config: frozenset[tuple[str, str]], stand_in: bool) -> Recording:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        return record(dict(config), Path(folder), patched, stand_in=stand_in)
 
 
 def record(

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from checks.clickhouse import ClickHouseProvider
 from policy.data_types import DATA_TYPES
 from tests.fly.test_parity import FLY, request
-from tests.unit.recorder import Recording, record
+from tests.unit.recorder import Recording, recorded
 from tests.unit.test_program import EXPECTED
 
 CONTAINER, VOLUME = "docker:index/container:Container", "docker:index/volume:Volume"
@@ -34,25 +33,14 @@ FURTHER = {
 CLUSTER_FILE = "/etc/clickhouse-server/config.d/langfuse-cluster.xml"
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, Recording]:
-    """Two of everything, on Docker and on Fly."""
-    folder = tmp_path_factory.mktemp("both")
-    with pytest.MonkeyPatch.context() as patched:
-        return (
-            record(TWO_OF_ALL, folder, patched),
-            record({**TWO_OF_ALL, **FLY}, folder, patched),
-        )
+@pytest.fixture
+def docker() -> Recording:
+    return recorded(TWO_OF_ALL)
 
 
 @pytest.fixture
-def docker(both: tuple[Recording, Recording]) -> Recording:
-    return both[0]
-
-
-@pytest.fixture
-def fly(both: tuple[Recording, Recording]) -> Recording:
-    return both[1]
+def fly() -> Recording:
+    return recorded({**TWO_OF_ALL, **FLY})
 
 
 def uploads(stack: Recording, name: str) -> dict[str, str]:
@@ -99,10 +87,8 @@ def test_each_server_knows_all_servers_three_keepers_and_its_own_name(docker: Re
 
 
 @pytest.mark.parametrize("replicas", ["2", "3"])
-def test_there_are_three_keepers_for_two_servers_and_for_three(
-    replicas: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stack = record({"clickhouse:replicas": replicas}, tmp_path, monkeypatch)
+def test_there_are_three_keepers_for_two_servers_and_for_three(replicas: str) -> None:
+    stack = recorded({"clickhouse:replicas": replicas})
     keepers = [entry.name for entry in stack.of_type(CONTAINER) if "keeper" in entry.name]
     assert len(keepers) == 3
     for name in keepers:
@@ -156,12 +142,10 @@ def test_the_gate_runs_again_when_any_part_of_the_cluster_is_another(docker: Rec
     assert docker.one("migration-gate").inputs["clustered"] is True
 
 
-def test_langfuses_user_may_migrate_the_whole_cluster_and_only_there(
-    docker: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_langfuses_user_may_migrate_the_whole_cluster_and_only_there(docker: Recording) -> None:
     users = "/etc/clickhouse-server/users.d/langfuse-users.xml"
     assert "GRANT CLUSTER ON *.*" in str(uploads(docker, "clickhouse")[users])
-    assert "CLUSTER" not in str(uploads(record({}, tmp_path, monkeypatch), "clickhouse")[users])
+    assert "CLUSTER" not in str(uploads(recorded({}), "clickhouse")[users])
 
 
 def test_on_fly_every_server_and_keeper_is_an_app_with_a_volume(fly: Recording) -> None:

@@ -1,11 +1,10 @@
 """Langfuse's environment contract, for both releases."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-from tests.unit.recorder import ROOT, Recording, record
+from tests.unit.recorder import ROOT, Recording, recorded
 
 NAMES = json.loads((ROOT / "components/files/langfuse-env-names.json").read_text())
 READ_BEFORE_THE_SERVER = {"CLICKHOUSE_MIGRATION_URL", "DIRECT_URL"}
@@ -18,8 +17,8 @@ def release(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def stack(release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
-    return record({"langfuse:release": release}, tmp_path, monkeypatch)
+def stack(release: str) -> Recording:
+    return recorded({"langfuse:release": release})
 
 
 def test_every_emitted_name_is_read_by_the_release(stack: Recording, release: str) -> None:
@@ -52,9 +51,9 @@ def test_both_database_urls_name_the_dedicated_schema(stack: Recording) -> None:
     assert web["DIRECT_URL"].endswith("?schema=langfuse")
 
 
-def test_sign_up_is_closed_unless_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed = record({}, tmp_path, monkeypatch)
-    opened = record({"langfuse:signUp": "true"}, tmp_path, monkeypatch)
+def test_sign_up_is_closed_unless_it_is_opened() -> None:
+    closed = recorded({})
+    opened = recorded({"langfuse:signUp": "true"})
     assert closed.env("langfuse-web")["AUTH_DISABLE_SIGNUP"] == "true"
     assert opened.env("langfuse-web")["AUTH_DISABLE_SIGNUP"] == "false"
 
@@ -72,16 +71,16 @@ OPT_IN, COPY = "LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN", "LANGFUSE_BACKGROUN
     ],
 )
 def test_each_write_mode_of_release_4_is_told_to_both_services_without_contradiction(
-    mode: str, told: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mode: str, told: dict[str, str]
 ) -> None:
-    stack = record({"langfuse:release": "4", "langfuse:writeMode": mode}, tmp_path, monkeypatch)
+    stack = recorded({"langfuse:release": "4", "langfuse:writeMode": mode})
     for service in ("langfuse-web", "langfuse-worker"):
         env = stack.env(service)
         assert {name: env[name] for name in (MODE, OTEL, OPT_IN, COPY) if name in env} == {MODE: mode, **told}
 
 
-def test_write_modes_of_release_4_are_consistent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    web = record({"langfuse:release": "4"}, tmp_path, monkeypatch).env("langfuse-web")
+def test_write_modes_of_release_4_are_consistent() -> None:
+    web = recorded({"langfuse:release": "4"}).env("langfuse-web")
     assert web["LANGFUSE_MIGRATION_V4_WRITE_MODE"] == "events_only"
     assert web["LANGFUSE_MIGRATION_V4_NATIVE_OTEL_BEHAVIOUR"] == "direct"
 

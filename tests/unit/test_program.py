@@ -10,7 +10,7 @@ import yaml
 
 from policy.data_types import DATA_TYPES
 from tests.contract import OUTPUTS
-from tests.unit.recorder import PINNED, ROOT, Recording, record
+from tests.unit.recorder import PINNED, ROOT, Recording, recorded
 
 EXPECTED = Path(__file__).parent / "registered.json"
 SHOWN_BY_ITS_ID = "random:index/randomBytes:RandomBytes"
@@ -20,8 +20,8 @@ GATES_OF_THE_DATA_TIER = {"clickhouse-gate", "minio-gate", "postgres-gate", "red
 
 
 @pytest.fixture
-def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
-    return record({}, tmp_path, monkeypatch)
+def local() -> Recording:
+    return recorded({})
 
 
 def test_tokens_logical_names_and_parents_never_change(local: Recording) -> None:
@@ -83,11 +83,9 @@ def guards_set_in(path: Path) -> set[str]:
     return guards & found
 
 
-def test_stopping_removes_containers_and_gates_and_keeps_all_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    running = record({}, tmp_path, monkeypatch)
-    stopped = record({"langfuse-stack:running": "false"}, tmp_path, monkeypatch)
+def test_stopping_removes_containers_and_gates_and_keeps_all_data() -> None:
+    running = recorded({})
+    stopped = recorded({"langfuse-stack:running": "false"})
     kept = {(entry.type, entry.name) for entry in stopped.resources}
     assert not stopped.of_type(CONTAINER)
     assert {(e.type, e.name) for e in running.resources if e.type in DATA_TYPES} <= kept
@@ -125,27 +123,21 @@ def test_the_worker_starts_after_web_is_proven(local: Recording) -> None:
         ("end-to-end-proof", "gateway-gate"),
     ],
 )
-def test_strict_phases_start_one_after_the_other(
-    later: str, earlier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    strict = record({"langfuse-stack:phases": "strict"}, tmp_path, monkeypatch)
+def test_strict_phases_start_one_after_the_other(later: str, earlier: str) -> None:
+    strict = recorded({"langfuse-stack:phases": "strict"})
     [entry] = [e for e in strict.resources if e.name == later and not e.type.startswith("langfuse-stack:")]
     assert earlier in entry.depends_on
 
 
-def test_a_stand_in_below_the_floor_is_refused_for_a_real_langfuse(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stand_in_below_the_floor_is_refused_for_a_real_langfuse() -> None:
     config = {"langfuse:release": "4", "langfuse:standInOnOldClickhouse": "true"}
     with pytest.raises(pulumi.RunError, match="for the stand-in alone"):
-        record(config, tmp_path, monkeypatch, stand_in=False)
+        recorded(config, stand_in=False)
 
 
-def test_the_gateway_serves_the_configured_models_beside_its_smoke_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_gateway_serves_the_configured_models_beside_its_smoke_model() -> None:
     models = [{"name": "gpt-4o", "model": "openai/gpt-4o", "apiKeyEnv": "OPENAI_API_KEY"}]
-    stack = record({"gateway:models": json.dumps(models), "gateway:cacheTtlSeconds": "60"}, tmp_path, monkeypatch)
+    stack = recorded({"gateway:models": json.dumps(models), "gateway:cacheTtlSeconds": "60"})
     [config] = [file["content"] for file in stack.one("gateway").inputs["uploads"] if file["file"].endswith(".yaml")]
     served = yaml.safe_load(config)
     assert [model["model_name"] for model in served["model_list"]] == ["smoke", "gpt-4o"]

@@ -1,22 +1,20 @@
 """Without tracing the gateway serves on and knows nothing of Langfuse; everything else stays as it was."""
 
-from pathlib import Path
-
 import pytest
 import yaml
 
 from policy.data_types import DATA_TYPES
-from tests.unit.recorder import Recording, record
+from tests.unit.recorder import Recording, recorded
 
 
 @pytest.fixture
-def off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
-    return record({"gateway:tracing": "false"}, tmp_path, monkeypatch)
+def off() -> Recording:
+    return recorded({"gateway:tracing": "false"})
 
 
 @pytest.fixture
-def on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
-    return record({}, tmp_path, monkeypatch)
+def on() -> Recording:
+    return recorded({})
 
 
 def test_the_gateway_has_no_callback_and_no_langfuse_in_its_environment(off: Recording) -> None:

@@ -89,7 +89,7 @@ DROP TABLE U&"\0074races"
 DROP
 ALTER TABLE traces
 ''
-ALTER TABLE traces ALTER COLUMN name TYPE "Kind" USING (name::text::"Kind")
+ALTER TABLE traces ALTER COLUMN name TYPE "Colour" USING (name::text::"Colour")
 CREATE TYPE "New" AS ENUM ('A'); ALTER TABLE traces ALTER COLUMN name TYPE "New" USING ('A'::text::"New")
 CREATE TYPE "New" AS ENUM ('A'); ALTER TABLE traces ALTER COLUMN name TYPE "New" USING (id::text::"New")
 CREATE TYPE "New" AS ENUM ('A'); ALTER TABLE traces ALTER COLUMN name TYPE "New" USING (left(name, 1)::"New")
