@@ -1,5 +1,6 @@
 """Which tests run in one process, one after the other, when there are several processes."""
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,3 +58,9 @@ class Sharing(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> Sharing | None:
     """For `--dist loadscope`."""
     return Sharing(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of every later look for cycles."""
+    gc.collect()
+    gc.freeze()

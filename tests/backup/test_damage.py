@@ -111,6 +111,7 @@ def test_an_object_that_is_gone_for_good_is_found(own: World, made: Manifest) ->
     assert refused(own, made) == [f"{key}: is missing"]
 
 
+@pytest.mark.soak
 def test_bytes_changed_below_the_object_store_are_found_by_reading_them(own: World, made: Manifest) -> None:
     """The bucket's list still says that all is well."""
     key = data_object(own, made)
@@ -128,6 +129,7 @@ def test_damage_of_the_base_is_damage_of_what_is_built_on_it(own: World, made: M
     assert refused(own, second)[0].startswith(f"{key}: was overwritten")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("at", ["ClickHouse to", "Postgres", "listing the buckets"])
 def test_a_backup_that_was_killed_is_not_finished_and_never_taken(own: World, made: Manifest, at: str) -> None:
     killed(own, at)
@@ -203,6 +205,7 @@ def test_rows_that_come_in_meanwhile_do_not_make_a_backup_differ(own: World) -> 
     assert all(entry.same for entry in restore(own.access, made, f"r_{token_hex(4)}", print))
 
 
+@pytest.mark.soak
 def test_a_store_that_does_not_answer_is_an_error_that_says_what_to_do(own: World) -> None:
     nowhere = replace(own.access.store, client=connect("127.0.0.1:9", "key", "secret"))
     with pytest.raises(OpsError, match="`make up` starts it"):
@@ -212,6 +215,7 @@ def test_a_store_that_does_not_answer_is_an_error_that_says_what_to_do(own: Worl
         back_up(replace(own.access, clickhouse=replace(own.access.clickhouse, login=gone)))
 
 
+@pytest.mark.soak
 def test_a_store_without_space_is_an_error_that_says_so(own: World) -> None:
     name = f"checks-{token_hex(4)}-full"
     [facts] = json.loads(docker("inspect", own.minio.name))

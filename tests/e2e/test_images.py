@@ -146,6 +146,7 @@ def test_postgres_makes_user_and_database_and_asks_for_the_password_over_tcp() -
         assert server.run("stat", "-c", "%U %a", "/var/lib/postgresql/data") == "postgres 700"
 
 
+@pytest.mark.soak
 def test_postgres_reads_its_password_from_a_file_and_defaults_the_database_to_the_user(tmp_path: Path) -> None:
     env = {"POSTGRES_USER": "langfuse", "POSTGRES_PASSWORD_FILE": "/run/secrets/password"}
     with container("postgres", env=env, files={"/run/secrets/password": f"{PASSWORD}\n"}, tmp=tmp_path) as server:
@@ -166,6 +167,7 @@ def test_postgres_runs_init_scripts_once_and_keeps_its_data(tmp_path: Path, volu
             client.run("stop", server.name)
 
 
+@pytest.mark.soak
 def test_postgres_takes_server_arguments_like_the_official_image() -> None:
     with container("postgres", "-c", "max_connections=17", env=POSTGRES) as server:
         server.answers("pg_isready", "-q")
@@ -199,7 +201,9 @@ def test_postgres_refuses_a_volume_with_other_content_and_leaves_it_alone(volume
         assert other.logs().split() == ["precious"]
 
 
-@pytest.mark.parametrize("milliseconds", [300, 700, 1100, 1600])
+@pytest.mark.parametrize(
+    "milliseconds", [300, *(pytest.param(later, marks=pytest.mark.soak) for later in (700, 1100, 1600))]
+)
 def test_postgres_finishes_a_first_start_that_was_killed(volume: str, milliseconds: int) -> None:
     options = (f"--volume={volume}:/var/lib/postgresql/data",)
     with container("postgres", env=POSTGRES, options=options) as server:
@@ -211,6 +215,7 @@ def test_postgres_finishes_a_first_start_that_was_killed(volume: str, millisecon
         assert "first-start" not in server.run("ls", "-A", "/var/lib/postgresql/data")
 
 
+@pytest.mark.soak
 def test_postgres_finishes_a_first_start_that_was_killed_while_it_moved_the_cluster_up(volume: str) -> None:
     data = "/var/lib/postgresql/data"
     options = (f"--volume={volume}:{data}",)
@@ -222,7 +227,7 @@ def test_postgres_finishes_a_first_start_that_was_killed_while_it_moved_the_clus
         assert sql(server, "select current_database()") == "app"
 
 
-@pytest.mark.parametrize("signal", ["TERM", "INT"])
+@pytest.mark.parametrize("signal", ["TERM", pytest.param("INT", marks=pytest.mark.soak)])
 def test_postgres_shuts_down_fast_and_cleanly_although_a_client_stays(signal: str) -> None:
     with container("postgres", env=POSTGRES) as server:
         server.answers("pg_isready", "-q")

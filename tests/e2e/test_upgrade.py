@@ -52,6 +52,7 @@ def done(run: Run) -> Run:
     return run
 
 
+@pytest.mark.soak
 def test_a_stack_that_is_where_it_shall_be_has_nothing_to_upgrade(stack: TestStack) -> None:
     run = stack.ops("upgrade", "--json")
     assert verdict(run) == (0, "nothing to do", None, [], False), run.output

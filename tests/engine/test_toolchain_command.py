@@ -48,6 +48,7 @@ def test_commands_run_once_and_not_in_a_preview(project: Project, tmp_path: Path
     assert log(tmp_path) == ["created", "replaced-created"]
 
 
+@pytest.mark.soak
 def test_a_changed_input_runs_update_which_sees_the_output_before_it(project: Project, tmp_path: Path) -> None:
     up(project)
     project.run("config", "set", "round", "2", check=True)
@@ -58,6 +59,7 @@ def test_a_changed_input_runs_update_which_sees_the_output_before_it(project: Pr
     assert log(tmp_path) == ["created", "replaced-created", "updated after one", "updated after two"]
 
 
+@pytest.mark.soak
 def test_a_changed_trigger_updates_where_there_is_an_update_and_replaces_where_not(
     project: Project, tmp_path: Path
 ) -> None:
@@ -79,6 +81,7 @@ def test_a_changed_trigger_updates_where_there_is_an_update_and_replaces_where_n
     ]
 
 
+@pytest.mark.soak
 def test_destroy_runs_delete_which_sees_the_last_output(project: Project, tmp_path: Path) -> None:
     up(project)
     assert project.run("destroy", "--yes", "--skip-preview").returncode == 0
@@ -86,6 +89,7 @@ def test_destroy_runs_delete_which_sees_the_last_output(project: Project, tmp_pa
     assert log(tmp_path) == ["created", "deleted after one", "replaced-created", "replaced-deleted"]
 
 
+@pytest.mark.soak
 def test_stdin_dir_environment_and_interpreter_reach_the_command(project: Project, tmp_path: Path) -> None:
     shown = up(project)
 
@@ -108,6 +112,7 @@ def test_secrets_are_masked_in_what_is_logged_and_shown(project: Project) -> Non
         assert TOKEN not in text
 
 
+@pytest.mark.soak
 def test_logging_none_shows_nothing(project: Project) -> None:
     shown = up(project)
 
@@ -128,6 +133,7 @@ def test_a_failing_command_fails_the_update_with_its_last_words_but_without_its_
     assert TOKEN not in shown.stdout
 
 
+@pytest.mark.soak
 def test_what_the_plugin_leaves_out_is_refused_in_the_preview_by_name(project: Project) -> None:
     project.run("config", "set", "unsupported", "true", check=True)
 

@@ -50,6 +50,7 @@ def test_a_violated_policy_fails_the_preview_with_its_message(tmp_path: Path) ->
     assert eventually(lambda: not project.processes()), project.processes()
 
 
+@pytest.mark.soak
 def test_a_kept_policy_lets_the_preview_pass(tmp_path: Path) -> None:
     shown = Project("empty", tmp_path).run("preview", "--policy-pack", str(PROGRAMS / "pack"))
 
@@ -69,6 +70,7 @@ def test_the_traceback_of_a_failing_program_shows_its_own_lines_and_nothing_of_t
     assert "pulumi-language-python" not in shown.stdout
 
 
+@pytest.mark.soak
 def test_a_program_that_ends_itself_fails_with_its_exit_code_named(tmp_path: Path) -> None:
     shown = Project("exiting", tmp_path).run("preview")
 
@@ -76,7 +78,7 @@ def test_a_program_that_ends_itself_fails_with_its_exit_code_named(tmp_path: Pat
     assert "the program exited with code 3" in shown.stdout
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("ending", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.soak)])
 def test_no_process_outlives_an_engine_that_is_interrupted_or_killed(tmp_path: Path, ending: signal.Signals) -> None:
     project = Project("sleeping", tmp_path)
     running = tmp_path / "running"
@@ -95,6 +97,7 @@ def test_no_process_outlives_an_engine_that_is_interrupted_or_killed(tmp_path: P
     assert eventually(lambda: not project.processes()), project.processes()
 
 
+@pytest.mark.soak
 def test_about_names_the_python_that_runs_the_program(tmp_path: Path) -> None:
     shown = Project("empty", tmp_path).run("about")
 
@@ -103,6 +106,7 @@ def test_about_names_the_python_that_runs_the_program(tmp_path: Path) -> None:
     assert "version='{}.{}.{}'".format(*sys.version_info) in shown.stdout
 
 
+@pytest.mark.soak
 def test_a_project_with_its_own_virtual_environment_runs_in_that(tmp_path: Path) -> None:
     project = Project("empty", tmp_path)
     own = project.folder / "own"

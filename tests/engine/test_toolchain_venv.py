@@ -39,6 +39,7 @@ def make_wheel(folder: Path) -> str:
     return hashlib.sha256(wheel.read_bytes()).hexdigest()
 
 
+@pytest.mark.soak
 def test_locked_packages_are_installed_and_a_changed_package_is_refused(tmp_path: Path) -> None:
     environment = os.environ | {
         "LANGFUSE_STACK_CACHE": str(tmp_path / "cache"),

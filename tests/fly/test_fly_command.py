@@ -54,6 +54,7 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
+@pytest.mark.soak
 def test_an_app_is_put_up_through_the_command_line_and_the_second_time_only_read(shell: Shell) -> None:
     answers: list[Any] = []
     secret = "canary of the command line"

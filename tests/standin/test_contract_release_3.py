@@ -197,6 +197,7 @@ def test_closed_sign_up_refuses_everybody_and_the_owner_can_log_in(three: Double
         assert three.post("/api/auth/callback/credentials", data=form).status_code == status
 
 
+@pytest.mark.soak
 def test_open_sign_up_takes_a_new_user_once(fresh: Double) -> None:
     fresh.start_web(AUTH_DISABLE_SIGNUP="false")
     new = {"name": "New", "email": "new@example.com", "password": "letters1!"}
@@ -205,6 +206,7 @@ def test_open_sign_up_takes_a_new_user_once(fresh: Double) -> None:
     assert fresh.post("/api/auth/signup", json={**new, "email": "b@example.com", "password": "weak"}).status_code == 422
 
 
+@pytest.mark.soak
 def test_an_encryption_key_that_is_not_hexadecimal_fails_when_it_is_used(fresh: Double) -> None:
     body = {"provider": "p", "adapter": "openai", "secretKey": "provider-secret"}
     fresh.start_web(ENCRYPTION_KEY="z" * 64)
@@ -217,6 +219,7 @@ def test_an_encryption_key_that_is_not_hexadecimal_fails_when_it_is_used(fresh: 
     assert "provider-secret" not in str(fresh.sql('SELECT secret_key FROM "llm_api_keys"'))
 
 
+@pytest.mark.soak
 def test_a_changed_salt_outdates_the_hash_by_which_keys_are_found(fresh: Double) -> None:
     fresh.start_web()
     before = fresh.sql('SELECT fast_hashed_secret_key FROM "api_keys"')
@@ -225,6 +228,7 @@ def test_a_changed_salt_outdates_the_hash_by_which_keys_are_found(fresh: Double)
     assert fresh.sql('SELECT fast_hashed_secret_key FROM "api_keys"') != before
 
 
+@pytest.mark.soak
 def test_behind_a_pooler_unqualified_names_depend_on_the_roles_search_path(fresh: Double) -> None:
     pooled = {"DATABASE_URL": f"{fresh.env['DATABASE_URL']}&pgbouncer=true", "DIRECT_URL": fresh.env["DATABASE_URL"]}
     fresh.start_web(**pooled)

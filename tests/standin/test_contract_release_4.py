@@ -64,6 +64,7 @@ def test_the_worker_reads_system_parts_once_in_the_background(four: Double) -> N
     assert eventually(lambda: four.sql(query), accept=lambda rows: rows[0][0] is True) == [(True, None)]
 
 
+@pytest.mark.soak
 def test_in_dual_mode_both_read_paths_answer(doubles: Doubles) -> None:
     double = doubles.make(
         "4",
@@ -101,6 +102,7 @@ def test_rows_of_release_3_are_copied_once_the_gate_is_open(doubles: Doubles) ->
     assert eventually(lambda: double.rows(count), accept=lambda rows: rows == [(3, 3)]) == [(3, 3)]
 
 
+@pytest.mark.soak
 def test_in_legacy_mode_only_release_3s_read_paths_answer(doubles: Doubles) -> None:
     double = doubles.make(
         "4",

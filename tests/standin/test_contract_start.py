@@ -43,6 +43,7 @@ def test_further_starts_change_nothing(doubles: Doubles) -> None:
     assert double.sql('SELECT name FROM "projects"') == [("Project",)]
 
 
+@pytest.mark.soak
 def test_a_dirty_ledger_ends_every_start_until_a_clean_row_is_added(fresh: Double) -> None:
     fresh.start_web()
     fresh.append_ledger(37, dirty=1)
@@ -85,6 +86,7 @@ def test_an_unfinished_postgres_migration_ends_the_start(fresh: Double) -> None:
     assert "20241024100928_add_prices_table" in output
 
 
+@pytest.mark.soak
 def test_another_migrator_in_the_database_makes_the_start_fail_after_ten_seconds(fresh: Double) -> None:
     with fresh.stores.postgres() as connection:
         connection.execute("SELECT pg_advisory_lock(72707369)")
@@ -146,6 +148,7 @@ def test_a_wrong_address_ends_the_start_with_a_clear_line(fresh: Double, env: di
     assert expected in fresh.refusal(**env)
 
 
+@pytest.mark.soak
 def test_the_http_port_as_migration_address_is_named_as_such(fresh: Double) -> None:
     http = fresh.env["CLICKHOUSE_URL"].replace("http://", "clickhouse://")
     assert "[hello] unexpected packet [72] from server" in fresh.refusal(CLICKHOUSE_MIGRATION_URL=http)
@@ -158,6 +161,7 @@ def test_a_wrong_postgres_password_is_p1000(fresh: Double) -> None:
     assert "wrong@" not in output
 
 
+@pytest.mark.soak
 def test_migrations_go_through_direct_url_and_can_be_switched_off(fresh: Double) -> None:
     unreachable = {"DIRECT_URL": "postgresql://nowhere.invalid/postgres"}
     assert "P1001" in fresh.refusal(**unreachable)
@@ -188,6 +192,7 @@ def test_the_worker_of_release_4_refuses_contradicting_write_modes(doubles: Doub
     assert f"LANGFUSE_MIGRATION_V4_WRITE_MODE={mode}" in output
 
 
+@pytest.mark.soak
 def test_a_failed_initialisation_leaves_a_web_that_answers_500_to_everything(fresh: Double) -> None:
     fresh.run("web", LANGFUSE_INIT_USER_PASSWORD="short")
     assert eventually(lambda: fresh.get("/api/public/ready").status_code) == 500
@@ -197,6 +202,7 @@ def test_a_failed_initialisation_leaves_a_web_that_answers_500_to_everything(fre
     fresh.start_web()
 
 
+@pytest.mark.soak
 def test_the_keys_of_a_public_key_that_moves_to_another_project_are_replaced(fresh: Double) -> None:
     fresh.start_web()
     fresh.start_web(LANGFUSE_INIT_PROJECT_ID="other", LANGFUSE_INIT_PROJECT_SECRET_KEY="sk-lf-new")
@@ -211,6 +217,7 @@ def test_without_an_organisation_every_other_init_variable_is_ignored(fresh: Dou
     assert "LANGFUSE_INIT_ORG_ID is not set" in docker("logs", fresh.web)
 
 
+@pytest.mark.soak
 def test_without_a_hostname_of_its_own_only_the_containers_address_is_bound(fresh: Double) -> None:
     fresh.run("web", HOSTNAME="(unset)")
     probe = ("exec", fresh.web, "wget", "-qO-", "-T", "2")
