@@ -66,10 +66,13 @@ def attacks(folder: Path = ROOT / "tests") -> list[Attack]:
         return sorted({Attack(**entry) for entry in json.loads(found.read_text(encoding="utf-8"))})
 
 
-def attack(value: Any, name: str, layer: str, message: str, *, alone: bool = False) -> Any:
-    """A parameter of a test that carries out several attacks: what it is tried with, and the message."""
+def attack(value: Any, name: str, layer: str, message: str, *, alone: bool = False, soak: bool = False) -> Any:
+    """A parameter of a test that carries out several attacks: what it is tried with, and the message.
+
+    With `soak` it is left to `make soak`, where another attack of the same test shows the same.
+    """
     marker = pytest.mark.attack(name, layer=layer, message=message, alone=alone)
-    return pytest.param(value, message, marks=marker, id=name)
+    return pytest.param(value, message, marks=(marker, *([pytest.mark.soak] if soak else [])), id=name)
 
 
 def page() -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.stack import ROOT, UP_SECONDS, Run, TestStack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1800)]
 
 
 def volume(stack: TestStack) -> str:
@@ -79,7 +79,6 @@ def test_a_wrong_name_touches_nothing(stack: TestStack) -> None:
     assert stack.ops("status").code == 0
 
 
-@pytest.mark.soak
 def test_a_killed_reset_is_finished_by_the_next_and_the_copy_stays(copies_removed: TestStack) -> None:
     stack = copies_removed
     name = volume(stack)

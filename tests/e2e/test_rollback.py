@@ -58,6 +58,7 @@ def gateway_and_api(stack: TestStack) -> tuple[Gateway, PublicApi]:
     return Gateway(*gateway), PublicApi(*api)
 
 
+@pytest.mark.soak
 def test_rollback_takes_langfuse_out_of_the_gateway_and_undo_puts_it_back(stack: TestStack) -> None:
     before = inventory(stack)
     try:

@@ -56,9 +56,23 @@ def keeps_everything(stack: OnFly, original: OnFly) -> bool:
     ("edit", "message"),
     [
         attack("remove volume", "prod: remove a volume from the program", ENGINE, PROTECTED, alone=True),
-        attack("remove component", "prod: remove the whole component, its app with it", ENGINE, PROTECTED, alone=True),
-        attack("rename declaration", "prod: rename a volume without alias", ENGINE, PROTECTED, alone=True),
-        attack("rename component", "prod: rename a component's type without alias", ENGINE, PROTECTED, alone=True),
+        attack(
+            "remove component",
+            "prod: remove the whole component, its app with it",
+            ENGINE,
+            PROTECTED,
+            alone=True,
+            soak=True,
+        ),
+        attack("rename declaration", "prod: rename a volume without alias", ENGINE, PROTECTED, alone=True, soak=True),
+        attack(
+            "rename component",
+            "prod: rename a component's type without alias",
+            ENGINE,
+            PROTECTED,
+            alone=True,
+            soak=True,
+        ),
         attack("remove schema", "prod: remove the schema from the program", ENGINE, PROTECTED, alone=True),
         attack("another schema", "prod: another schema", ENGINE, "marked for protection", alone=True),
     ],
@@ -120,7 +134,13 @@ def test_the_gate_alone_stops_an_edit_of_what_nothing_protects(
     ("edit", "message"),
     [
         attack("shrink", "prod: shrink a volume", PRESENT, "size_gb was 25 and is now 10", alone=True),
-        attack("another region", "prod: move a volume to another region", PRESENT, "region was 'ord' and is now 'ams'"),
+        attack(
+            "another region",
+            "prod: move a volume to another region",
+            PRESENT,
+            "region was 'ord' and is now 'ams'",
+            soak=True,
+        ),
         attack(
             "another app",
             "prod: change the name of an app",
@@ -128,7 +148,9 @@ def test_the_gate_alone_stops_an_edit_of_what_nothing_protects(
             "app was 'attacked' and is now 'attacked-2'",
             alone=True,
         ),
-        attack("rename volume", "prod: rename a volume at Fly", PRESENT, "name was 'data' and is now 'data_2'"),
+        attack(
+            "rename volume", "prod: rename a volume at Fly", PRESENT, "name was 'data' and is now 'data_2'", soak=True
+        ),
         attack("unprotect", "prod: drop protect, keep the data", "policy: data-protected", "and not protected"),
     ],
 )

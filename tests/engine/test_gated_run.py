@@ -112,6 +112,7 @@ def test_a_difference_that_only_the_state_holds_is_still_written(stack: Attacked
     assert stack.urn("bucket") in protected
 
 
+@pytest.mark.soak
 def test_an_edit_without_any_effect_on_the_plan_is_still_given_to_the_engine(stack: Attacked, session: Session) -> None:
     assert applied(session).is_done(session)
     edit_program(stack)

@@ -135,7 +135,6 @@ def incident(prod: Rehearsal) -> dict[str, str]:
     return {Path(path).name: text for path, text in leaks.files(place).items() if path not in known}
 
 
-@pytest.mark.soak
 def test_an_incident_is_bundled_with_the_log_of_every_app(first: Up) -> None:
     before = first.prod.kept()
     bundle = incident(first.prod)
