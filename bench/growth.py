@@ -37,20 +37,20 @@ def growth(rig: Rig, empty: Program, counts: Sequence[int], rounds: int) -> list
         extra.put_deployment(stack, state)
         write(path_of(stack), declared_by(state["deployment"]["resources"]))
     rows = []
-    for name, command in (("preview", ["preview"]), ("up", ["up", "--yes"])):
+    for name, command, budget in (("preview", ["preview"], 2), ("up", ["up", "--yes"], None)):
         cases: dict[str, Callable[[], object]] = {EMPTY: partial(empty.no_op, command, EMPTY)}
         cases |= {stack: partial(extra.no_op, command, stack, *REVIEWED) for stack in stacks.values()}
-        rows += _rows(name, in_turns(cases, rounds), stacks)
+        rows += _rows(name, in_turns(cases, rounds), stacks, budget)
     return rows
 
 
-def _rows(name: str, taken: Rounds, stacks: Mapping[int, str]) -> list[Row]:
+def _rows(name: str, taken: Rounds, stacks: Mapping[int, str], budget: float | None) -> list[Row]:
     return [
         Row(
             f"{name} with {count} further services: each resource",
             taken.share(stack, stacks[0], EMPTY, count * RESOURCES_EACH).times(100),
             "%",
-            budget=2,
+            budget=budget,
             note=f"of an empty {name}; {both(taken, stack, stacks[0])}",
         )
         for count, stack in stacks.items()
