@@ -82,6 +82,8 @@ class FlyHost:
 
 
 def _status(service: str, app: str, seen: Mapping[str, Any]) -> Status:
+    if "error" in seen:
+        return Status(service, "unknown", {"app": app, **seen})
     machines = seen.get("machines") or []
     states = sorted({str(machine.get("state", "?")) for machine in machines})
     return Status(service, states[0] if len(states) == 1 else ", ".join(states) or "no machine", {"app": app, **seen})

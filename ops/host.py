@@ -22,6 +22,11 @@ class Status:
         """Whether it is started."""
         return self.state in {"running", "started"}
 
+    @property
+    def rests(self) -> bool:
+        """Whether it is known to be stopped: a state that nobody could read, or that changes, is neither."""
+        return self.state in {"exited", "created", "stopped", "suspended"}
+
 
 class Host(Protocol):
     """Where a stack runs."""

@@ -19,7 +19,7 @@ def stop(stack: str, config_file: Path | None, service: str) -> None:
     session = open_session(stack, config_file)
     host, console = host_of(session), Console()
     with recorded(session, "stop", {"service": service}), exclusive(session):
-        if not known(host, service).runs:
+        if known(host, service).rests:
             console.print(f"{service} is stopped already.", highlight=False)
             return
         host.stop(service)

@@ -76,8 +76,22 @@ def _leaves(value: Any, *, hidden: bool) -> Iterator[tuple[str, bool]]:
             yield from _leaves(item, hidden=hidden)
 
 
+def _request(value: str) -> Mapping[str, Any] | None:
+    """The request that a command on Fly has as its standard input; None for any other value."""
+    try:
+        found = json.loads(value) if value.startswith("{") else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def _parts(value: str) -> Iterator[str]:
-    """What is secret in a value: of an assignment, what is assigned; of an address, its password."""
+    """What is secret in a value: of a request to Fly the secrets, of an assignment the value, of a URL the password."""
+    request = _request(value)
+    if request is not None:
+        for part in filter(None, (*strings(request.get("values")), str(request.get("hmac_key") or ""))):
+            yield from _parts(part)
+        return
     assigned = ASSIGNMENT.match(value)
     text = assigned["value"] if assigned else value
     if "://" not in text:

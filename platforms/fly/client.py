@@ -16,7 +16,7 @@ LONGEST_OUTPUT = 20_000
 """Characters of each stream that a transcript keeps: its end, where errors stand."""
 _LOOKS_SECRET = re.compile(
     r"""(?ix)
-    (?P<keep>(?:password|passwd|secret|token|api_?key|access_?key|authorization)["']?\s*[=:]\s*["']?)(?:bearer\s+)?[^\s"',}]+
+    (?P<keep>(?:password|passwd|secret|token|api_?key|access_?key|authorization)["']?\s*[=:]\s*["']?)(?:(?:bearer|basic)\s+)?[^\s"',}]+
     | (?P<scheme>://[^\s/:@]*:)[^\s/@]+(?=@)
     | \b(?:fo1_|fm[12]_|sk-|pk-lf-|sk-lf-)[\w./+=-]{6,}
     | \bFlyV1\s+\S+

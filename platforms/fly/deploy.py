@@ -8,7 +8,7 @@ from typing import Any
 
 from platforms.fly import argv, replies
 from platforms.fly.client import Client
-from platforms.fly.driver import Answer, require_private, the_volume
+from platforms.fly.driver import Answer, require_private, require_public, the_volume
 from platforms.fly.errors import (
     AGAIN,
     CallError,
@@ -155,15 +155,18 @@ def checkpoint(fly: Client, volume: VolumeRef) -> str:
     return complete[0]
 
 
+def _private(request: DeployRequest) -> bool:
+    return "http_service" not in request.toml if request.private is None else request.private
+
+
 def _release(fly: Client, request: DeployRequest, folder: Folder, ours: replies.Machine | None) -> None:
-    private = request.private if request.private is not None else "http_service" not in request.toml
     command = argv.deploy(
         request.app,
         folder.write(request.toml),
         request.image,
         strategy=request.strategy,
         wait_minutes=request.wait_minutes,
-        private=private,
+        private=_private(request),
     )
     for wait in (*(WAIT_FOR_A_LEASE,) * (TRIES_FOR_A_LEASE - 1), None):
         try:
@@ -173,6 +176,7 @@ def _release(fly: Client, request: DeployRequest, folder: Folder, ours: replies.
             if ours is not None:
                 # A deployment from here was killed, and left its lease: nobody else would give it back for an hour.
                 fly(argv.leases_clear(request.app, ours.id))
+                folder.ended()
                 ours = None
             elif wait is None:
                 raise LeaseHeldError(
@@ -200,8 +204,7 @@ def _proven(fly: Client, request: DeployRequest, wanted: Mapping[str, str]) -> A
                 f"fly secrets deploy -a {request.app}",
             )
     _require_volume(fly, request, machine)
-    if request.private if request.private is not None else "http_service" not in request.toml:
-        require_private(fly, request.app)
+    (require_private if _private(request) else require_public)(fly, request.app)
     return {
         "app": request.app,
         "machine": machine.id,

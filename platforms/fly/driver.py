@@ -81,6 +81,20 @@ def require_private(fly: Client, app: str) -> None:
         )
 
 
+def require_public(fly: Client, app: str) -> None:
+    """Stop when nobody could reach a public app: Fly gives an address at an app's first deployment only.
+
+    Raises:
+        PublicAddressError: it has none.
+    """
+    if not any(ip.public for ip in replies.many(replies.Address, fly(argv.ips_list(app)))):
+        raise PublicAddressError(
+            f"app {app} must be public and has no public address: it was first deployed as a private one",
+            f"give it one by hand, {AGAIN}",
+            f"fly ips allocate-v6 -a {app} && fly ips allocate-v4 --shared -a {app}",
+        )
+
+
 def stage_secrets(fly: Client, request: SecretsRequest, previous: Mapping[str, Any]) -> Answer:
     """Stage the secrets that changed here or at Fly since the last time; see `SecretsRequest`.
 

@@ -181,8 +181,10 @@ def classify(what: str, code: int, output: str) -> FlyError:
         code: its exit status.
         output: what it printed, free of secrets and control sequences.
     """
+    # A failed deployment repeats the app's own log, whose words are not Fly's.
+    errors = [line for line in output.splitlines() if line.lstrip().lower().startswith("error")]
     for way in _WAYS_OUT:
-        if re.search(way.words, output, re.IGNORECASE):
+        if re.search(way.words, "\n".join(errors) or output, re.IGNORECASE):
             return way.kind(f"{what}: {_last_line(output)}", way.fix, way.run)
     return CallError(
         f"{what} failed with exit status {code}: {_last_line(output)}",

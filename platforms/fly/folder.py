@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from platforms.fly.toml import Document, fixed, text
 
 FOLDER_VARIABLE = "LANGFUSE_STACK_FLY_BUILD"
 """Names another folder than `build/fly`."""
+LEASE_SECONDS = 3600
+"""How long Fly itself keeps a lease: of an older deployment none is left."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class Folder:
     @property
     def interrupted(self) -> bool:
         """Whether the last deployment from this machine ended without a word, so that its lease may still be held."""
-        return self._marker.exists()
+        begun = self._begun
+        return begun is not None and time.time() - begun < LEASE_SECONDS
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -84,15 +88,33 @@ class Folder:
 
     @contextmanager
     def deploying(self) -> Iterator[None]:
-        """Around the deployment itself; a mark stays behind unless it is known how it ended."""
+        """Around the deployment itself; a mark stays behind unless it is known how it ended.
+
+        A lease that keeps it from beginning leaves an earlier mark as it was: the lease may be that deployment's.
+        """
+        before = self._begun
         self._marker.touch(mode=0o600)
         try:
             yield
         except FlyError as error:
-            if not isinstance(error, UNSURE):
-                self._marker.unlink(missing_ok=True)
+            if isinstance(error, LeaseHeldError) and before is not None:
+                os.utime(self._marker, (before, before))
+            elif not isinstance(error, UNSURE):
+                self.ended()
             raise
+        self.ended()
+
+    def ended(self) -> None:
+        """No lease of this machine is left."""
         self._marker.unlink(missing_ok=True)
+
+    @property
+    def _begun(self) -> float | None:
+        """When a deployment from here began of whose end nothing is known, in seconds since 1970."""
+        try:
+            return self._marker.stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     @property
     def _marker(self) -> Path:

@@ -63,6 +63,8 @@ def healthy(fly: Client, app: str) -> replies.Machine:
 def _fault(machine: replies.Machine) -> str:
     if machine.state.lower() != "started":
         return f"state is {machine.state or 'unknown'}"
+    if not machine.checks:
+        return "no health check is reported yet"
     red = [check for check in machine.checks if check.status.lower() != "passing"]
     return "; ".join(f"check {check.name} is {check.status} ({check.output.strip()[:200]})" for check in red)
 

@@ -86,7 +86,7 @@ class Snapshot(Reply):
     @property
     def complete(self) -> bool:
         """Whether it can be restored from."""
-        return self.status.lower() not in {"pending", "creating", "waiting", "running", "scheduled", "failed"}
+        return self.status.lower() in {"created", "complete", "completed"}
 
 
 class Secret(Reply):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import base64
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from platforms.fly.folder import Folder
 from platforms.fly.machines import set_state
 from platforms.fly.requests import StateRequest
 from tests.fly.driving import KEY, Answer, Caller, image, toml
-from tests.fly.fake.cloud import Cloud, RefusedError
+from tests.fly.fake.cloud import Cloud, Machines, RefusedError
 
 APP = "langfuse-clickhouse"
 DATA = "langfuse_clickhouse_data"
@@ -205,6 +207,17 @@ def test_without_a_complete_snapshot_nothing_is_deployed(monkeypatch: pytest.Mon
     assert not any(line.startswith("fly deploy") for line in again.written)
 
 
+@pytest.mark.parametrize("status", [None, "", "error", "in_progress", "failed"])
+def test_a_snapshot_counts_only_when_fly_calls_it_made(status: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller, volume, answer = deployed()
+    listed = iter([[], *([[{"id": "vs_new", "status": status}]] * 1000)])
+    monkeypatch.setattr(Cloud, "_volumes_snapshots_list", lambda *_: next(listed))
+    again = Caller(caller.cloud)
+    with pytest.raises(errors.SnapshotError, match="nothing is deployed"):
+        again.do("deploy", deployment(volume, image=image("two")), answer)
+    assert not any(line.startswith("fly deploy") for line in again.written)
+
+
 def test_a_snapshot_that_is_asked_for_is_waited_for() -> None:
     caller, volume, _ = deployed()
     answer = caller.do("snapshot", {"name": DATA, "id": volume})
@@ -243,6 +256,52 @@ def test_a_start_waits_until_the_checks_pass() -> None:
     machine["health"] = "critical"
     with pytest.raises(errors.UnhealthyError, match="check health is critical"):
         caller.do("state", {"app": APP, "want": "started"})
+
+
+def test_a_machine_whose_checks_are_not_reported_is_not_known_to_be_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    caller, _, _ = deployed()
+    monkeypatch.setattr(Machines, "checks", lambda *_: [])
+    with pytest.raises(errors.UnhealthyError, match="no health check is reported yet"):
+        caller.do("state", {"app": APP, "want": "started"})
+
+
+@pytest.mark.parametrize("word", ["POST /v1 429 12ms", "migration 401 of 434 applied", "unauthorized"])
+def test_what_an_app_logs_does_not_say_why_its_deployment_failed(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tried again, the deployment would run a migration again that has failed."""
+    caller, volume, answer = deployed()
+
+    def fails(*_: object) -> Answer:
+        raise RefusedError(f"2026-01-01 app[1] ord [info] {word}\nError: smoke checks for 1 failed")
+
+    monkeypatch.setattr(Cloud, "_deploy", fails)
+    again = Caller(caller.cloud)
+    with pytest.raises(errors.CallError, match="smoke checks for 1 failed"):
+        again.do("deploy", deployment(volume, image=image("two")), answer)
+    assert [line.split()[1] for line in again.written] == ["volumes", "deploy"]
+    assert again.asked[-1].name == ("logs",), "its log is evidence"
+
+
+def test_a_log_that_is_kept_shows_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = base64.b64encode(b"pk-lf-canary:sk-lf-canary").decode()
+    caller, volume, answer = deployed()
+    caller.cloud.state["machines"][answer["machine"]]["health"] = "critical"
+    monkeypatch.setattr(Machines, "logs", lambda *_: f"'Authorization': 'Basic {credentials}'\n")
+    monkeypatch.setenv("LANGFUSE_STACK_EVIDENCE", str(tmp_path))
+    with pytest.raises(errors.UnhealthyError):
+        caller.do("deploy", deployment(volume), answer)
+    kept = "".join(path.read_text() for path in tmp_path.glob("*.json"))
+    assert "Authorization" in kept
+    assert credentials not in kept
+
+
+def test_an_app_that_shall_be_public_from_now_on_needs_an_address() -> None:
+    """Fly gives one at the first deployment, and that was a private one."""
+    caller = Caller()
+    caller.cloud.seed_app("gateway")
+    request = {"app": "gateway", "region": "ord", "image": image("one"), "secrets": {}, "data": False, "volume": None}
+    caller.do("deploy", {**request, "toml": toml("gateway"), "private": True})
+    with pytest.raises(errors.PublicAddressError, match="fly ips allocate"):
+        caller.do("deploy", {**request, "toml": toml("gateway", port=4000)})
 
 
 def test_secrets_that_stay_staged_are_put_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,6 +344,39 @@ def test_somebody_elses_lease_is_waited_for_and_never_cleared() -> None:
         again.do("deploy", deployment(volume, image=image("two")), answer)
     assert len(again.waits) >= 3
     assert not any("leases" in line for line in again.written)
+
+
+def struck(volume: str, answer: Answer, cloud: Cloud, *faults: Answer) -> Caller:
+    """A deployment from this machine of whose end nothing is known, with its lease still held."""
+    caller = Caller(cloud, [{"kind": "lost", "verb": "deploy"}, *faults])
+    with pytest.raises(errors.FlyError):
+        caller.do("deploy", deployment(volume, image=image("two")), answer)
+    cloud.state["leases"] = [answer["machine"]]
+    return caller
+
+
+def test_a_lease_that_could_not_be_given_back_is_given_back_by_the_next_run() -> None:
+    caller, volume, answer = deployed()
+    struck(volume, answer, caller.cloud)
+    refused = Caller(caller.cloud, [{"kind": "rate_limit", "verb": "machine leases clear", "times": 99}])
+    with pytest.raises(errors.RateLimitedError):
+        refused.do("deploy", deployment(volume, image=image("three")), answer)
+    last = Caller(caller.cloud)
+    last.do("deploy", deployment(volume, image=image("three")), answer)
+    assert any("leases clear" in line for line in last.written)
+
+
+def test_a_lease_outlives_no_deployment_of_long_ago() -> None:
+    """It is somebody else's then, whatever became of ours."""
+    caller, volume, answer = deployed()
+    struck(volume, answer, caller.cloud)
+    mark = Folder.of(APP).path / "deploying"
+    long_ago = mark.stat().st_mtime - 7200
+    os.utime(mark, (long_ago, long_ago))
+    later = Caller(caller.cloud)
+    with pytest.raises(errors.LeaseHeldError):
+        later.do("deploy", deployment(volume, image=image("three")), answer)
+    assert not any("leases" in line for line in later.written)
 
 
 def test_a_deployment_from_this_machine_is_alone() -> None:

@@ -49,6 +49,19 @@ def test_services_are_those_that_the_state_knows_as_deployed(session: Recording)
         known(host, "clickhouse-data")
 
 
+@pytest.mark.parametrize(
+    "seen", [{"error": "no access token"}, {"machines": [{"state": "started"}, {"state": "stopped"}]}, {"machines": []}]
+)
+def test_a_service_is_stopped_unless_it_is_known_to_be(
+    seen: dict[str, Any], session: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told that it is stopped already because Fly could not be asked."""
+    monkeypatch.setitem(MACHINES, "apps", {"hotdash-langfuse-clickhouse": seen})
+    status = known(FlyHost(session), "clickhouse")
+    assert not status.rests
+    assert (status.state == "unknown") is ("error" in seen)
+
+
 def test_stop_and_start_are_states_of_the_app_and_touch_nothing_else(session: Recording) -> None:
     host = FlyHost(session)
     host.stop("clickhouse")

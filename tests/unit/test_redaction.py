@@ -45,6 +45,13 @@ def test_a_secret_is_found_in_every_spelling(spelt: str) -> None:
     assert CANARY not in shown
 
 
+def test_the_secrets_of_a_request_to_fly_are_known_one_by_one() -> None:
+    values = {"GEMINI_API_KEY": "canary-9", "REDIS_URL": "redis://:canary-8@h:6379"}
+    request = json.dumps({"app": "gateway", "hmac_key": "canary-key", "values": values})
+    state = State({"deployment": {"resources": [{"inputs": {"stdin": hidden(request)}}]}})
+    assert of_state(state) == {"canary-9", "canary-8", "canary-key"}
+
+
 @given(secret=SECRETS, before=st.binary(max_size=5), after=st.binary(max_size=5))
 def test_no_neighbour_hides_a_secret_in_base64(secret: str, before: bytes, after: bytes) -> None:
     whole = base64.b64encode(before + secret.encode() + after).decode()

@@ -227,7 +227,8 @@ class Cloud:
             "toml": config,
         }
         self.state["machines"][machine["id"]] = machine
-        if "http_service" in config and not self.state["ips"][app] and "--no-public-ips" not in arguments.flags:
+        given = self.state["releases"][app] or self.state["ips"][app] or "--no-public-ips" in arguments.flags
+        if "http_service" in config and not given:
             self.state["ips"][app] = [
                 {"ID": self._new("ip"), "Address": "2a09:8280:1::2", "Type": "v6", "Region": "global"},
                 {"ID": self._new("ip"), "Address": "66.241.124.1", "Type": "shared_v4", "Region": "global"},
