@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.session import ROOT, Session
+from ops.stackfile import read_config
 from policy.inventories import FOLDER_VARIABLE as INVENTORY
 from toolchain.paths import state_dir, write_private
 
@@ -34,7 +35,7 @@ def fingerprint(session: Session, config_file: Path) -> dict[str, str]:
             for path in sorted(ROOT.glob(pattern))
         ),
         "inventory": _of_files(iter(sorted((ROOT / os.environ.get(INVENTORY, "policy/inventory")).glob("*")))),
-        "settings": _of_files(iter([config_file])),
+        "settings": _of_files(iter([config_file, *_vault(config_file)])),
         "images": _of_files(iter(files)) + _of(sorted(variables.items())),
         "engine": _of([session.environment.get("PATH"), session.environment.get("PULUMI_HOME")]),
     }
@@ -44,6 +45,12 @@ def of_state(export: Mapping[str, Any]) -> dict[str, str]:
     """The same of a stack's exported state, but for when and by which engine it was written."""
     deployment = export.get("deployment") or {}
     return {"state": _of({key: value for key, value in deployment.items() if key != "manifest"})}
+
+
+def _vault(config_file: Path) -> list[Path]:
+    """The vault that the settings name; the usual one is among the program's files."""
+    named = read_config(config_file).get("langfuse-stack:vault")
+    return [ROOT / named] if named else []
 
 
 def remembered(stack: str) -> dict[str, str] | None:

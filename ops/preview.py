@@ -72,7 +72,7 @@ def _differs(ran: subprocess.CompletedProcess[str], state: State) -> bool:
         plan = read_plan(ran.stdout)
     except PlanError:
         return False
-    found = {step.urn: step.old for step in plan.steps if step.old}
+    found = {str(step.old["urn"]): step.old for step in plan.steps if step.old}
     exported = {entry["urn"]: entry for entry in state.resources if not _is_default_provider(entry)}
     same = found.keys() == exported.keys() and all(_shown(exported[urn]) == _shown(old) for urn, old in found.items())
     return ran.returncode == 0 and not same

@@ -1,6 +1,6 @@
 """The allow-list of ALTER TABLE: each action, and what it takes away."""
 
-from re import Pattern
+import re
 
 from policy.migrations.cursor import Cursor, NoShapeError
 from policy.migrations.model import Effect
@@ -8,6 +8,11 @@ from policy.migrations.words import HARMLESS_SETTINGS, METADATA_SETTING, only_re
 
 Effects = list[Effect]
 KEEPS = Effect("keeps", "data")
+ACTIONS = re.compile(
+    "ADD|ALTER|APPLY|ATTACH|CLEAR|COMMENT|DELETE|DETACH|DROP|EXECUTE|FETCH|FORGET|FREEZE|MATERIALIZE|MODIFY|MOVE|REMOVE|"
+    "RENAME|REPLACE|RESET|REWRITE|UNFREEZE|UPDATE"
+)
+"""First words of what ALTER TABLE can do to a table of ClickHouse's."""
 
 
 def actions(cursor: Cursor, table: str) -> Effects:
@@ -19,7 +24,8 @@ def actions(cursor: Cursor, table: str) -> Effects:
     read = _postgres
     if cursor.dialect == "clickhouse":
         if cursor.take("MODIFY", "QUERY"):
-            if not cursor.rest or cursor.rest[0].upper not in {"SELECT", "WITH"}:
+            first, *further = cursor.parts()
+            if not first.rest or first.rest[0].upper not in {"SELECT", "WITH"} or any(map(_may_act, further)):
                 raise NoShapeError
             return [Effect("keeps", "rows: only how a view computes new ones changes")]
         if cursor.take("MODIFY", "SETTING"):
@@ -31,7 +37,12 @@ def actions(cursor: Cursor, table: str) -> Effects:
     return found
 
 
-def _sets(cursor: Cursor, allowed: Pattern[str]) -> bool:
+def _may_act(part: Cursor) -> bool:
+    """Whether what stands behind a comma of a query is, or could be, the next action: ClickHouse reads on there."""
+    return not part.rest or bool(ACTIONS.fullmatch(part.rest[0].upper))
+
+
+def _sets(cursor: Cursor, allowed: re.Pattern[str]) -> bool:
     """Whether what is left is `name = value`, once or more, with names from this list alone."""
     for part in cursor.parts():
         match part.rest:

@@ -70,12 +70,19 @@ class Cursor:
             NoShapeError: there is no name.
             OutsideError: it belongs to another database or schema.
         """
-        parts = [self.identifier()]
-        while self.take("."):
-            parts.append(self.identifier())
-        if len(parts) > 1 and parts[:-1] != [self.namespace]:
-            raise OutsideError(".".join(parts))
-        return parts[-1]
+        return self._own(self._dotted())
+
+    def column(self) -> str:
+        """Read `table.column` of Langfuse's own; the table's name.
+
+        Raises:
+            NoShapeError: there is no such name.
+            OutsideError: it belongs to another database or schema.
+        """
+        *table, _ = self._dotted()
+        if not table:
+            raise NoShapeError
+        return self._own(table)
 
     def names(self) -> list[str]:
         """Read names with commas between them; raises as `name`."""
@@ -83,6 +90,17 @@ class Cursor:
         while self.take(","):
             found.append(self.name())
         return found
+
+    def _dotted(self) -> list[str]:
+        parts = [self.identifier()]
+        while self.take("."):
+            parts.append(self.identifier())
+        return parts
+
+    def _own(self, parts: list[str]) -> str:
+        if len(parts) > 1 and parts[:-1] != [self.namespace]:
+            raise OutsideError(".".join(parts))
+        return parts[-1]
 
     def if_exists(self) -> None:
         """Read IF EXISTS or IF NOT EXISTS, if it is next."""

@@ -100,7 +100,7 @@ def _takes(effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
         return Verdict.NET_ADDITIVE, "made by these same files" if made else f"there is no {effect.name}"
     if not found.rows:
         return Verdict.NET_ADDITIVE, "exists, and holds no rows"
-    if effect.column and effect.column not in found.columns:
+    if effect.column and not _has(found, effect.column):
         return Verdict.NET_ADDITIVE, "column made by these same files"
     return Verdict.DESTRUCTIVE, f"takes the {effect.what} away from {found.rows} rows"
 
@@ -110,14 +110,26 @@ def _writes(effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
     if effect.name in BOOKKEEPING:
         return Verdict.NET_ADDITIVE, "only Langfuse's own list of background work"
     if found is None and batch.made.get(effect.name) == "table" and effect.name not in batch.referenced:
+        lost = batch.copies.get(effect.name, set()) & batch.lost
+        if lost:
+            return Verdict.DESTRUCTIVE, f"changes or empties the copy of {', '.join(sorted(lost))}"
         return Verdict.NET_ADDITIVE, "changes only a table made by these same files"
     if found is not None and found.kind == "table":
-        if not found.rows and effect.name not in batch.referenced:
-            return Verdict.NET_ADDITIVE, "exists, and holds no rows"
-        if effect.column and effect.column not in found.columns:
-            return Verdict.NET_ADDITIVE, "fills a column made by these same files"
-        return Verdict.DESTRUCTIVE, f"changes or deletes some of {found.rows} rows"
+        return _writes_existing(effect, found, batch)
     return Verdict.DESTRUCTIVE, "changes or deletes rows through another object"
+
+
+def _writes_existing(effect: Effect, found: Existing, batch: _Batch) -> tuple[Verdict, str]:
+    if not found.rows and effect.name not in batch.referenced:
+        return Verdict.NET_ADDITIVE, "exists, and holds no rows"
+    if effect.column and not _has(found, effect.column):
+        return Verdict.NET_ADDITIVE, "fills a column made by these same files"
+    return Verdict.DESTRUCTIVE, f"changes or deletes some of {found.rows} rows"
+
+
+def _has(found: Existing, column: str) -> bool:
+    """Whether a table has a column; of a nested one ClickHouse lists the parts alone, as `n.a`."""
+    return any(name == column or name.startswith(f"{column}.") for name in found.columns)
 
 
 def _fills(effect: Effect, batch: _Batch) -> tuple[Verdict, str]:

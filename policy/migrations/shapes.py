@@ -142,11 +142,13 @@ def _alter(cursor: Cursor) -> Effects:
         return alter.actions(cursor, name)
     if cursor.dialect != "postgres":
         raise NoShapeError
-    cursor.name()
+    name = cursor.name()
     done = [KEEPS]
     if cursor.take("RENAME", "TO"):
         new = cursor.identifier()
-        done = [Effect("makes", "type", new)] if kind == "TYPE" else done
+        # Postgres renames a table by ALTER INDEX too.
+        renamed = [Effect("takes", "name", name), Effect("makes", "table", new, origin=name)]
+        done = [Effect("makes", "type", new)] if kind == "TYPE" else renamed
     elif kind == "TYPE" and cursor.take("ADD", "VALUE"):
         cursor.if_exists()
         _string(cursor)
@@ -221,7 +223,7 @@ def _update(cursor: Cursor) -> Effects:
         columns.append(part.identifier())
         if not part.take("="):
             raise NoShapeError
-        if {"FROM", "WHERE"} & set(_outer_words(part)):
+        if {"FROM", "WHERE"} & set(" ".join(_outer_words(part)).replace("DISTINCT FROM", "").split()):
             break
     return [Effect("writes", "table", name, column) for column in columns]
 
@@ -307,6 +309,12 @@ def _detach(cursor: Cursor) -> Effects:
 def _comment(cursor: Cursor) -> Effects:
     if not cursor.take("ON") or not only_reads(cursor):
         raise NoShapeError
+    if cursor.take("COLUMN"):
+        cursor.column()
+    elif cursor.one_of("TABLE", "MATERIALIZED VIEW", "VIEW", "INDEX", "TYPE"):
+        cursor.name()
+    else:
+        return [Effect("unsafe", "COMMENT on what is no table, column, view, index or type")]
     return [KEEPS]
 
 
@@ -322,6 +330,14 @@ def _set(cursor: Cursor) -> Effects:
 def _grant(cursor: Cursor) -> Effects:
     if "ON" not in cursor.words or cursor.dialect != "postgres":
         return [Effect("unsafe", "GRANT of a role hands over all that it may do")]
+    cursor.at += next(at for at, token in enumerate(cursor.rest) if token.upper == "ON") + 1
+    if not cursor.one_of("SCHEMA", "ALL TABLES IN SCHEMA", "ALL SEQUENCES IN SCHEMA"):
+        cursor.one_of("TABLE", "SEQUENCE")
+        cursor.names()
+    elif cursor.identifier() != cursor.namespace:
+        return [Effect("unsafe", "GRANT in another schema")]
+    if not cursor.take("TO"):
+        raise NoShapeError
     return [KEEPS]
 
 

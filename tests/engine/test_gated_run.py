@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+import yaml
 from rich.console import Console
 
 import ops.fingerprint
@@ -31,7 +32,11 @@ def session(stack: Attacked, monkeypatch: pytest.MonkeyPatch) -> Session:
     monkeypatch.setattr(ops.plan, "ENFORCED", ())
     (stack.root / "settings").mkdir()
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(stack.root / "settings"))
-    return Session("test", stack.project.environment, stack.project.folder / "Pulumi.test.yaml")
+    config_file = stack.project.folder / "Pulumi.test.yaml"
+    content = yaml.safe_load(config_file.read_text())
+    content["config"]["langfuse-stack:vault"] = str(stack.root / "vault.json")
+    config_file.write_text(yaml.safe_dump(content))
+    return Session("test", stack.project.environment, config_file)
 
 
 def applied(session: Session) -> GatedPlan:
@@ -49,6 +54,10 @@ def edit_settings(stack: Attacked) -> None:
     stack.configure("remove")
 
 
+def edit_vault(stack: Attacked) -> None:
+    (stack.root / "vault.json").write_text('{"another": "value"}')
+
+
 def edit_state(stack: Attacked) -> None:
     stack.project.run("state", "unprotect", "--all", "--yes", check=True)
 
@@ -61,6 +70,7 @@ CHANGED = "changed since the gate read the plan:"
     [
         attack(edit_program, "edit the program between preview and up", FINGERPRINT, f"{CHANGED} program", alone=True),
         attack(edit_settings, "change a setting between preview and up", FINGERPRINT, f"{CHANGED} settings"),
+        attack(edit_vault, "change a secret in the vault between preview and up", FINGERPRINT, f"{CHANGED} settings"),
         attack(edit_state, "`state unprotect` between preview and up", FINGERPRINT, f"{CHANGED} state", alone=True),
     ],
 )

@@ -5,7 +5,7 @@ The statements are in `statements/<dialect>/<verdict>.sql`, one a line.
 
 import pytest
 
-from policy.migrations import Live, Verdict, judge
+from policy.migrations import Existing, Live, Verdict, judge
 from policy.migrations.model import Dialect
 from tests.policy.judging import EMPTY, FULL, LIVE, cases, file, judged, verdict
 
@@ -34,6 +34,11 @@ def test_whatever_else_is_destructive(dialect: Dialect, sql: str) -> None:
         ("postgres", "DROP SCHEMA public CASCADE"),
         ("postgres", "SET search_path TO public"),
         ("postgres", "DROP TABLE public.orders"),
+        ("postgres", "COMMENT ON TABLE public.users IS 'x'"),
+        ("postgres", "COMMENT ON COLUMN public.users.name IS 'x'"),
+        ("postgres", "COMMENT ON SCHEMA langfuse IS 'x'"),
+        ("postgres", "GRANT ALL ON public.users TO langfuse"),
+        ("postgres", "GRANT USAGE ON SCHEMA public TO langfuse"),
         ("postgres", "DO $$ BEGIN DROP SCHEMA public CASCADE; END $$"),
         ("postgres", "DO $$ BEGIN EXECUTE 'DROP SCH' || 'EMA public'; END $$"),
         ("postgres", "nonsense"),
@@ -85,11 +90,19 @@ def test_files_are_judged_as_one_batch() -> None:
             'CREATE TABLE "t" ("id" TEXT); INSERT INTO "t" SELECT "id" FROM "traces"; TRUNCATE "traces"',
             'DROP TABLE "t"',
         ),
+        ('CREATE TABLE "t" AS SELECT * FROM "traces"; DROP TABLE "traces"', 'TRUNCATE "t"'),
+        ('CREATE TABLE "t" AS SELECT * FROM "traces"; DROP TABLE "traces"', 'DELETE FROM "t"'),
     ],
 )
 def test_an_approval_to_move_rows_is_none_to_drop_them_where_they_went(first: str, second: str) -> None:
     found = judge([file("postgres", first, "1"), file("postgres", second, "2")], LIVE)
     assert [entry.verdict for entry in found] == [Verdict.DESTRUCTIVE, Verdict.DESTRUCTIVE]
+
+
+def test_a_nested_column_is_there_where_only_its_parts_are_listed() -> None:
+    live = Live("langfuse", {"traces": Existing("table", 7, frozenset({"id", "n.a", "n.b"}))})
+    assert verdict("clickhouse", "ALTER TABLE traces DROP COLUMN n", live) is Verdict.DESTRUCTIVE
+    assert verdict("clickhouse", "ALTER TABLE traces DROP COLUMN m", live) is Verdict.NET_ADDITIVE
 
 
 def test_rows_that_were_exchanged_are_found_under_their_new_name() -> None:

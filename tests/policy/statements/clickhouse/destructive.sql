@@ -92,3 +92,6 @@ ALTER TABLE traces ADD COLUMN x String SETTINGS max_table_size_to_drop = 0
 ALTER TABLE traces ADD COLUMN x String SETTINGS something = 1
 ALTER TABLE traces ADD COLUMN x String SETTINGS alter_sync = 2, DROP COLUMN name
 ALTER TABLE traces DROP COLUMN name SETTINGS mutations_sync = 2
+ALTER TABLE stored_summary MODIFY QUERY SELECT id FROM traces WHERE 1, DROP PARTITION tuple()
+ALTER TABLE stored_summary MODIFY QUERY SELECT id, name FROM traces WHERE 1, DELETE WHERE 1
+ALTER TABLE stored_summary MODIFY QUERY SELECT id FROM traces WHERE 1, DROP COLUMN id

@@ -11,7 +11,7 @@ ALTER TABLE "traces" ADD CONSTRAINT "c" FOREIGN KEY ("id") REFERENCES "scores"("
 ALTER TABLE "traces" ALTER COLUMN "name" SET NOT NULL, ALTER COLUMN "name" DROP DEFAULT
 ALTER TABLE traces ALTER name SET DEFAULT 'x'
 ALTER TABLE "traces" RENAME CONSTRAINT "a" TO "b"
-ALTER INDEX "a" RENAME TO "b"
+COMMENT ON COLUMN traces.name IS 'x'
 INSERT INTO traces (id) VALUES ('x'), ('y')
 INSERT INTO traces (id) VALUES ('DROP TABLE traces; --') ON CONFLICT (id) DO NOTHING
 INSERT INTO traces SELECT gen_random_uuid(), lower(name) FROM scores

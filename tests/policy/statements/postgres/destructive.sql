@@ -102,3 +102,9 @@ WITH y AS (SELECT 1) UPDATE traces SET name = NULL
 WITH y AS (SELECT 1) INSERT INTO traces (id) SELECT 'x' ON CONFLICT (id) DO UPDATE SET name = NULL
 WITH y AS (SELECT wipe()) INSERT INTO old SELECT 1
 CREATE TYPE "New" AS ENUM ('A'); ALTER TYPE "New" RENAME TO "Was"; ALTER TYPE "Short" RENAME TO "New"; ALTER TABLE traces ALTER COLUMN name TYPE "New" USING name::text::"New"
+ALTER INDEX "traces" RENAME TO "t"
+UPDATE traces SET fresh = id IS DISTINCT FROM name, name = ''
+COMMENT ON TABLE public.users IS 'x'
+COMMENT ON SCHEMA langfuse IS 'x'
+GRANT ALL ON public.users TO langfuse
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO langfuse

@@ -13,3 +13,4 @@ CREATE TYPE "New" AS ENUM ('A'); ALTER TABLE "traces" ALTER COLUMN "name" TYPE "
 ALTER TYPE "Kind" RENAME TO "Kind_old"; CREATE TYPE "Kind" AS ENUM ('A'); ALTER TABLE traces ALTER COLUMN name DROP DEFAULT, ALTER COLUMN name TYPE "Kind" USING name::"Kind", ALTER COLUMN name SET DEFAULT 'A'::"Kind"; DROP TYPE "Kind_old"
 ALTER TABLE traces ADD COLUMN x text; WITH "y" AS (SELECT DISTINCT ON (s.id) s.id, s.name FROM scores AS s ORDER BY s.id) UPDATE "traces" AS "t" SET "x" = "y"."name" FROM "y" WHERE "y"."id" = "t"."id"
 WITH y AS (SELECT id, row_number() OVER (PARTITION BY id) AS n FROM old) DELETE FROM old WHERE id IN (SELECT id FROM y WHERE n > 1)
+ALTER INDEX "a" RENAME TO "b"
