@@ -103,12 +103,14 @@ def test_a_value_that_is_secret_is_masked_and_others_are_not() -> None:
         "DATABASE_URL": "postgresql://langfuse:canary@postgres:5432/postgres",
         "REDIS_AUTH": "canary",
         "CLICKHOUSE_URL": "http://clickhouse:8123",
+        "CLICKHOUSE_MIGRATION_URL": "clickhouse://clickhouse:9000?username=langfuse&password=canary&x=y",
         "LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES": "255",
     }
     shown = masked(env)
     assert "canary" not in str(shown)
     assert shown["ENCRYPTION_KEY"] == "… (64 characters)"
     assert shown["DATABASE_URL"] == "postgresql://langfuse:…@postgres:5432/postgres"
+    assert shown["CLICKHOUSE_MIGRATION_URL"] == "clickhouse://clickhouse:9000?username=langfuse&password=…&x=y"
     assert shown["CLICKHOUSE_URL"] == "http://clickhouse:8123"
     assert shown["LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES"] == "255"
 
