@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ops.backup.manifest import Manifest
-from ops.backup.store import Store
+from ops.backup.store import DamagedError, Store
 from ops.session import OpsError
 
 
@@ -14,31 +14,34 @@ class Entry:
 
     id: str
     manifest: Manifest | None
-    """None: it was cut short, or is still being made."""
+    """None: it was cut short, is still being made, or is damaged."""
+    damaged: str = ""
+    """What is wrong with its manifest; empty when nothing is."""
 
 
 def entries(store: Store) -> list[Entry]:
     """Every backup that was begun, oldest first.
 
     Raises:
-        OpsError: the store does not answer, or a manifest is damaged.
+        OpsError: the store does not answer.
     """
-    return [Entry(backup, store.manifest(backup)) for backup in store.ids()]
+    return [_entry(store, backup) for backup in store.ids()]
 
 
 def newest(store: Store) -> Manifest | None:
-    """The newest finished backup; None before the first.
+    """The newest finished backup whose manifest can be read; None where there is none.
 
     Raises:
         OpsError: the store does not answer.
     """
-    return next((found for backup in reversed(store.ids()) if (found := store.manifest(backup))), None)
+    return next((found for backup in reversed(store.ids()) if (found := _entry(store, backup).manifest)), None)
 
 
 def named(store: Store, backup: str | None) -> Manifest:
     """The finished backup of that name; the newest one without a name.
 
     Raises:
+        DamagedError: its manifest is none.
         OpsError: there is none.
     """
     if backup is None:
@@ -55,7 +58,7 @@ def chain(store: Store, manifest: Manifest) -> Iterator[Manifest]:
     """A backup and all that it needs, newest first.
 
     Raises:
-        OpsError: one is missing.
+        OpsError: one is missing, or damaged.
     """
     yield manifest
     while manifest.base:
@@ -64,3 +67,10 @@ def chain(store: Store, manifest: Manifest) -> Iterator[Manifest]:
             raise OpsError(f"{manifest.id} needs {manifest.base}, and that has no manifest")
         manifest = found
         yield manifest
+
+
+def _entry(store: Store, backup: str) -> Entry:
+    try:
+        return Entry(backup, store.manifest(backup))
+    except DamagedError as error:
+        return Entry(backup, None, str(error))

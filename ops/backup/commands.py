@@ -46,13 +46,25 @@ def backup(stack: str, config_file: Path | None, *, incremental: bool, as_json: 
 
 
 def listed(stack: str, config_file: Path | None, *, as_json: bool) -> None:
-    """Show which backups there are."""
+    """Show which backups there are; exits 1 when the manifest of one is damaged.
+
+    Raises:
+        OpsError: the store does not answer.
+    """
     with access(open_session(stack, config_file)) as to:
         found = entries(to.store)
     document = [
-        {"id": entry.id, "finished": bool(entry.manifest), "manifest": _dumped(entry.manifest)} for entry in found
+        {
+            "id": entry.id,
+            "finished": bool(entry.manifest),
+            "damaged": entry.damaged or None,
+            "manifest": _dumped(entry.manifest),
+        }
+        for entry in found
     ]
     _print({"backups": document}, as_json=as_json, human=lambda: show.listing(found, Console()))
+    if any(entry.damaged for entry in found):
+        sys.exit(1)
 
 
 def verify(stack: str, config_file: Path | None, *, backup: str | None, read_data: bool, as_json: bool) -> None:

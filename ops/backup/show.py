@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ops.backup.catalog import Entry
 from ops.backup.manifest import Manifest
@@ -42,11 +43,14 @@ def listing(found: list[Entry], console: Console) -> None:
     for entry in found:
         manifest = entry.manifest
         if manifest is None:
-            table.add_row(entry.id, "", "", "", "[yellow]not finished[/]")
+            table.add_row(entry.id, "", "", "", "[red]damaged[/]" if entry.damaged else "[yellow]not finished[/]")
         else:
             rows = _rows([*manifest.clickhouse.tables, *manifest.postgres.tables])
             table.add_row(entry.id, span(manifest.age_seconds), rows, size(manifest.size), manifest.langfuse)
     console.print(table)
+    for entry in found:
+        if entry.damaged:
+            console.print(Text.assemble(("✗ ", "red"), entry.damaged), soft_wrap=True)
 
 
 def verified(manifest: Manifest, found: list[str], console: Console, *, read_data: bool) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from pydantic import ValidationError
+
 from ops.backup.errors import told
 from ops.backup.manifest import NAME, Manifest, Object, Part
 from ops.session import OpsError
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 PART_BYTES = 16 << 20
 CHUNK_BYTES = 1 << 20
 TIMEOUT_SECONDS = 60
+
+
+class DamagedError(OpsError):
+    """What is there in place of a manifest is none."""
 
 
 class Readable(Protocol):
@@ -157,7 +163,8 @@ class Store:
         """The manifest of a backup; None for one that was cut short, or is still being made.
 
         Raises:
-            OpsError: it cannot be read, or is not one.
+            DamagedError: it is not one.
+            OpsError: it cannot be read.
         """
         from minio.error import S3Error
 
@@ -177,8 +184,13 @@ class Store:
                 raise
         try:
             return Manifest.model_validate_json(content)
-        except ValueError as error:
-            raise OpsError(f"{self.bucket}/{key} is not a manifest: {str(error).splitlines()[0]}") from None
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            why = f"{where}: {first['msg']}" if where else first["msg"]
+            raise DamagedError(
+                f"{self.bucket}/{key} is not a manifest ({why}); the bucket keeps what was there before it as a version"
+            ) from None
 
 
 def connect(endpoint: str, access_key: str, secret_key: str) -> "Minio":

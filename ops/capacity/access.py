@@ -13,9 +13,9 @@ from ops.capacity.containers import memory_of
 from ops.capacity.measurement import Memory
 from ops.capacity.queues import Server
 from ops.doctor.docker_looks import DockerLooks
-from ops.doctor.looks import LookError
 from ops.session import OpsError, Session
 from ops.state import read_state
+from settings import Settings
 from toolchain.paths import state_dir
 
 EVENT_TABLES: Mapping[str, Mapping[str, str]] = {
@@ -27,6 +27,11 @@ CLICKHOUSE, REDIS, STORE = "clickhouse-gate", "redis-gate", "minio-app-key"
 """Resources that know an address and a key."""
 LOGIN = ("http_address", "admin_user", "admin_password", "database")
 """Outputs of ClickHouse's gate that make the operator's login."""
+NOTES: Mapping[str, Sequence[str]] = {
+    "docker": (),
+    "fly": ("memory of machines: Fly's metrics have it, `fly dashboard metrics -a APP` opens them",),
+}
+"""By platform: what it measures itself."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Access:
     """Memory of what runs; raises `LookError`."""
     history: Path
     """Where earlier measurements of the disks are."""
+    notes: Sequence[str] = ()
+    """What is measured elsewhere, and where."""
 
     @property
     def secrets(self) -> list[str]:
@@ -85,14 +92,13 @@ def access(session: Session) -> Iterator[Access]:
                 ),
                 store_address=output(STORE, "endpoint"),
                 store_root=(output(STORE, "root_user"), output(STORE, "root_password")),
-                containers=lambda: _containers(session),
+                containers=lambda: _containers(settings),
                 history=state_dir() / f"{session.stack.rpartition('/')[2]}.capacity.jsonl",
+                notes=NOTES[settings.stack.platform],
             )
     except tunnels.TunnelError as error:
         raise OpsError(str(error)) from None
 
 
-def _containers(session: Session) -> Sequence[Memory]:
-    if session.settings.stack.platform != "docker":
-        raise LookError("memory of machines: Fly's metrics have it")
-    return memory_of(DockerLooks(session.settings.stack.instance))
+def _containers(settings: Settings) -> Sequence[Memory]:
+    return memory_of(DockerLooks(settings.stack.instance)) if settings.stack.platform == "docker" else ()

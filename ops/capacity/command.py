@@ -11,6 +11,7 @@ from ops.capacity.access import access
 from ops.capacity.advice import Advice
 from ops.capacity.judge import judge
 from ops.capacity.measure import measure
+from ops.failure import fail
 from ops.session import OpsError, open_session
 from ops.stackfile import StackFileError
 from settings import SettingsError
@@ -31,8 +32,7 @@ def capacity(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         with access(open_session(stack, config_file)) as to:
             platform, found = to.platform, measure(to)
     except (OpsError, StackFileError, SettingsError, ToolchainError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(COULD_NOT_MEASURE)
+        fail(error, COULD_NOT_MEASURE, as_json=as_json)
     findings = judge(found, Advice(platform))
     if as_json:
         print(json.dumps(report.as_dict(found, findings), indent=2))

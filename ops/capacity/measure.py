@@ -48,6 +48,7 @@ def measure(access: Access, *, now: datetime | None = None) -> Measurement:
         disks=[*_each(disks.result()), *_each(objects.result())],
         parts=parts.result(),
         memory=[entry for result in memory for entry in _each(result)],
+        notes=access.notes,
     )
     return _with_growth(found, access, now or datetime.now(UTC))
 

@@ -116,6 +116,8 @@ class Measurement:
     disks: Sequence[Disk | Unseen]
     parts: Sequence[Parts] | Unseen
     memory: Sequence[Memory | Unseen]
+    notes: Sequence[str] = ()
+    """What is measured elsewhere, and where; nothing that is missing here."""
 
     @property
     def unseen(self) -> list[str]:

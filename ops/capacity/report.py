@@ -26,6 +26,7 @@ def as_dict(found: Measurement, findings: Sequence[Finding]) -> dict[str, Any]:
         "enough": not findings and not found.unseen,
         "findings": [asdict(finding) for finding in findings],
         "unseen": found.unseen,
+        "notes": list(found.notes),
         "events": rate
         and {
             "per_second_5_minutes": round(rate.last_minutes, 3),
@@ -63,6 +64,8 @@ def show(found: Measurement, findings: Sequence[Finding], console: Console) -> N
     if not isinstance(found.parts, Unseen) and found.parts:
         console.print(_parts(found))
     console.print(_memory(seen(found.memory)))
+    for note in found.notes:
+        console.print(Text(f"  {note}", style="dim"))
     for finding in findings:
         _finding(finding, console)
     for why in found.unseen:

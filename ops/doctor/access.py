@@ -11,7 +11,7 @@ from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
 from components.releases import Release
 from components.secrets import generation
 from ops.doctor.looks import Looks
-from ops.session import Session
+from ops.session import RefusedError, Session
 from ops.state import read_state
 from settings import Settings, SettingsError, images
 
@@ -155,10 +155,12 @@ def of_session(session: Session) -> Access:
     """Access to the session's stack.
 
     Raises:
+        RefusedError: it is not on this machine, or not all of it.
         OpsError: it was never put up.
     """
     from ops.doctor.docker_looks import DockerLooks
 
+    _require_here(session.settings)
     state = read_state(session, show_secrets=True)
     in_use = session.settings.stack.generation
     return from_settings(
@@ -166,6 +168,22 @@ def of_session(session: Session) -> Access:
         lambda name: str(state.output(generation(name, in_use(name)), "result")),
         DockerLooks(session.settings.stack.instance),
         ledgers=_shipped(session),
+    )
+
+
+def _require_here(settings: Settings) -> None:
+    """Refuse a stack that would be looked for where it is not."""
+    if settings.stack.platform != "docker":
+        elsewhere = f"is on {settings.stack.platform.capitalize()}"
+        log = f"fly logs --no-tail -a {settings.fly_app('langfuse-web')}"
+    elif external := [part for part in ("postgres", "redis") if part not in settings.stores]:
+        elsewhere = f"has its {' and '.join(map(str.capitalize, external))} elsewhere"
+        log = f"docker logs {settings.stack.instance}-langfuse-web 2>&1"
+    else:
+        return
+    raise RefusedError(
+        f"the doctor looks into containers of this machine, and this stack {elsewhere}: `python -m ops status` and "
+        f"`python -m ops smoke` look there, and the doctor explains its logs: `{log} | python -m ops doctor -`"
     )
 
 

@@ -13,6 +13,7 @@ from ops.doctor.examine import examine
 from ops.doctor.logs import explain
 from ops.doctor.looks import LookError, masked
 from ops.doctor.rows import ROWS
+from ops.failure import fail
 from ops.session import OpsError, open_session
 from ops.stackfile import StackFileError
 from settings import SettingsError
@@ -35,8 +36,7 @@ def live(stack: str, config_file: Path | None, *, as_json: bool, everything: boo
     try:
         access = of_session(open_session(stack, config_file))
     except (OpsError, StackFileError, SettingsError, ToolchainError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(COULD_NOT_LOOK)
+        fail(error, COULD_NOT_LOOK, as_json=as_json)
     results = examine(ROWS, access)
     given = _given(access) if as_json or everything else {}
     verdicts = {result.verdict for result in results}
@@ -63,8 +63,7 @@ def log(name: str, *, as_json: bool) -> None:
             with Path(name).open("rb") as file:
                 found = explain(file, ROWS)
     except OSError as error:
-        print(f"error: {name} cannot be read: {error.strerror}", file=sys.stderr)
-        sys.exit(COULD_NOT_LOOK)
+        fail(f"{name} cannot be read: {error.strerror}", COULD_NOT_LOOK, as_json=as_json)
     if as_json:
         print(json.dumps({"healthy": not found, "rows": [report.shown_as_dict(entry) for entry in found]}, indent=2))
     else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO
 
-from ops.doctor.looks import URL_SECRET
+from ops.doctor.looks import filled, hidden
 from ops.doctor.row import Row
 
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
@@ -29,7 +29,7 @@ class Shown:
     line: int
     """Number of the first line that does."""
     text: str
-    """The line, cut around the message, without passwords in URLs."""
+    """The line, cut around the message, without passwords and tokens in URLs."""
     times: int = 1
 
 
@@ -103,5 +103,4 @@ def _plain(raw: bytes) -> str:
 
 def _around(line: str, match: re.Match[str]) -> str:
     start = max(match.start() - 40, 0)
-    text = UNPRINTABLE.sub(" ", line[start : start + SHOWN]).strip()
-    return URL_SECRET.sub(r"\1…@", text)
+    return hidden(UNPRINTABLE.sub(" ", filled(line)[start : start + SHOWN]).strip())

@@ -7,7 +7,15 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|SALT|TOKEN|AUTH$|ENCRYPTION_KEY|MASTER_KEY|API_KEY|PUBLIC_KEY$")
-URL_SECRET = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
+MASK = "…"
+INSIDE = r"(?!\"(?:[,}\]\s]|$))\S"
+"""A character of a URL, which may be in JSON without spaces."""
+PARAMETER_SECRET = re.compile(
+    rf"(?P<before>(?:password|passwd|secret|token)[\w-]{{0,40}}=)(?:\"[^\"]*\"|'[^']*'|(?!&)(?:(?!&){INSIDE})+)",
+    re.IGNORECASE,
+)
+URL_SECRET = re.compile(rf"(?P<before>://[^:/\s]*:)(?:{INSIDE}){{1,512}}(?=@)")
+"""Up to the last `@`: a password that was not escaped may hold one."""
 
 
 class LookError(Exception):
@@ -62,16 +70,26 @@ def environment(looks: Looks, service: str) -> Mapping[str, str]:
     return found[0].env
 
 
+def filled(text: str) -> str:
+    """`text` with a mask for every character of a password or a token in it: as long as before, and safe to cut."""
+    for pattern in (PARAMETER_SECRET, URL_SECRET):
+        text = pattern.sub(lambda found: found["before"] + MASK * (len(found[0]) - len(found["before"])), text)
+    return text
+
+
+def hidden(text: str) -> str:
+    """`text` with one mask for each password or token in it, or for what is left of one in a text that was filled."""
+    return re.sub(f"{MASK}+", MASK, filled(text))
+
+
 def masked(env: Mapping[str, str]) -> dict[str, str]:
-    """An environment that may be shown: of a secret, only its length; of a URL, all but its password."""
+    """An environment that may be shown: of a secret, only its length; of a URL, all but its passwords."""
     shown: dict[str, str] = {}
     for name, value in sorted(env.items()):
-        if URL_SECRET.search(value):
-            shown[name] = URL_SECRET.sub(r"\1…@", value)
-        elif SECRET_NAME.search(name) and not _is_address(value):
-            shown[name] = f"… ({len(value)} characters)"
+        if SECRET_NAME.search(name) and not _is_address(value) and not URL_SECRET.search(value):
+            shown[name] = f"{MASK} ({len(value)} characters)"
         else:
-            shown[name] = value
+            shown[name] = hidden(value)
     return shown
 
 

@@ -1,8 +1,9 @@
 """`rotate`: exchanges one secret for a new one, step by step, each proven; a run cut short is finished by the next."""
 
 import json
+import re
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ from policy.inventories import command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WORKER = "langfuse-worker"
+WORKER = re.compile(r"langfuse-worker(-\d+)?")
+"""Services that write what waits in the queue."""
 
 
 def listed(stack: str, config_file: Path | None, *, as_json: bool) -> None:
@@ -112,7 +114,7 @@ def _list_new_data(session: Session, secret: Secret, number: int) -> None:
 def _switch(session: Session, secret: Secret, number: int, console: Console) -> None:
     """Make the new one and let every client use it; the part takes the one before too, where it can."""
     console.rule(f"{secret.name}: everything changes over to generation {number}")
-    with _worker_waiting(session, secret, console):
+    with _workers_waiting(session, secret, console):
         converge(session, console)
     _prove(session, secret, number, console, accepted_before=secret.overlaps or secret.outlives)
 
@@ -122,7 +124,7 @@ def _retire(session: Session, secret: Secret, number: int, console: Console) -> 
     if not secret.overlaps:
         return
     console.rule(f"{secret.name}: generation {number - 1} is retired")
-    with _worker_waiting(session, secret, console):
+    with _workers_waiting(session, secret, console):
         converge(session, console, rotating=None)
     _prove(session, secret, number, console, accepted_before=False)
 
@@ -140,18 +142,24 @@ def _prove(session: Session, secret: Secret, number: int, console: Console, *, a
 
 
 @contextmanager
-def _worker_waiting(session: Session, secret: Secret, console: Console) -> "Iterator[None]":
-    """Keep the worker from writing while ClickHouse restarts: it writes what it has first; the rest waits in Redis."""
+def _workers_waiting(session: Session, secret: Secret, console: Console) -> "Iterator[None]":
+    """Keep workers from writing while ClickHouse restarts: they write what they have first; the rest waits in Redis."""
     if not secret.restarts_clickhouse:
         yield
         return
     host = host_of(session)
-    host.stop(WORKER)
-    console.print(f"{WORKER} is stopped while ClickHouse restarts; traces wait in the queue.", highlight=False)
+    workers = sorted(filter(WORKER.fullmatch, host.services()))
     try:
+        for worker in workers:
+            host.stop(worker)
+        said = f"{', '.join(workers)} {'is' if len(workers) == 1 else 'are'} stopped"
+        console.print(f"{said} while ClickHouse restarts; traces wait in the queue.", highlight=False)
         yield
     except BaseException:
-        with suppress(OpsError):
-            host.start(WORKER)
+        for worker in workers:
+            with suppress(OpsError):
+                host.start(worker)
         raise
-    host.start(WORKER)
+    with ExitStack() as starts:
+        for worker in reversed(workers):
+            starts.callback(host.start, worker)

@@ -98,6 +98,9 @@ def _asked(start: str, live: LiveState, wanted: str, asked: Shape, *expected: An
 LEGAL, REFUSED, NOTHING = Verdict.LEGAL, Verdict.REFUSED, Verdict.NOTHING
 ON_4 = changed(three().shape, version=FOUR, write_mode="dual")
 EVENTS = changed(ON_4, write_mode="events_only", backfill=True)
+COPIED = changed(ON_4, backfill=True)
+HALF_DONE = four(half_done="web runs 4.16.0, the worker 3.225.4")
+NOT_FINISHED = (REFUSED, "finish", ("not-next",))
 WAITING = (Background("20241024_migrate_traces_from_pg_to_ch", "unfinished"),)
 FAILED = (Background("20241024_migrate_traces_from_pg_to_ch", "failed", reason="batch too large"),)
 DONE = four(backfill=True, background=copying("finished"))
@@ -136,12 +139,21 @@ CASES: tuple[Case, ...] = (
     ),
     _case(
         "4 on web, 3 on the worker",
-        four(half_done="web runs 4.16.0, the worker 3.225.4"),
+        HALF_DONE,
         TO_4,
         to(FOUR),
         LEGAL,
         "finish",
         ready=True,
+    ),
+    _asked("4 on web, 3 on the worker", HALF_DONE, "settings ask for `events_only`", EVENTS, *NOT_FINISHED),
+    _asked("4 on web, 3 on the worker", HALF_DONE, "settings ask for the copy", COPIED, *NOT_FINISHED),
+    _asked(
+        "4 on web, 3 on the worker",
+        HALF_DONE,
+        "settings ask for ClickHouse 26.4",
+        changed(ON_4, clickhouse="26.4.1"),
+        *NOT_FINISHED,
     ),
     _case("3, not the last known version", three("3.100.0"), TO_4, VIA_LAST, LEGAL, "version"),
     _asked(
@@ -257,7 +269,7 @@ CASES: tuple[Case, ...] = (
         "4 in `dual`, nothing copied",
         four(),
         "settings ask for the copy",
-        changed(ON_4, backfill=True),
+        COPIED,
         LEGAL,
         "backfill",
         ready=True,
@@ -337,7 +349,7 @@ CASES: tuple[Case, ...] = (
         "4 in `events_only`",
         four("events_only", backfill=True, background=copying("finished")),
         "settings ask for `dual`",
-        changed(ON_4, backfill=True),
+        COPIED,
         REFUSED,
         rules=("write-mode-backwards",),
     ),

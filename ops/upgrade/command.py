@@ -8,6 +8,7 @@ from rich.console import Console
 
 from evidence import EvidenceError
 from ops import report
+from ops.failure import fail
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.stackfile import StackFileError
 from ops.upgrade import show
@@ -44,10 +45,9 @@ def upgrade(
         report.resolve_images(session, console)
         plan = None if apply else _plan(session, to)
     except (OpsError, StackFileError, SettingsError, ToolchainError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(COULD_NOT_LOOK)
+        fail(error, COULD_NOT_LOOK, as_json=as_json)
     if plan is None:
-        plan = _taken(session, to, console, rehearse=rehearse)
+        plan = _taken(session, to, console, rehearse=rehearse, as_json=as_json)
         console.print(NEXT, highlight=False)
     elif not as_json:
         show.show(plan, stack, console)
@@ -61,9 +61,8 @@ def _plan(session: Session, to: str | None) -> Plan:
         return planned(eyes, to)
 
 
-def _taken(session: Session, to: str | None, console: Console, *, rehearse: bool) -> Plan:
+def _taken(session: Session, to: str | None, console: Console, *, rehearse: bool, as_json: bool) -> Plan:
     try:
         return take(session, to, console, rehearse=rehearse)
     except (RefusedError, OpsError, EvidenceError, ToolchainError, SettingsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
+        fail(error, REFUSED, as_json=as_json)

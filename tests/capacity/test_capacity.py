@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from ops.capacity import command, history, measure
+from ops.capacity import access, clickhouse, command, history, measure, queues, store
+from ops.capacity.access import CLICKHOUSE, LOGIN, REDIS, STORE
 from ops.capacity.advice import Advice
 from ops.capacity.containers import parsed
 from ops.capacity.judge import judge
@@ -18,7 +20,8 @@ from ops.capacity.measurement import Day, Disk, Growth, Measurement, Memory, Par
 from ops.capacity.report import as_dict, show
 from ops.commands import cli
 from ops.doctor.looks import LookError
-from ops.session import OpsError
+from ops.session import OpsError, Session
+from ops.state import State
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 GB = 10**9
@@ -120,6 +123,53 @@ def test_a_script_gets_all_of_it_and_none_for_what_was_not_measured() -> None:
     blind = as_dict(replace(FOUND, rate=Unseen("a"), queues=Unseen("b"), parts=Unseen("c")), [])
     assert (blind["events"], blind["queues"], blind["parts"]) == (None, None, None)
     assert blind["unseen"][:3] == ["a", "b", "c"]
+
+
+@pytest.fixture
+def on_fly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Settings of a stack on Fly, whose stores all answer that they are calm."""
+    file = tmp_path / "settings.yaml"
+    file.write_text("config: {langfuse-stack:platform: fly}\n")
+
+    class Known(Session):
+        def exists(self) -> bool:
+            return True
+
+    def called(argv: object, *_: object, **__: object) -> None:
+        raise AssertionError(argv)
+
+    names = ("address", "password", "user", "tls", "endpoint", "root_user", "root_password")
+    outputs = dict.fromkeys((*LOGIN, *names), "")
+    resources = [{"urn": f"urn:pulumi:prod::p::t::{name}", "outputs": outputs} for name in (CLICKHOUSE, REDIS, STORE)]
+    monkeypatch.setattr(subprocess, "run", called)
+    monkeypatch.setattr(command, "open_session", lambda stack, path: Known(stack, {}, path))
+    monkeypatch.setattr(access, "read_state", lambda *_, **__: State({"deployment": {"resources": resources}}))
+    monkeypatch.setattr(access, "state_dir", lambda: tmp_path)
+    monkeypatch.setattr(clickhouse, "rate", lambda *_: Rate(0, 0, [], 0))
+    monkeypatch.setattr(clickhouse, "parts", lambda *_: [])
+    monkeypatch.setattr(clickhouse, "disks", lambda *_: [Disk("clickhouse", GB, GB)])
+    monkeypatch.setattr(clickhouse, "memory", lambda *_: [Memory("clickhouse", 1, GB)])
+    monkeypatch.setattr(queues, "queues", lambda *_: [])
+    monkeypatch.setattr(queues, "memory", lambda *_: Memory("redis", 1, GB))
+    monkeypatch.setattr(store, "disk", lambda *_: Disk("minio", GB, GB))
+    return file
+
+
+def test_on_fly_all_is_seen_and_the_memory_of_machines_is_left_to_its_metrics(on_fly: Path) -> None:
+    found = CliRunner().invoke(cli, ["status", "--capacity", "--json", "--config-file", str(on_fly)])
+    document = json.loads(found.stdout)
+    assert (found.exit_code, document["enough"], document["unseen"]) == (0, True, [])
+    assert [memory["of"] for memory in document["memory"]] == ["clickhouse", "redis"]
+    [note] = document["notes"]
+    assert "Fly's metrics" in note
+
+
+def test_on_fly_the_report_says_where_the_memory_of_machines_is(on_fly: Path) -> None:
+    found = CliRunner().invoke(cli, ["status", "--capacity", "--config-file", str(on_fly)], env={"COLUMNS": "80"})
+    assert found.exit_code == 0
+    assert "memory of machines: Fly's metrics have it" in found.stdout
+    assert "could not measure" not in found.stdout
+    assert max(map(len, found.stdout.splitlines())) <= 80
 
 
 def test_a_stack_that_was_never_put_up_could_not_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:

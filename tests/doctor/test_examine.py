@@ -2,8 +2,10 @@
 
 import io
 import json
+import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from ops.doctor.examine import examine
 from ops.doctor.looks import Facts, LookError, masked
 from ops.doctor.report import show
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
-from ops.session import OpsError
+from ops.session import OpsError, Session
 from settings import load
 
 
@@ -101,12 +103,14 @@ def test_a_value_that_is_secret_is_masked_and_others_are_not() -> None:
         "DATABASE_URL": "postgresql://langfuse:canary@postgres:5432/postgres",
         "REDIS_AUTH": "canary",
         "CLICKHOUSE_URL": "http://clickhouse:8123",
+        "CLICKHOUSE_MIGRATION_URL": "clickhouse://clickhouse:9000?username=langfuse&password=canary&x=y",
         "LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES": "255",
     }
     shown = masked(env)
     assert "canary" not in str(shown)
     assert shown["ENCRYPTION_KEY"] == "… (64 characters)"
     assert shown["DATABASE_URL"] == "postgresql://langfuse:…@postgres:5432/postgres"
+    assert shown["CLICKHOUSE_MIGRATION_URL"] == "clickhouse://clickhouse:9000?username=langfuse&password=…&x=y"
     assert shown["CLICKHOUSE_URL"] == "http://clickhouse:8123"
     assert shown["LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES"] == "255"
 
@@ -145,6 +149,30 @@ def test_a_stack_that_was_never_up_could_not_be_looked_at(rows: list[Row], monke
     monkeypatch.setattr(command, "of_session", absent)
     assert rows == []
     assert CliRunner().invoke(cli, ["doctor"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "where", "log"),
+    [
+        ("langfuse-stack:platform: fly", "is on Fly", "fly logs --no-tail -a langfuse-langfuse-web |"),
+        ("postgres:place: external", "has its Postgres elsewhere", "docker logs langfuse-langfuse-web 2>&1 |"),
+        ("redis:place: external", "has its Redis elsewhere", "docker logs langfuse-langfuse-web 2>&1 |"),
+    ],
+)
+def test_a_stack_that_is_elsewhere_is_refused_and_not_looked_for_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, where: str, log: str
+) -> None:
+    def called(argv: object, *_: object, **__: object) -> None:
+        raise AssertionError(argv)
+
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"config:\n  {setting}\n")
+    monkeypatch.setattr(subprocess, "run", called)
+    monkeypatch.setattr(command, "open_session", lambda stack, path: Session(stack, {}, path))
+    refused = CliRunner().invoke(cli, ["doctor", "--config-file", str(file)])
+    assert refused.exit_code == 2
+    assert where in refused.stderr
+    assert log in refused.stderr
 
 
 @pytest.mark.parametrize("everything", [True, False])

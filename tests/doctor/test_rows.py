@@ -5,11 +5,13 @@ import re
 import pytest
 from typer.testing import CliRunner
 
+from components.releases import WRITE_MODE
 from ops.commands import cli
 from ops.doctor.page import page
 from ops.doctor.report import generic
 from ops.doctor.row import Row
 from ops.doctor.rows import ROWS
+from ops.upgrade.page import INTRODUCTION as UPGRADE
 from settings.loading import known_keys
 from tests.unit.recorder import ROOT
 
@@ -54,6 +56,17 @@ def test_the_commands_of_a_fix_exist(row: Row) -> None:
             assert command in known_keys()
         else:
             assert command in PLAIN_WORDS, command
+
+
+def test_what_it_says_of_producers_is_what_the_upgrade_says() -> None:
+    [row] = [entry for entry in ROWS if entry.id == "langfuse-legacy-producer"]
+    said = re.findall(r"(Python|JS) SDK (\d\S*\d)", row.fix)
+    assert said
+    assert said == re.findall(r"(Python|JS) SDK (\d\S*\d)", UPGRADE.read_text(encoding="utf-8"))
+
+
+def test_no_fix_goes_back_in_the_way_rows_are_written(row: Row) -> None:
+    assert f"{WRITE_MODE}=" not in row.fix
 
 
 PLAIN_WORDS = {"false", "pgbouncer=true", "?family=6", "redis-cli CONFIG RESETSTAT"}

@@ -129,13 +129,20 @@ SHAPES = st.builds(
 )
 
 
-@given(SHAPES, SHAPES, VERSIONS, st.booleans())
-def test_nothing_that_goes_backwards_is_ever_let_through(runs: Shape, asked: Shape, goal: str, rows: bool) -> None:
+HALF_DONE = st.sampled_from(["", "web runs 4.16.0, the worker 3.225.4"])
+
+
+@given(SHAPES, SHAPES, VERSIONS, st.booleans(), HALF_DONE)
+def test_nothing_that_goes_backwards_is_ever_let_through(
+    runs: Shape, asked: Shape, goal: str, rows: bool, half_done: str
+) -> None:
     base = four() if runs.version.startswith("4") else three()
-    live = replace(base, shape=runs, traces=1200 * rows)
+    live = replace(base, shape=runs, traces=1200 * rows, half_done=half_done)
     decision = decide(live, to(goal), asked)
     if decision.ready:
         assert decision.step
+        assert (decision.step.id == "finish") == bool(half_done)
+        assert asked == runs or not half_done
         assert numbers(asked.version) >= numbers(runs.version)
         assert numbers(asked.clickhouse) >= numbers(runs.clickhouse)
         if (runs.version[0], asked.version[0]) == ("4", "4"):

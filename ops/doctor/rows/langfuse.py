@@ -233,8 +233,8 @@ ROWS = (
         symptom="207 from /api/public/ingestion, nothing in the UI: Rejected N event(s) from the legacy …",
         cause="an SDK or program of release 3's time sends to release 4, which answers 207 and stores nothing",
         detected="in web's log of the last 15 minutes",
-        fix="send OpenTelemetry (Python SDK 3, JS SDK 4 or newer; the gateway does), or set "
-        "LANGFUSE_MIGRATION_V4_WRITE_MODE=dual in `langfuse:extraEnv`, then `make up`",
+        fix="send OpenTelemetry: Python SDK 4.7, JS SDK 5.4 or newer do, and so does the gateway. What was rejected is "
+        "not stored, so send it again. A stack in events_only has no way back to dual, which took these events",
         signatures=(r"Rejected \d+ event\(s\) from the legacy", r"Event type not accepted"),
         log_of=("langfuse-web",),
     ),

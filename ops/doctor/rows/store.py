@@ -1,6 +1,7 @@
 """Rows about the object store: the buckets, and who can reach them."""
 
 import io
+import re
 
 from checks import bucket
 from ops.doctor.access import Access
@@ -9,7 +10,7 @@ from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
 from ops.doctor.rows import addresses
 
 MARKER = "langfuse-stack/doctor"
-REMOVED_IMAGES = ("minio/minio", "minio/mc", "docker.io/minio/minio", "quay.io/minio/minio")
+REMOVED_IMAGE = re.compile(r"(?:(?:(?:index\.)?docker\.io|quay\.io)/)?minio/(?:minio|mc)(?:[:@].*)?")
 KINDS = ("EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT")
 
 
@@ -66,7 +67,7 @@ def _external(access: Access) -> Seen:
 
 def _registry(access: Access) -> Seen:
     for service, reference in access.images.items():
-        if reference.partition("@")[0].rpartition(":")[0] in REMOVED_IMAGES or reference in REMOVED_IMAGES:
+        if REMOVED_IMAGE.fullmatch(reference):
             return wrong(f"{service} is to run {reference}, which its maker took out of the registry")
     running = access.looks.facts()
     if not running:
