@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -96,15 +95,15 @@ SECRETS = (
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-@pytest.mark.parametrize("apart", [0, 1, 20, 35, 60, 100, 120, 140])
 @pytest.mark.parametrize("first", ["message", "secret"])
-def test_no_part_of_a_password_is_shown_again_wherever_the_line_is_cut(secret: str, apart: int, first: str) -> None:
-    parts = ["error: P1001:", " " + "." * apart + " ", secret]
-    line = "".join(parts if first == "message" else reversed(parts))
-    [shown] = explain(io.BytesIO(line.encode()), ROWS)
-    assert "P1001" in shown.text
+def test_no_part_of_a_password_is_shown_again_wherever_the_line_is_cut(secret: str, first: str) -> None:
     slices = {PASSWORD[at : at + 4] for at in range(len(PASSWORD) - 3)}
-    assert [part for part in slices if part in shown.text] == []
+    for apart in (0, 1, 20, 35, 60, 100, 120, 140):
+        parts = ["error: P1001:", " " + "." * apart + " ", secret]
+        line = "".join(parts if first == "message" else reversed(parts))
+        [shown] = explain(io.BytesIO(line.encode()), ROWS)
+        assert "P1001" in shown.text
+        assert [part for part in slices if part in shown.text] == []
 
 
 def test_what_surrounds_a_password_is_shown() -> None:
@@ -113,11 +112,11 @@ def test_what_surrounds_a_password_is_shown() -> None:
     assert shown.text.endswith('@db/x?sslpassword=…&a=b","code":"P1001","by":"me@example.com"}')
 
 
+@pytest.mark.timeout(10)
 @pytest.mark.parametrize("text", ["://u:", "token", "password=", "://", "a@", "secret-", "x"])
 def test_a_long_line_is_masked_in_a_moment(text: str) -> None:
-    started = time.monotonic()
-    explain(io.BytesIO(f"P1001 {text * (60_000 // len(text))}".encode()), ROWS)
-    assert time.monotonic() - started < 10
+    [shown] = explain(io.BytesIO(f"P1001 {text * (60_000 // len(text))}".encode()), ROWS)
+    assert "P1001" in shown.text
 
 
 def test_the_command_explains_a_file_and_says_so_in_its_exit_code(tmp_path: Path) -> None:
