@@ -9,7 +9,7 @@ from typing import Any
 from ops.backup import listing
 from ops.backup.catalog import chain
 from ops.backup.errors import told
-from ops.backup.manifest import LISTING, NAME, Manifest, Object
+from ops.backup.manifest import BUCKETS, LISTING, NAME, Manifest, Object
 from ops.backup.store import Store, Version
 from ops.session import OpsError
 
@@ -24,7 +24,8 @@ def problems(store: Store, manifest: Manifest, *, read_data: bool, progress: Pro
     Args:
         store: where it is.
         manifest: of the backup.
-        read_data: read every byte, instead of what the bucket says of each object.
+        read_data: read every byte, instead of what the bucket says of each object, and look for every object of the
+            stack's own buckets that the backup lists.
         progress: is told what is being done.
 
     Returns:
@@ -51,15 +52,30 @@ def _of_one(store: Store, manifest: Manifest, *, read_data: bool, progress: Prog
         if part.key in listed and _digest(store, part) != part.sha256:
             yield f"{part.key}: holds other bytes than were written"
     try:
-        written = _written(store, manifest)
+        written = _listed(store, manifest, LISTING)
+        held = _listed(store, manifest, BUCKETS) if read_data else []
     except (OSError, EOFError, ValueError, OpsError):
-        yield f"{manifest.id}/{LISTING}: cannot be read, so what ClickHouse wrote is not known"
+        yield f"{manifest.id}: its lists of objects cannot be read, so what was written is not known"
         return
     yield from _differences(written, listed)
     for number, entry in enumerate(written if read_data else ()):
         progress(f"reading {number + 1} of {len(written)} objects of {manifest.id}")
         if entry.key in listed and not _reads_back(store, entry):
             yield f"{entry.key}: holds other bytes than were written"
+    there = _versions(store, manifest) if held else set()
+    for entry in held:
+        if (entry.key, entry.version) not in there:
+            yield f"{entry.key}: its version {entry.version}, which the backup relies on, is gone"
+
+
+def _versions(store: Store, manifest: Manifest) -> set[tuple[str, str]]:
+    """Every version of every object in the stack's own buckets; the keys begin with the bucket."""
+    return {
+        (f"{bucket.name}/{version.key}", version.version)
+        for bucket in manifest.buckets
+        for version in store.versions("", bucket.name)
+        if not version.removed
+    }
 
 
 def _differences(objects: Iterable[Object], listed: Mapping[str, list[Version]]) -> Iterator[str]:
@@ -79,9 +95,9 @@ def _differences(objects: Iterable[Object], listed: Mapping[str, list[Version]])
             yield f"{entry.key}: was cut short, {latest.size} bytes instead of {entry.size}"
 
 
-def _written(store: Store, manifest: Manifest) -> list[Object]:
+def _listed(store: Store, manifest: Manifest, name: str) -> list[Object]:
     with tempfile.TemporaryFile() as file:
-        part = manifest.part(LISTING)
+        part = manifest.part(name)
         store.copy_to(part.key, file, part.version)
         file.seek(0)
         return list(listing.read(file))

@@ -67,6 +67,19 @@ def test_overwritten_bytes_are_found_and_the_version_that_is_right_is_named(own:
     assert refused(own, made) == [f"{key}: was overwritten; version {before.version} still has what was written"]
 
 
+def test_an_object_of_another_bucket_that_the_backup_relies_on_is_missed(own: World) -> None:
+    """Only the root user could take a version away."""
+    store, [bucket, *_] = own.access.store, own.access.store.data
+    key = f"gone-{token_hex(4)}"
+    written = own.root.put_object(bucket, key, io.BytesIO(b"an event"), 8)
+    made = back_up(own.access)
+    own.root.remove_object(bucket, key)
+    assert problems(store, made, read_data=True) == [], "versioning keeps it"
+    own.root.remove_object(bucket, key, version_id=written.version_id)
+    [problem] = problems(store, made, read_data=True)
+    assert problem == f"{bucket}/{key}: its version {written.version_id}, which the backup relies on, is gone"
+
+
 def test_a_byte_overwritten_in_a_backup_of_a_million_rows_is_caught_and_it_is_not_restored(filled: World) -> None:
     made, store = back_up(filled.access), filled.access.store
     assert sum(table.rows for table in made.clickhouse.tables) >= MILLION
