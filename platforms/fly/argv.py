@@ -36,6 +36,8 @@ VERBS: Mapping[tuple[str, ...], Verb] = {
     ("apps", "list"): _verb("-o --json"),
     ("apps", "create"): _verb("-o --json -y", 1, WRITE, writes=True),
     ("ips", "list"): _verb("-a --json"),
+    ("ips", "allocate-v6"): _verb("-a", 0, WRITE, writes=True),
+    ("ips", "allocate-v4"): _verb("-a --shared", 0, WRITE, writes=True),
     ("volumes", "list"): _verb("-a --json"),
     ("volumes", "create"): _verb(
         "-a -r -s --snapshot-retention --require-unique-zone -y --json", 1, WRITE, writes=True
@@ -159,6 +161,16 @@ def apps_create(app: str, organization: str) -> Command:
 def ips_list(app: str) -> Command:
     """Addresses of an app."""
     return Command(("ips", "list", "-a", _app(app), "--json"))
+
+
+def ips_allocate_v6(app: str) -> Command:
+    """A public address of the newer family for an app."""
+    return Command(("ips", "allocate-v6", "-a", _app(app)))
+
+
+def ips_allocate_v4(app: str) -> Command:
+    """A public address of the older family for an app, which it shares with others and costs nothing."""
+    return Command(("ips", "allocate-v4", "--shared", "-a", _app(app)))
 
 
 def volumes_list(app: str) -> Command:

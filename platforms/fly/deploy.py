@@ -8,7 +8,7 @@ from typing import Any
 
 from platforms.fly import argv, replies
 from platforms.fly.client import Client
-from platforms.fly.driver import Answer, require_private, require_public, the_volume
+from platforms.fly.driver import Answer, make_public, require_private, the_volume
 from platforms.fly.errors import (
     AGAIN,
     CallError,
@@ -204,7 +204,7 @@ def _proven(fly: Client, request: DeployRequest, wanted: Mapping[str, str]) -> A
                 f"fly secrets deploy -a {request.app}",
             )
     _require_volume(fly, request, machine)
-    (require_private if _private(request) else require_public)(fly, request.app)
+    (require_private if _private(request) else make_public)(fly, request.app)
     return {
         "app": request.app,
         "machine": machine.id,

@@ -81,18 +81,15 @@ def require_private(fly: Client, app: str) -> None:
         )
 
 
-def require_public(fly: Client, app: str) -> None:
-    """Stop when nobody could reach a public app: Fly gives an address at an app's first deployment only.
+def make_public(fly: Client, app: str) -> None:
+    """Give a public app its addresses, unless it has some: Fly does so by itself at an app's first deployment only.
 
     Raises:
-        PublicAddressError: it has none.
+        FlyError: a call failed.
     """
     if not any(ip.public for ip in replies.many(replies.Address, fly(argv.ips_list(app)))):
-        raise PublicAddressError(
-            f"app {app} must be public and has no public address: it was first deployed as a private one",
-            f"give it one by hand, {AGAIN}",
-            f"fly ips allocate-v6 -a {app} && fly ips allocate-v4 --shared -a {app}",
-        )
+        fly(argv.ips_allocate_v6(app))
+        fly(argv.ips_allocate_v4(app))
 
 
 def stage_secrets(fly: Client, request: SecretsRequest, previous: Mapping[str, Any]) -> Answer:

@@ -294,14 +294,18 @@ def test_a_log_that_is_kept_shows_no_credentials(tmp_path: Path, monkeypatch: py
     assert credentials not in kept
 
 
-def test_an_app_that_shall_be_public_from_now_on_needs_an_address() -> None:
-    """Fly gives one at the first deployment, and that was a private one."""
+def test_an_app_that_shall_be_public_from_now_on_gets_an_address() -> None:
+    """Fly gives one at the first deployment by itself, and that was a private one."""
     caller = Caller()
     caller.cloud.seed_app("gateway")
     request = {"app": "gateway", "region": "ord", "image": image("one"), "secrets": {}, "data": False, "volume": None}
     caller.do("deploy", {**request, "toml": toml("gateway"), "private": True})
-    with pytest.raises(errors.PublicAddressError, match="fly ips allocate"):
-        caller.do("deploy", {**request, "toml": toml("gateway", port=4000)})
+    assert caller.cloud.state["ips"]["gateway"] == []
+    answer = caller.do("deploy", {**request, "toml": toml("gateway", port=4000)})
+    assert {ip["Type"] for ip in caller.cloud.state["ips"]["gateway"]} == {"v6", "shared_v4"}
+    again = Caller(caller.cloud)
+    again.do("deploy", {**request, "toml": toml("gateway", port=4000)}, answer)
+    assert again.written == []
 
 
 def test_secrets_that_stay_staged_are_put_to_use(monkeypatch: pytest.MonkeyPatch) -> None:

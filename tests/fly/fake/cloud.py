@@ -67,7 +67,9 @@ class Cloud:
         """Exit status, standard output and standard error of one command line."""
         try:
             arguments = Arguments(words)
-            handler: Callable[[Arguments, str], Any] = getattr(self, "_" + arguments.verb.replace(" ", "_"))
+            handler: Callable[[Arguments, str], Any] = getattr(
+                self, "_" + arguments.verb.replace(" ", "_").replace("-", "_")
+            )
             reply = handler(arguments, stdin)
         except (RefusedError, UsageError) as error:
             return 1, "", f"{error}\n"
@@ -129,6 +131,17 @@ class Cloud:
 
     def _ips_list(self, arguments: Arguments, _: str) -> Any:
         return self.state["ips"][self._own(arguments)]
+
+    def _ips_allocate_v6(self, arguments: Arguments, _: str) -> Any:
+        self._give_address(self._own(arguments), "2a09:8280:1::2", "v6")
+        return {}
+
+    def _ips_allocate_v4(self, arguments: Arguments, _: str) -> Any:
+        self._give_address(self._own(arguments), "66.241.124.1", "shared_v4")
+        return {}
+
+    def _give_address(self, app: str, address: str, kind: str) -> None:
+        self.state["ips"][app].append({"ID": self._new("ip"), "Address": address, "Type": kind, "Region": "global"})
 
     def _volumes_list(self, arguments: Arguments, _: str) -> Any:
         app = self._own(arguments)
@@ -229,10 +242,8 @@ class Cloud:
         self.state["machines"][machine["id"]] = machine
         given = self.state["releases"][app] or self.state["ips"][app] or "--no-public-ips" in arguments.flags
         if "http_service" in config and not given:
-            self.state["ips"][app] = [
-                {"ID": self._new("ip"), "Address": "2a09:8280:1::2", "Type": "v6", "Region": "global"},
-                {"ID": self._new("ip"), "Address": "66.241.124.1", "Type": "shared_v4", "Region": "global"},
-            ]
+            self._give_address(app, "2a09:8280:1::2", "v6")
+            self._give_address(app, "66.241.124.1", "shared_v4")
         releases = self.state["releases"][app]
         self._apply_secrets(app)
         releases.insert(

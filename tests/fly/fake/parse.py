@@ -6,6 +6,8 @@ VERBS = {
     "apps list",
     "apps create",
     "ips list",
+    "ips allocate-v6",
+    "ips allocate-v4",
     "volumes list",
     "volumes create",
     "volumes extend",
@@ -28,6 +30,8 @@ VERBS = {
 }
 WRITES = {
     "apps create",
+    "ips allocate-v6",
+    "ips allocate-v4",
     "volumes create",
     "volumes extend",
     "volumes snapshots create",
