@@ -37,7 +37,7 @@ VERBS: Mapping[tuple[str, ...], Verb] = {
     ("apps", "create"): _verb("-o --json -y", 1, WRITE, writes=True),
     ("ips", "list"): _verb("-a --json"),
     ("ips", "allocate-v6"): _verb("-a", 0, WRITE, writes=True),
-    ("ips", "allocate-v4"): _verb("-a --shared", 0, WRITE, writes=True),
+    ("ips", "allocate-v4", "--shared"): _verb("-a", 0, WRITE, writes=True),
     ("volumes", "list"): _verb("-a --json"),
     ("volumes", "create"): _verb(
         "-a -r -s --snapshot-retention --require-unique-zone -y --json", 1, WRITE, writes=True
