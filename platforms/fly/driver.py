@@ -213,7 +213,7 @@ def _require_fit(volume: replies.Volume, request: VolumeRequest) -> None:
     if volume.region.lower() != request.region:
         raise RegionError(
             f"{what} is in region {volume.region or 'unknown'}, not in {request.region}",
-            f"a volume cannot move: set fly:region to where it is, {AGAIN}",
+            f"a volume cannot move: set fly:region to where it is, and its region in the inventory, {AGAIN}",
             f"pulumi config set fly:region {volume.region or 'REGION'}",
         )
     if volume.encrypted is not True:

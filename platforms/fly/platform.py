@@ -258,7 +258,7 @@ class _Parts:
             name,
             create=f"{PYTHON} -m platforms.fly {action}",
             stdin=stdin,
-            logging=local.Logging.NONE,
+            logging=local.Logging.STDERR,
             opts=pulumi.ResourceOptions.merge(
                 opts,
                 pulumi.ResourceOptions(additional_secret_outputs=["stdout", "stderr"] if secret else None),

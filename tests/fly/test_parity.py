@@ -114,12 +114,12 @@ def test_commands_of_a_service_follow_one_another(both: tuple[Recording, Recordi
         assert earlier in fly.one(later).depends_on
 
 
-def test_no_command_can_delete_and_all_keep_their_output_to_themselves(both: tuple[Recording, Recording]) -> None:
+def test_no_command_can_delete_or_shows_more_than_why_it_failed(both: tuple[Recording, Recording]) -> None:
     commands = both[1].of_type("command:local:Command")
     assert len(commands) == 4 * len(SERVICES) + 4
     for command in commands:
         assert not {"delete", "triggers", "update"} & command.inputs.keys()
-        assert command.inputs["logging"] == "none"
+        assert command.inputs["logging"] == "stderr"
         assert str(ROOT) not in json.dumps(command.inputs, default=str)
 
 

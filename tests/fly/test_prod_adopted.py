@@ -45,6 +45,8 @@ def test_each_misfit_stops_by_name_and_after_its_fix_the_rest_is_adopted(
         assert "pulumi config set fly:region iad" in said
 
         prod.configure({"fly:region": "iad"})
+        listed = prod.stack.folder / "inventory" / "test.json"
+        listed.write_text(listed.read_text().replace('"ord"', '"iad"'))
         with cloud(prod.state_file) as fly:
             small = fly.seed_volume(MINIO, MINIO_DATA, "iad", size=10)
         run = prod.ops("up")
