@@ -4,16 +4,17 @@ import hashlib
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ops.backup import listing
 from ops.backup.catalog import chain
 from ops.backup.errors import told
-from ops.backup.manifest import BUCKETS, LISTING, NAME, Manifest, Object
+from ops.backup.manifest import BUCKETS, LISTING, NAME, Manifest, Object, Part
 from ops.backup.store import Store, Version
 from ops.session import OpsError
 
 Progress = Callable[[str], None]
+Written = TypeVar("Written", bound=Object)
 MULTIPART = "-"
 """In the etag of an object that was uploaded in parts, before their number."""
 
@@ -47,13 +48,14 @@ def _of_one(store: Store, manifest: Manifest, *, read_data: bool, progress: Prog
         listed[version.key].append(version)
     if len(listed[f"{manifest.id}/{NAME}"]) > 1:
         yield f"{manifest.id}/{NAME}: was overwritten after the backup was made"
-    yield from _differences(manifest.parts, listed)
-    for part in manifest.parts:
+    parts = {part.key: _here(part, listed) for part in manifest.parts}
+    yield from _differences(parts.values(), listed)
+    for part in parts.values():
         if part.key in listed and _digest(store, part) != part.sha256:
             yield f"{part.key}: holds other bytes than were written"
     try:
-        written = _listed(store, manifest, LISTING)
-        held = _listed(store, manifest, BUCKETS) if read_data else []
+        written = [_here(entry, listed) for entry in _listed(store, parts[manifest.part(LISTING).key])]
+        held = _listed(store, parts[manifest.part(BUCKETS).key]) if read_data else []
     except (OSError, EOFError, ValueError, OpsError):
         yield f"{manifest.id}: its lists of objects cannot be read, so what was written is not known"
         return
@@ -66,6 +68,18 @@ def _of_one(store: Store, manifest: Manifest, *, read_data: bool, progress: Prog
     for entry in held:
         if (entry.key, entry.version) not in there:
             yield f"{entry.key}: its version {entry.version}, which the backup relies on, is gone"
+
+
+def _here(entry: Written, listed: Mapping[str, list[Version]]) -> Written:
+    """The entry as it is in this bucket: in a copy of a backup the same bytes have another version.
+
+    Where it was written its version stays for ever, since no key that writes backups can take one away.
+    """
+    versions = listed.get(entry.key, [])
+    latest = next((version for version in versions if version.latest), None)
+    if latest is None or any(version.version == entry.version for version in versions):
+        return entry
+    return entry.model_copy(update={"version": latest.version})
 
 
 def _versions(store: Store, manifest: Manifest) -> set[tuple[str, str]]:
@@ -95,9 +109,8 @@ def _differences(objects: Iterable[Object], listed: Mapping[str, list[Version]])
             yield f"{entry.key}: was cut short, {latest.size} bytes instead of {entry.size}"
 
 
-def _listed(store: Store, manifest: Manifest, name: str) -> list[Object]:
+def _listed(store: Store, part: Part) -> list[Object]:
     with tempfile.TemporaryFile() as file:
-        part = manifest.part(name)
         store.copy_to(part.key, file, part.version)
         file.seek(0)
         return list(listing.read(file))
