@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ class Preview:
     stands_on: dict[str, str]
     """See `ops.fingerprint`; taken before the engine started."""
 
-    @property
+    @cached_property
     def plan(self) -> Plan:
         """The steps.
 
@@ -36,6 +37,18 @@ class Preview:
             PlanError: there are none to read.
         """
         return read_plan(self.ran.stdout)
+
+    @property
+    def is_of_another_state(self) -> bool:
+        """Whether a plan that could be applied was made from another state: it shows all but the default providers."""
+        try:
+            steps = self.plan.steps
+        except PlanError:
+            return False
+        found = {str(step.old["urn"]): step.old for step in steps if step.old}
+        exported = {entry["urn"]: entry for entry in self.state.resources if not _is_default_provider(entry)}
+        same = found.keys() == exported.keys() and all(_shown(exported[urn]) == _shown(found[urn]) for urn in found)
+        return self.ran.returncode == 0 and not same
 
 
 def preview(session: Session, **overrides: object) -> Preview:
@@ -56,26 +69,15 @@ def preview(session: Session, **overrides: object) -> Preview:
         exported = beside.submit(read_state, session)
         ran = _run(session, argv)
     state = exported.result()
-    if _differs(ran, state):
-        state = read_state(session)
-        ran = _run(session, argv)
-    return Preview(ran, state, stands_on | of_state(state.export))
+    found = Preview(ran, state, stands_on | of_state(state.export))
+    if not found.is_of_another_state:
+        return found
+    state = read_state(session)
+    return Preview(_run(session, argv), state, stands_on | of_state(state.export))
 
 
 def _run(session: Session, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=ROOT, env=session.variables, capture_output=True, text=True, check=False)
-
-
-def _differs(ran: subprocess.CompletedProcess[str], state: State) -> bool:
-    """Whether a plan that could be applied was made from another state: it shows all but the default providers."""
-    try:
-        plan = read_plan(ran.stdout)
-    except PlanError:
-        return False
-    found = {str(step.old["urn"]): step.old for step in plan.steps if step.old}
-    exported = {entry["urn"]: entry for entry in state.resources if not _is_default_provider(entry)}
-    same = found.keys() == exported.keys() and all(_shown(exported[urn]) == _shown(old) for urn, old in found.items())
-    return ran.returncode == 0 and not same
 
 
 def _is_default_provider(entry: Mapping[str, Any]) -> bool:

@@ -76,10 +76,14 @@ def _here(entry: Written, listed: Mapping[str, list[Version]]) -> Written:
     Where it was written its version stays for ever, since no key that writes backups can take one away.
     """
     versions = listed.get(entry.key, [])
-    latest = next((version for version in versions if version.latest), None)
+    latest = _latest(versions)
     if latest is None or any(version.version == entry.version for version in versions):
         return entry
     return entry.model_copy(update={"version": latest.version})
+
+
+def _latest(versions: Iterable[Version]) -> Version | None:
+    return next((version for version in versions if version.latest), None)
 
 
 def _versions(store: Store, manifest: Manifest) -> set[tuple[str, str]]:
@@ -95,7 +99,7 @@ def _versions(store: Store, manifest: Manifest) -> set[tuple[str, str]]:
 def _differences(objects: Iterable[Object], listed: Mapping[str, list[Version]]) -> Iterator[str]:
     for entry in objects:
         versions = listed.get(entry.key, [])
-        latest = next((version for version in versions if version.latest), None)
+        latest = _latest(versions)
         kept = any(version.version == entry.version for version in versions)
         way = f"; version {entry.version} still has what was written" if kept else ""
         if latest is None:

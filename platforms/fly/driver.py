@@ -66,13 +66,17 @@ def _app(fly: Client, request: AppRequest) -> replies.App | None:
     return found
 
 
+def _public_addresses(fly: Client, app: str) -> list[str]:
+    return [ip.address for ip in replies.many(replies.Address, fly(argv.ips_list(app))) if ip.public]
+
+
 def require_private(fly: Client, app: str) -> None:
     """Stop when a private app can be reached from the internet.
 
     Raises:
         PublicAddressError: names the addresses.
     """
-    public = [ip.address for ip in replies.many(replies.Address, fly(argv.ips_list(app))) if ip.public]
+    public = _public_addresses(fly, app)
     if public:
         raise PublicAddressError(
             f"app {app} must be private and has public addresses: {', '.join(public)}",
@@ -87,7 +91,7 @@ def make_public(fly: Client, app: str) -> None:
     Raises:
         FlyError: a call failed.
     """
-    if not any(ip.public for ip in replies.many(replies.Address, fly(argv.ips_list(app)))):
+    if not _public_addresses(fly, app):
         fly(argv.ips_allocate_v6(app))
         fly(argv.ips_allocate_v4(app))
 
