@@ -1,5 +1,6 @@
 """The engine's preview, and the state that it was made from."""
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,9 @@ from ops.session import ROOT, Session
 from ops.state import State, read_state
 from policy.plan import Plan, PlanError, read_plan
 
-ENFORCED = ("--suppress-outputs", "--policy-pack", str(ROOT / "policy"))
+PACK = ROOT / "policy" / "__main__.py"
+"""The policy pack, as a program that the engine starts directly."""
+ENFORCED = ("--suppress-outputs", "--policy-pack", str(PACK if os.access(PACK, os.X_OK) else PACK.parent))
 READ = ("preview", "--json", "--show-sames", "--show-replacement-steps", *ENFORCED)
 BLINDED = "[secret]"
 """What the engine shows for a secret."""

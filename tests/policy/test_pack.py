@@ -1,11 +1,13 @@
 """What holds for every rule of the pack."""
 
+import os
 from pathlib import Path
 
 import pytest
 from pulumi_policy import EnforcementLevel, Secret, proxy
 from pulumi_policy.proxy import unknown_checking_proxy
 
+from ops.preview import ENFORCED, PACK
 from policy import rules
 from policy.rules import RULES
 from policy.values import UNKNOWN, plain, revealed
@@ -30,6 +32,11 @@ def test_one_rule_is_one_module_one_function_and_one_name() -> None:
 def test_every_rule_is_in_the_documentation() -> None:
     text = (ROOT / "docs" / "data-safety.md").read_text()
     assert not [rule.name for rule in RULES if f"`{rule.name}`" not in text]
+
+
+def test_the_engine_can_start_the_pack_directly() -> None:
+    assert os.access(PACK, os.X_OK)
+    assert str(PACK) in ENFORCED
 
 
 @pytest.mark.parametrize("sentinel", sorted(value for name, value in vars(proxy).items() if name.startswith("UNKNOWN")))
