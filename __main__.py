@@ -1,7 +1,7 @@
 """Langfuse behind a gateway: settings -> platform -> components, phase by phase -> outputs."""
 
 import startup  # noqa: F401 - first of all: what it switches off costs time from here on
-import warmup  # noqa: F401 - what it starts goes on beside all that follows
+import warmup  # what it starts goes on beside all that follows
 from components.base import register_delete_hook
 from components.clickhouse import ClickHouse
 from components.gateway import Gateway, Proof
@@ -16,6 +16,7 @@ from wiring import Wiring
 
 register_delete_hook()
 settings = from_engine()
+warmup.begin(updates=True)
 wire = Wiring(settings, StackSecrets(settings.stack.generations, clustered=settings.clickhouse.clustered))
 platform = wire.platform()
 phases = Phases(settings.stack.phases)

@@ -1,8 +1,8 @@
 """Imported next: has the engine start its plugins while Python still imports the program.
 
 Otherwise the engine starts each one when the first resource of its kind arrives, one after the other, and the program
-waits. In a preview that changes nothing that is a sixth of the time. Previews only: an `up` takes as long as its
-services need, and one whose program fails shall leave nothing behind, not even a provider.
+waits. In a preview that changes nothing that is a sixth of the time. An update waits until its settings have been read:
+one that cannot be made leaves nothing behind, not even a provider.
 """
 
 import threading
@@ -39,5 +39,14 @@ def start_all(monitor: ResourceMonitorStub) -> None:
         threading.Thread(target=start, args=(monitor, package, package_version), daemon=True).start()
 
 
-if pulumi.runtime.is_dry_run() and isinstance(engine := get_monitor(), ResourceMonitorStub):
-    start_all(engine)
+def begin(*, updates: bool) -> None:
+    """Start the plugins; does nothing where no engine runs the program.
+
+    Args:
+        updates: in an update, rather than in a preview.
+    """
+    if pulumi.runtime.is_dry_run() is not updates and isinstance(engine := get_monitor(), ResourceMonitorStub):
+        start_all(engine)
+
+
+begin(updates=False)
