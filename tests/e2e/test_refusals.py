@@ -29,6 +29,18 @@ def test_a_misspelt_setting_stops_up(fresh: TestStack) -> None:
     assert "Traceback" not in run.output
 
 
+def test_an_update_with_a_misspelt_setting_leaves_nothing_in_the_state(fresh: TestStack) -> None:
+    assert fresh.ops("preview").code == 0
+    fresh.configure(langfuse__relaese="4")
+    settings = ("--stack", "test", "--config-file", str(fresh.config_file))
+    run = fresh.shell("pulumi", "up", "--yes", "--skip-preview", *settings)
+    assert run.code != 0
+    assert "did you mean langfuse:release?" in run.output
+    state = fresh.shell("pulumi", "stack", "export", "--stack", "test").json
+    types = {resource["type"] for resource in state["deployment"].get("resources") or []}
+    assert types <= {"pulumi:pulumi:Stack"}
+
+
 def test_a_lost_passphrase_is_said_and_never_replaced(fresh: TestStack) -> None:
     assert fresh.ops("preview").code == 0
     passphrase = fresh.folder / "state" / "passphrase"
