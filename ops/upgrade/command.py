@@ -12,7 +12,7 @@ from ops.session import Session, open_session
 from ops.upgrade import show
 from ops.upgrade.apply import apply as take
 from ops.upgrade.decide import Verdict
-from ops.upgrade.look import looking
+from ops.upgrade.look import looking, require_stack
 from ops.upgrade.planned import Plan, planned
 
 FINE, REFUSED, COULD_NOT_LOOK = 0, 1, 2
@@ -38,6 +38,7 @@ def upgrade(
     console = Console(stderr=as_json)
     with explained(COULD_NOT_LOOK, as_json=as_json):
         session = open_session(stack, config_file)
+        require_stack(session)
         report.resolve_images(session, console)
         plan = None if apply else _plan(session, to)
     if plan is None:
