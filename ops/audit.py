@@ -1,6 +1,5 @@
 """`evidence`: lists what was done, and verifies that nothing of its evidence was altered or taken away."""
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from evidence import MANIFEST
 from ops import decisions, run_folder
+from ops.answer import answer
 from ops.decisions import Line
 
 SHOWN = 20
@@ -57,7 +57,7 @@ def audit(*, as_json: bool, everything: bool) -> None:
     if as_json:
         document = {"place": str(root), "intact": not found}
         listed = {"problems": [asdict(problem) for problem in found], "entries": [asdict(entry) for entry in shown]}
-        print(json.dumps({**document, **listed}, indent=2))
+        answer({**document, **listed})
     else:
         _show(root, shown, len(entries), found)
     if found:

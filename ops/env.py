@@ -4,12 +4,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ops.answer import answer
 from ops.session import OpsError, open_session
 from toolchain.paths import write_private
 
 
-def write_env(stack: str, config_file: Path | None, file: Path) -> None:
-    """Write the stack's `gateway_env` output to `file`, readable by its owner only.
+def write_env(stack: str, config_file: Path | None, file: Path, *, as_json: bool) -> None:
+    """Write the stack's `gateway_env` output to `file`, readable by its owner only; names are shown, no value.
 
     Raises:
         OpsError: the stack is not up, or the file cannot be written.
@@ -23,4 +24,7 @@ def write_env(stack: str, config_file: Path | None, file: Path) -> None:
         write_private(file, "".join(f"{name}={value}\n" for name, value in sorted(values.items())))
     except OSError as error:
         raise OpsError(f"{file} cannot be written: {error.strerror}") from None
-    Console().print(f"{file}: {', '.join(sorted(values))}", highlight=False)
+    if as_json:
+        answer({"file": str(file), "names": sorted(values)})
+    else:
+        Console().print(f"{file}: {', '.join(sorted(values))}", highlight=False)

@@ -19,6 +19,7 @@ from rich.console import Console
 from checks.base import brief, until_healthy
 from evidence import now, slugged, unwritable
 from ops import decisions, redaction
+from ops.answer import answer
 from ops.evidence import ready
 from ops.host import Host, host_of
 from ops.run_folder import digest
@@ -61,18 +62,19 @@ class Bundle:
             self.files[path] = found if isinstance(found, str) else json.dumps(found, indent=1, default=str)
 
 
-def incident(stack: str, config_file: Path | None, *, note: str) -> None:
+def incident(stack: str, config_file: Path | None, *, note: str, as_json: bool) -> None:
     """Gather logs, states, versions, settings, gates and decisions into a bundle, and record the incident.
 
     Args:
         stack: name of the stack.
         config_file: its settings file.
         note: what happened, for the record.
+        as_json: print JSON.
 
     Raises:
         EvidenceError: the bundle or the record cannot be written.
     """
-    root, console, bundle = ready(decisions.place()), Console(), Bundle()
+    root, console, bundle = ready(decisions.place()), Console(stderr=as_json), Bundle()
     session = _session(stack, config_file, bundle)
     redactor = _gather(session, bundle)
     head = {"stack": stack, "at": now(), "who": decisions.operator(), "note": note}
@@ -88,6 +90,8 @@ def incident(stack: str, config_file: Path | None, *, note: str) -> None:
     for part, reason in missing.items():
         console.print(f"[yellow]not gathered[/] {part}:", end=" ", highlight=False)
         console.print(reason, markup=False, highlight=False)
+    if as_json:
+        answer({"bundle": str(path), "files": sorted(bundle.files), "missing": missing})
 
 
 def _session(stack: str, config_file: Path | None, bundle: Bundle) -> Session:

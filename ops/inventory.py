@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ops.answer import answer
 from ops.session import ROOT, OpsError, Session, open_session
 from policy.data_types import what_is
 from policy.fly import RequestError
@@ -59,7 +60,7 @@ def inventory(stack: str, config_file: Path | None, *, as_json: bool, check: boo
     if not check:
         write(path, added(recorded, found))
     if as_json:
-        sys.stdout.write(json.dumps(_document(path, found, written=not check), indent=2) + "\n")
+        answer(_document(path, found, written=not check))
     else:
         _show(path, found, len(declared.resources), console, written=not check)
     if found.lost or (check and (found.new or found.new_version)):

@@ -1,6 +1,5 @@
 """Shows what the migrations of an image, or of a folder, would take away from the databases of a stack."""
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from rich.table import Table
 from checks.base import CheckFailedError
 from checks.clickhouse_login import Login
 from checks.pending_migrations import Databases, Report, described, inspect
+from ops.answer import answer
 from ops.session import OpsError, Session, open_session
 from ops.state import read_state
 from policy.migrations import MigrationsError, Verdict
@@ -47,7 +47,7 @@ def migrations(
     against = EMPTY if databases is None else f"the databases of stack {stack}"
     if as_json:
         content = {"source": source.named, "against": against, "ok": not report.blocking, **described(report)}
-        print(json.dumps(content, indent=2))
+        answer(content)
     else:
         _show(report, source, against, Console())
     if report.blocking:

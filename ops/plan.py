@@ -1,12 +1,12 @@
 """One gated run of the engine: preview, plan gate, and then exactly what the gate read."""
 
 import datetime as dt
-import json
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,7 +16,7 @@ from ops.evidence import transcribed
 from ops.fingerprint import fingerprint, of_state, remember, remembered
 from ops.known_data import known, learn
 from ops.preview import ENFORCED, preview
-from ops.session import RefusedError, Session
+from ops.session import OpsError, RefusedError, Session
 from ops.state import State, read_state
 from policy.allowed_changes import FILE, AllowListError, read_allowed
 from policy.plan import Plan, PlanError, Step
@@ -47,7 +47,7 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
 
     Args:
         session: the stack.
-        console: takes what would change and what the gate noted.
+        console: takes what would change and what the gate noted; what the engine says goes the same way.
         overrides: settings `langfuse-stack:<name>` for this run only.
 
     Raises:
@@ -73,7 +73,7 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
     if read.ran.returncode != 0:
         session.check_passphrase()
         # Policies are not part of the engine's JSON: let it say in its own words what is wrong.
-        session.run(session.with_config("preview", *ENFORCED, **overrides))
+        session.run(session.with_config("preview", *ENFORCED, **overrides), aside=console.stderr)
         raise GateRefusedError("the preview failed, so there is no plan to apply; nothing was changed")
     return GatedPlan(plan, read.stands_on)
 
@@ -84,7 +84,7 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
     Args:
         session: the stack, held by `exclusive`.
         gated: what the gate let through.
-        console: takes the outcome where the engine has nothing to do.
+        console: takes the outcome where the engine has nothing to do; what the engine says goes the same way.
         overrides: the settings that the plan was made with.
 
     Returns:
@@ -102,7 +102,7 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
         raise GateRefusedError(
             f"changed since the gate read the plan: {', '.join(moved)}. Nothing was applied; run the command again"
         )
-    code = transcribed("pulumi up", argv, session.run)
+    code = transcribed("pulumi up", argv, partial(session.run, aside=console.stderr))
     learn(session.stack, read_state(session).resources)
     if code == 0:
         remember_applied(session, **overrides)
@@ -129,25 +129,25 @@ def show(plan: Plan, console: Console) -> None:
     console.print(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
 
 
-def as_json(gated: GatedPlan) -> str:
+def as_dict(gated: GatedPlan) -> dict[str, Any]:
     """The plan for a script: steps and names of what changes, no values."""
     steps = [
         {"op": step.op, "urn": step.urn, "changed": step.changed}
         for step in gated.plan.steps
         if not step.changes_nothing
     ]
-    return json.dumps({"steps": steps, "unchanged": len(gated.plan.steps) - len(steps)})
+    return {"steps": steps, "unchanged": len(gated.plan.steps) - len(steps)}
 
 
-def exit_unless_done(session: Session, code: int) -> None:
-    """End the command with the engine's exit code if that says failure.
+def require_done(session: Session, code: int) -> None:
+    """Let only the engine's exit code pass that says success.
 
     Raises:
-        OpsError: the passphrase was the reason.
+        OpsError: it failed; says so when the passphrase was the reason.
     """
     if code != 0:
         session.check_passphrase()
-        sys.exit(code)
+        raise OpsError(f"the engine ended with exit code {code}: what it said before says why")
 
 
 def _standing_on(

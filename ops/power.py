@@ -4,38 +4,45 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ops.answer import answer
 from ops.evidence import recorded
 from ops.host import host_of, known
 from ops.recover import exclusive
 from ops.session import open_session
 
 
-def stop(stack: str, config_file: Path | None, service: str) -> None:
+def stop(stack: str, config_file: Path | None, service: str, *, as_json: bool) -> None:
     """Stop a service; twice is the same as once.
 
     Raises:
         OpsError: there is no such service, or it could not be stopped.
     """
     session = open_session(stack, config_file)
-    host, console = host_of(session), Console()
+    host, console = host_of(session), Console(stderr=as_json)
     with recorded(session, "stop", {"service": service}), exclusive(session):
-        if known(host, service).rests:
-            console.print(f"{service} is stopped already.", highlight=False)
-            return
-        host.stop(service)
-    console.print(f"{service} is stopped; its data, image and settings stay.", highlight=False)
-    console.print(f"`python -m ops start {service}` starts it again.", highlight=False)
+        rested = known(host, service).rests
+        if not rested:
+            host.stop(service)
+    if rested:
+        console.print(f"{service} is stopped already.", highlight=False)
+    else:
+        console.print(f"{service} is stopped; its data, image and settings stay.", highlight=False)
+        console.print(f"`python -m ops start {service}` starts it again.", highlight=False)
+    if as_json:
+        answer({"service": service, "runs": False, "changed": not rested})
 
 
-def start(stack: str, config_file: Path | None, service: str) -> None:
+def start(stack: str, config_file: Path | None, service: str, *, as_json: bool) -> None:
     """Start a service and wait until it is well; twice is the same as once.
 
     Raises:
         OpsError: there is no such service, or it does not become well.
     """
     session = open_session(stack, config_file)
-    host, console = host_of(session), Console()
+    host, console = host_of(session), Console(stderr=as_json)
     with recorded(session, "start", {"service": service}), exclusive(session):
-        known(host, service)
+        ran = known(host, service).runs
         host.start(service)
     console.print(f"{service} runs and is well.", highlight=False)
+    if as_json:
+        answer({"service": service, "runs": True, "changed": not ran})

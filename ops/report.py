@@ -1,6 +1,5 @@
 """What the operator sees: tables at 80 columns, or JSON."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,8 @@ from rich.text import Text
 
 from checks.base import CheckFailedError, until_healthy
 from ops import docker
+from ops.answer import answer
+from ops.failure import FAILED, explained
 from ops.host import Host, host_of
 from ops.session import OpsError, Session, open_session
 from ops.smoke import Access, BrokenHopError, Hop, access
@@ -63,25 +64,30 @@ def images(stack: str, config_file: Path | None, *, as_json: bool, refresh: bool
     console = Console(stderr=as_json)
     resolved = resolve_images(session, console, refresh=refresh)
     if as_json:
-        print(json.dumps({service: asdict(image) for service, image in resolved.items()}, indent=2))
+        answer({service: asdict(image) for service, image in resolved.items()})
 
 
-def follow(to: Access, console: Console, *, deadline_seconds: float = 30) -> None:
-    """Follow one trace, printing each hop as it is proven; exits 1 at a broken one."""
+def follow(to: Access, console: Console, *, deadline_seconds: float = 30) -> list[Hop]:
+    """Follow one trace, printing each hop as it is proven.
+
+    Raises:
+        OpsError: one is broken; what was found is printed.
+    """
     console.print(f"{'hop':<22}{'after':>9}   seen")
 
     def show(hop: Hop) -> None:
         console.print(f"[green]✓[/] {hop.name:<20}{hop.milliseconds:>6.0f} ms   {hop.seen}", highlight=False)
 
     try:
-        follow_trace(to, deadline_seconds=deadline_seconds, on_hop=show)
+        hops = follow_trace(to, deadline_seconds=deadline_seconds, on_hop=show)
     except BrokenHopError as broken:
         console.print(f"[red]✗ {broken.hop}[/]", highlight=False)
         for finding in (broken.failure, *(cause for cause in broken.causes if str(cause) != str(broken.failure))):
             console.print(f"  {finding}", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(1)
+        raise OpsError(f"no call gets past its hop {broken.hop!r}: {broken.failure.seen}") from None
     if not to.tracing:
         console.print("gateway:tracing is false: the call was not sent to Langfuse", style="yellow", highlight=False)
+    return hops
 
 
 def smoke(stack: str, config_file: Path | None, *, as_json: bool, deadline_seconds: float) -> None:
@@ -93,17 +99,18 @@ def smoke(stack: str, config_file: Path | None, *, as_json: bool, deadline_secon
 
 def _smoke(to: Access, *, as_json: bool, deadline_seconds: float) -> None:
     if not as_json:
-        follow(to, Console(), deadline_seconds=deadline_seconds)
+        with explained(FAILED, as_json=False):
+            follow(to, Console(), deadline_seconds=deadline_seconds)
         return
     try:
         hops = follow_trace(to, deadline_seconds=deadline_seconds)
-        print(json.dumps({"ok": True, "tracing": to.tracing, "hops": [asdict(hop) for hop in hops]}))
+        answer({"ok": True, "tracing": to.tracing, "hops": [asdict(hop) for hop in hops]})
     except BrokenHopError as broken:
         findings = [
             {"probe": finding.probe, "seen": finding.seen, "fix": finding.fix}
             for finding in (broken.failure, *broken.causes)
         ]
-        print(json.dumps({"ok": False, "broken": broken.hop, "findings": findings}))
+        answer({"ok": False, "broken": broken.hop, "findings": findings})
         sys.exit(1)
 
 
@@ -140,8 +147,7 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
 def _print_json(session: Session, services: list[dict[str, Any]], *, healthy: bool) -> None:
     switches = [asdict(switch) for switch in session.switches]
     secrets = [asdict(age) for age in _ages(session)] if services else []
-    document = {"healthy": healthy, "services": services, "switches": switches, "secrets": secrets}
-    print(json.dumps(document, indent=2))
+    answer({"healthy": healthy, "services": services, "switches": switches, "secrets": secrets})
 
 
 def _states(session: Session, *, as_json: bool) -> None:
@@ -202,8 +208,8 @@ def services_table(session: Session, found: list[docker.Container]) -> Table:
     return table
 
 
-def summary(session: Session, console: Console) -> dict[str, str]:
-    """What `up` ends with: services, addresses, and where the keys are; returns gate to result.
+def summary(session: Session, console: Console) -> dict[str, Any]:
+    """What `up` ends with: services, addresses, and where the keys are; returns the stack's outputs, secrets masked.
 
     Raises:
         CheckFailedError: Docker does not call every service healthy in time.
@@ -213,9 +219,9 @@ def summary(session: Session, console: Console) -> dict[str, str]:
         console.print(services_table(session, healthy))
     else:
         console.print(states_table(host_of(session)))
-    outputs = session.json(session.argv("stack", "output", "--json"))
+    outputs: dict[str, Any] = session.json(session.argv("stack", "output", "--json"))
     console.print(f"Langfuse  {outputs['langfuse_url']}   owner {session.settings.langfuse.owner.email}")
     console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")
     console.print("Keys      `make env` writes the application's .env")
     show_switches(session, console)
-    return dict(outputs["checks"])
+    return outputs

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from ops import lifecycle, report
+from ops.answer import answer
 from ops.evidence import recorded
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
@@ -22,7 +23,7 @@ VOLUME = "clickhouse-data"
 SHORTEST_DIGEST = 12
 
 
-def reset(stack: str, config_file: Path | None) -> None:
+def reset(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     """Empty the local ClickHouse and put the stack up again; everything else stays.
 
     A run that is killed is finished by the next, which makes a copy of its own; a finished copy is never touched.
@@ -30,7 +31,7 @@ def reset(stack: str, config_file: Path | None) -> None:
     Raises:
         OpsError: another platform, a wrong name, no room for the copy, or the copy differs.
     """
-    console = Console()
+    console = Console(stderr=as_json)
     session = open_session(stack, config_file)
     if session.settings.stack.platform != "docker":
         raise RefusedError(
@@ -54,7 +55,9 @@ def reset(stack: str, config_file: Path | None) -> None:
         backup = run.facts["backup"] = _back_up(session, volume, images["clickhouse"], console)
         _script(session, "empty_clickhouse", images["clickhouse"], f"{volume}:/data")
     console.print(f"{volume} is empty; its content is in [bold]{backup}[/]. Putting the stack up again.")
-    lifecycle.up(stack, config_file)
+    done = lifecycle.put_up(open_session(stack, config_file), console)
+    if as_json:
+        answer({"emptied": volume, "backup": backup, **done})
 
 
 def _confirm(volume: str, console: Console) -> None:

@@ -1,12 +1,15 @@
 """`rollback`: takes Langfuse out of the gateway by configuration, and puts it back. Nothing is removed."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
 from ops import report
+from ops.answer import answer
 from ops.evidence import recorded
 from ops.lifecycle import converge
+from ops.plan import as_dict
 from ops.recover import exclusive, recover
 from ops.session import RefusedError, Session, open_session
 from ops.smoke import access
@@ -16,7 +19,7 @@ TRACING = "gateway:tracing"
 UNDO = "python -m ops rollback --undo"
 
 
-def rollback(stack: str, config_file: Path | None, *, undo: bool, note: str) -> None:
+def rollback(stack: str, config_file: Path | None, *, undo: bool, note: str, as_json: bool) -> None:
     """Switch tracing off, or back on, and redeploy the gateway; the switch stays until it is undone.
 
     The switch is thrown first, so a run that was cut short is finished by any next one. Services that are down, which
@@ -27,11 +30,12 @@ def rollback(stack: str, config_file: Path | None, *, undo: bool, note: str) -> 
         config_file: its settings file.
         undo: back on.
         note: why, for the decision log.
+        as_json: print JSON.
 
     Raises:
         OpsError: there is no stack, or the gateway could not be redeployed.
     """
-    console = Console()
+    console = Console(stderr=as_json)
     session = open_session(stack, config_file)
     if not session.exists():
         raise RefusedError(f"there is no stack {stack}, so there is nothing to {'undo' if undo else 'roll back'}")
@@ -41,10 +45,13 @@ def rollback(stack: str, config_file: Path | None, *, undo: bool, note: str) -> 
             switched = release(session, TRACING) if undo else hold(session, TRACING, "false", UNDO)
             run.facts["switches"] = {switch.key: switch.value for switch in switched.switches}
             report.resolve_images(switched, console)
-            converge(switched, console)
+            plan = converge(switched, console)
         with access(switched) as to:
-            report.follow(to, console)
+            hops = [asdict(hop) for hop in report.follow(to, console)]
     _tell(switched, console)
+    if as_json:
+        switches = [asdict(switch) for switch in switched.switches]
+        answer({"tracing": switched.settings.gateway.tracing, "switches": switches, **as_dict(plan), "hops": hops})
 
 
 def _tell(session: Session, console: Console) -> None:

@@ -17,6 +17,7 @@ from settings import Settings, load
 from switches import Switch, SwitchesError, read_switches
 
 ROOT = Path(__file__).resolve().parent.parent
+STANDARD_ERROR = 2
 NOT_OPENED = (
     "the passphrase does not open this stack: put the one it was made with into the file that "
     "PULUMI_CONFIG_PASSPHRASE_FILE names (0600), or set PULUMI_CONFIG_PASSPHRASE"
@@ -78,14 +79,20 @@ class Session:
         changed = {f"langfuse-stack:{name}": value for name, value in overrides.items()}
         return [*self.argv(*arguments), "--config-file", str(working_copy(self.stack, self.config_file, changed))]
 
-    def run(self, argv: Sequence[str]) -> int:
+    def run(self, argv: Sequence[str], *, aside: bool = False) -> int:
         """Run a command in the program's folder with its output shown; returns the exit code.
 
         An interrupt reaches the engine once, which then finishes the step at hand; a second one ends it at once. In a
         process group of its own it does not also get the terminal's.
+
+        Args:
+            argv: of the command.
+            aside: show all of it on standard error, since a script reads standard output.
         """
-        variables = self.variables
-        with subprocess.Popen(argv, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, process_group=0) as process:
+        shown = STANDARD_ERROR if aside else None
+        with subprocess.Popen(
+            argv, cwd=ROOT, env=self.variables, stdin=subprocess.DEVNULL, stdout=shown, process_group=0
+        ) as process:
             while True:
                 try:
                     return process.wait()

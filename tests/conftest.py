@@ -20,6 +20,7 @@ TOGETHER = {
             "backup",
             "capacity",
             "rotation",
+            "scripts",
             "members",
             "single_to_cluster",
             "upgrade",

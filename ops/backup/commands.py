@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ops.answer import answer
 from ops.backup import schedule as schedules
 from ops.backup import show
 from ops.backup.access import access
@@ -145,19 +145,21 @@ def rehearse(stack: str, config_file: Path | None, *, backup: str | None, as_jso
         sys.exit(1)
 
 
-def schedule(stack: str, config_file: Path | None, scheduler: Scheduler, folder: Path | None) -> None:
+def schedule(stack: str, config_file: Path | None, scheduler: Scheduler, folder: Path | None, *, as_json: bool) -> None:
     """Print the files of a nightly backup, or write them to a folder; nothing is installed.
 
     Raises:
         OpsError: a file is there already.
     """
     files = schedules.rendered(scheduler, stack, config_file)
-    if folder is None:
+    written = [] if folder is None else [str(path) for path in schedules.write(files, folder)]
+    if as_json:
+        answer({"files": files, "written": written, "install": schedules.INSTALL[scheduler]})
+    elif folder is None:
         sys.stdout.write("\n".join(f"# {name}\n{text}" for name, text in files.items()))
     else:
-        for path in schedules.write(files, folder):
-            print(path)
-    print(f"nothing is installed; {schedules.INSTALL[scheduler]}", file=sys.stderr)
+        sys.stdout.writelines(f"{path}\n" for path in written)
+    sys.stderr.write(f"nothing is installed; {schedules.INSTALL[scheduler]}\n")
 
 
 @contextlib.contextmanager
@@ -193,7 +195,7 @@ def alone(session: Session) -> Iterator[None]:
 
 def _print(document: Mapping[str, Any], *, as_json: bool, human: Callable[[], None]) -> None:
     if as_json:
-        print(json.dumps(document, indent=2))
+        answer(document)
     else:
         human()
 

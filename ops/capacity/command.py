@@ -1,21 +1,18 @@
 """`status --capacity`: how much of what the stack can take is taken, and what to change before it is too little."""
 
-import json
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from ops.answer import answer
 from ops.capacity import report
 from ops.capacity.access import access
 from ops.capacity.advice import Advice
 from ops.capacity.judge import judge
 from ops.capacity.measure import measure
-from ops.failure import fail
-from ops.session import OpsError, open_session
-from ops.stackfile import StackFileError
-from settings import SettingsError
-from toolchain.report import ToolchainError
+from ops.failure import explained
+from ops.session import open_session
 
 ENOUGH, FINDINGS, COULD_NOT_MEASURE = 0, 1, 2
 
@@ -28,14 +25,11 @@ def capacity(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         config_file: its settings.
         as_json: print JSON.
     """
-    try:
-        with access(open_session(stack, config_file)) as to:
-            platform, found = to.platform, measure(to)
-    except (OpsError, StackFileError, SettingsError, ToolchainError) as error:
-        fail(error, COULD_NOT_MEASURE, as_json=as_json)
+    with explained(COULD_NOT_MEASURE, as_json=as_json), access(open_session(stack, config_file)) as to:
+        platform, found = to.platform, measure(to)
     findings = judge(found, Advice(platform))
     if as_json:
-        print(json.dumps(report.as_dict(found, findings), indent=2))
+        answer(report.as_dict(found, findings))
     else:
         report.show(found, findings, Console())
     sys.exit(FINDINGS if findings else COULD_NOT_MEASURE if found.unseen else ENOUGH)

@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from ops.backup.schedule import Scheduler
-from ops.commands.app import AsJson, ConfigFile, Stack, cli
+from ops.commands.app import AsJson, Changing, ConfigFile, Looking, Stack, cli
+from ops.failure import COULD_NOT_LOOK, FAILED, explained
 from ops.session import OpsError
 
 
-@cli.command()
+@cli.command(cls=Changing)
 def inventory(
     stack: Stack = "local",
     config_file: ConfigFile = None,
@@ -19,14 +20,15 @@ def inventory(
 ) -> None:
     """Add the data that the program declares to the stack's inventory. Never removes or changes an entry.
 
-    Exits 1 when the program lost or changed something that is listed.
+    Exits 1 when the program lost or changed something that is listed, and with --check 2 when it could not look.
     """
     from ops.inventory import inventory as run
 
-    run(stack, config_file, as_json=as_json, check=check)
+    with explained(COULD_NOT_LOOK if check else FAILED, as_json=as_json):
+        run(stack, config_file, as_json=as_json, check=check)
 
 
-@cli.command()
+@cli.command(cls=Looking)
 def migrations(
     image: Annotated[
         str | None, typer.Argument(help="Image reference or id; default is the stack's Langfuse web image.")
@@ -40,13 +42,16 @@ def migrations(
     ] = None,
     empty: Annotated[bool, typer.Option("--empty", help="Judge as against empty databases.")] = False,
 ) -> None:
-    """Judge the migrations an image ships against the stack's data; exits 1 when one would take data away."""
+    """Judge the migrations an image ships against the stack's data; exits 1 when one would take data away.
+
+    Exits 2 when the migrations or the data cannot be looked at.
+    """
     from ops.migrations import migrations as run
 
     run(image, folder, stack, config_file, empty=empty, as_json=as_json)
 
 
-@cli.command()
+@cli.command(cls=Changing)
 def backup(
     *,
     stack: Stack = "local",
@@ -62,25 +67,35 @@ def backup(
 ) -> None:
     """Back up ClickHouse and Postgres, list the buckets, and write a manifest of it all into the bucket of backups.
 
-    Nothing is ever removed: the key it works with cannot. Exits 1 when a backup is not as it was written.
+    Nothing is ever removed: the key it works with cannot. Exits 1 when it is not made, or one is not as it was written;
+    --list and --verify exit 2 when they cannot look.
     """
     from ops.backup import commands
 
-    if show + verify + incremental + (schedule is not None) > 1:
-        raise OpsError("--incremental, --list, --verify and --schedule do not go together: give one")
-    if (read_data or name) and not verify:
-        raise OpsError("--read-data and --backup go with --verify")
+    with explained(COULD_NOT_LOOK, as_json=as_json):
+        _require_one_way(
+            [show, verify, incremental, schedule is not None], verifies=verify, of_verify=read_data or name is not None
+        )
     if schedule:
-        commands.schedule(stack, config_file, schedule, folder)
+        commands.schedule(stack, config_file, schedule, folder, as_json=as_json)
     elif show:
-        commands.listed(stack, config_file, as_json=as_json)
+        with explained(COULD_NOT_LOOK, as_json=as_json):
+            commands.listed(stack, config_file, as_json=as_json)
     elif verify:
-        commands.verify(stack, config_file, backup=name, read_data=read_data, as_json=as_json)
+        with explained(COULD_NOT_LOOK, as_json=as_json):
+            commands.verify(stack, config_file, backup=name, read_data=read_data, as_json=as_json)
     else:
         commands.backup(stack, config_file, incremental=incremental, as_json=as_json)
 
 
-@cli.command()
+def _require_one_way(ways: list[bool], *, verifies: bool, of_verify: bool) -> None:
+    if sum(ways) > 1:
+        raise OpsError("--incremental, --list, --verify and --schedule do not go together: give one")
+    if of_verify and not verifies:
+        raise OpsError("--read-data and --backup go with --verify")
+
+
+@cli.command(cls=Changing)
 def restore(
     into: Annotated[str, typer.Option("--into", help="New name: of a ClickHouse database and a Postgres schema.")],
     stack: Stack = "local",
@@ -94,7 +109,7 @@ def restore(
     run(stack, config_file, into=into, backup=name, as_json=as_json)
 
 
-@cli.command()
+@cli.command(cls=Changing)
 def rehearse(
     stack: Stack = "local",
     config_file: ConfigFile = None,
@@ -107,7 +122,7 @@ def rehearse(
     run(stack, config_file, backup=name, as_json=as_json)
 
 
-@cli.command()
+@cli.command(cls=Looking)
 def retention(
     *,
     stack: Stack = "local",
@@ -118,13 +133,16 @@ def retention(
         bool, typer.Option("--apply", help="Refused, with the reason: nothing here takes data away.")
     ] = False,
 ) -> None:
-    """Count what is older than so many days, by table and month and by bucket and prefix. A dry run, always."""
+    """Count what is older than so many days, by table and month and by bucket and prefix. A dry run, always.
+
+    Exits 1 with --apply, which is refused, and 2 when it could not look.
+    """
     from ops.retention.command import retention as run
 
     run(stack, config_file, days=days, apply=apply, as_json=as_json)
 
 
-@cli.command()
+@cli.command(cls=Changing)
 def upgrade(
     *,
     stack: Stack = "local",
@@ -140,6 +158,7 @@ def upgrade(
     """
     from ops.upgrade.command import upgrade as run
 
-    if rehearse and not apply:
-        raise OpsError("--rehearse goes with --apply")
+    with explained(COULD_NOT_LOOK, as_json=as_json):
+        if rehearse and not apply:
+            raise OpsError("--rehearse goes with --apply")
     run(stack, config_file, to=to, apply=apply, rehearse=rehearse, as_json=as_json)

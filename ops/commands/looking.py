@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.app import AsJson, ConfigFile, Stack, cli
+from ops.commands.app import AsJson, Changing, ConfigFile, Looking, Stack, cli
 
 
-@cli.command()
+@cli.command(cls=Looking)
 def status(
     stack: Stack = "local",
     config_file: ConfigFile = None,
     as_json: AsJson = False,
     capacity: Annotated[bool, typer.Option("--capacity", help="Rates, queues, disks, memory, with forecasts.")] = False,
 ) -> None:
-    """Show each service's image, health, address and age; exits 1 unless all are healthy.
+    """Show each service's image, health, address and age; exits 1 unless all are healthy, 2 when it could not look.
 
     With --capacity: exits 0 when all is enough, 1 when something calls for a change, 2 when some was not seen.
     """
@@ -29,20 +29,23 @@ def status(
     run(stack, config_file, as_json=as_json)
 
 
-@cli.command()
+@cli.command(cls=Looking)
 def smoke(
     stack: Stack = "local",
     config_file: ConfigFile = None,
     as_json: AsJson = False,
     deadline: Annotated[float, typer.Option(help="Seconds each hop may take.")] = 30,
 ) -> None:
-    """Call the gateway's smoke model and follow the trace hop by hop; exits 1 at the first broken one."""
+    """Call the gateway's smoke model and follow the trace hop by hop; exits 1 at the first broken one.
+
+    Exits 2 when there is nothing to call.
+    """
     from ops.report import smoke as run
 
     run(stack, config_file, as_json=as_json, deadline_seconds=deadline)
 
 
-@cli.command()
+@cli.command(cls=Looking)
 def doctor(
     log: Annotated[str | None, typer.Argument(help="A log to explain instead, `-` for standard input.")] = None,
     stack: Stack = "local",
@@ -59,7 +62,7 @@ def doctor(
         command.log(log, as_json=as_json)
 
 
-@cli.command()
+@cli.command(cls=Changing)
 def images(
     stack: Stack = "local",
     config_file: ConfigFile = None,
@@ -72,36 +75,41 @@ def images(
     run(stack, config_file, as_json=as_json, refresh=refresh)
 
 
-@cli.command()
+@cli.command(cls=Changing)
 def env(
     stack: Stack = "local",
     config_file: ConfigFile = None,
+    as_json: AsJson = False,
     file: Annotated[Path, typer.Option("--file", "-f", help="Where to write it (0600).")] = Path(".env"),
 ) -> None:
     """Write the .env of the application behind the gateway: its addresses and keys."""
     from ops.env import write_env
 
-    write_env(stack, config_file, file)
+    write_env(stack, config_file, file, as_json=as_json)
 
 
-@cli.command()
+@cli.command(cls=Changing)
 def incident(
     stack: Stack = "local",
     config_file: ConfigFile = None,
+    as_json: AsJson = False,
     note: Annotated[str, typer.Option(help="What happened, for the record.")] = "",
 ) -> None:
     """Gather logs, states, versions and settings into a bundle without secrets, and record the incident."""
     from ops.incident import incident as run
 
-    run(stack, config_file, note=note)
+    run(stack, config_file, note=note, as_json=as_json)
 
 
-@cli.command()
+@cli.command(cls=Looking)
 def evidence(
     as_json: AsJson = False,
     everything: Annotated[bool, typer.Option("--all", help="List all actions, not only the last ones.")] = False,
 ) -> None:
-    """List what was done and verify its evidence; exits 1 when something was altered or is missing."""
+    """List what was done and verify its evidence; exits 1 when something was altered or is missing.
+
+    Exits 2 when the decision log cannot be read.
+    """
     from ops.audit import audit as run
 
     run(as_json=as_json, everything=everything)

@@ -4,82 +4,90 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.app import ENGINE_OPTIONS, AsJson, ConfigFile, Stack, cli
+from ops.commands.app import ENGINE_OPTIONS, AsJson, Changing, ConfigFile, Stack, cli
 from ops.refused import COMMANDS, refuse_command, refuse_options
 
 
-@cli.command(context_settings=ENGINE_OPTIONS)
-def up(context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None) -> None:
+@cli.command(cls=Changing, context_settings=ENGINE_OPTIONS)
+def up(context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False) -> None:
     """Put the stack up, each phase proven before the next, and prove it end to end."""
     from ops.lifecycle import up as run
 
     refuse_options(context.args)
-    run(stack, config_file)
+    run(stack, config_file, as_json=as_json)
 
 
-@cli.command(context_settings=ENGINE_OPTIONS)
+@cli.command(cls=Changing, context_settings=ENGINE_OPTIONS)
 def preview(
     context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False
 ) -> None:
-    """Show what `up` would do, with policy pack and plan gate enforced. Changes nothing."""
+    """Show what `up` would do, with policy pack and plan gate enforced. Changes nothing.
+
+    Exits 1 when they refuse it, or there is no plan to read.
+    """
     from ops.lifecycle import preview as run
 
     refuse_options(context.args)
-    run(stack, config_file, json=as_json)
+    run(stack, config_file, as_json=as_json)
 
 
-@cli.command(context_settings=ENGINE_OPTIONS)
-def down(context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None) -> None:
+@cli.command(cls=Changing, context_settings=ENGINE_OPTIONS)
+def down(
+    context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False
+) -> None:
     """Remove the containers. Every volume, bucket, schema and secret stays; `up` finds all data again."""
     from ops.lifecycle import down as run
 
     refuse_options(context.args)
-    run(stack, config_file)
+    run(stack, config_file, as_json=as_json)
 
 
-@cli.command()
+@cli.command(cls=Changing)
 def stop(
     service: Annotated[str, typer.Argument(help="clickhouse, minio, langfuse-web, …")],
     stack: Stack = "local",
     config_file: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Stop one service; its data, image and settings stay."""
     from ops.power import stop as run
 
-    run(stack, config_file, service)
+    run(stack, config_file, service, as_json=as_json)
 
 
-@cli.command()
+@cli.command(cls=Changing)
 def start(
     service: Annotated[str, typer.Argument(help="clickhouse, minio, langfuse-web, …")],
     stack: Stack = "local",
     config_file: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Start a stopped service and wait until it is well."""
     from ops.power import start as run
 
-    run(stack, config_file, service)
+    run(stack, config_file, service, as_json=as_json)
 
 
-@cli.command()
+@cli.command(cls=Changing)
 def rollback(
     stack: Stack = "local",
     config_file: ConfigFile = None,
+    as_json: AsJson = False,
     undo: Annotated[bool, typer.Option("--undo", help="Switch Langfuse back on.")] = False,
     note: Annotated[str, typer.Option(help="Why, for the decision log.")] = "",
 ) -> None:
     """Take Langfuse out of the gateway and redeploy it; no secret, volume or database is removed."""
     from ops.rollback import rollback as run
 
-    run(stack, config_file, undo=undo, note=note)
+    run(stack, config_file, undo=undo, note=note, as_json=as_json)
 
 
-@cli.command("clickhouse-reset")
-def clickhouse_reset(stack: Stack = "local", config_file: ConfigFile = None) -> None:
+@cli.command("clickhouse-reset", cls=Changing)
+def clickhouse_reset(stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False) -> None:
     """Empty the local ClickHouse after a verified copy of its volume; asks to type the volume's name."""
     from ops.reset import reset as run
 
-    run(stack, config_file)
+    run(stack, config_file, as_json=as_json)
 
 
 def refused(context: typer.Context) -> None:
@@ -88,4 +96,4 @@ def refused(context: typer.Context) -> None:
 
 
 for _name in COMMANDS:
-    cli.command(_name, hidden=True, context_settings=ENGINE_OPTIONS)(refused)
+    cli.command(_name, cls=Changing, hidden=True, context_settings=ENGINE_OPTIONS)(refused)

@@ -1,7 +1,5 @@
 """`members`: who is there, how somebody is added, and whether strangers may sign up."""
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,11 +9,13 @@ from rich.table import Table
 from checks import tunnels
 from checks.base import CheckFailedError
 from ops import report
+from ops.answer import answer
 from ops.evidence import recorded
 from ops.lifecycle import converge
 from ops.members import scim
 from ops.members.people import Person, people
 from ops.members.role import Role
+from ops.plan import as_dict
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.state import read_state
@@ -36,8 +36,7 @@ def listed(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     found = _people(session)
     open_door = session.settings.langfuse.sign_up
     if as_json:
-        document = {"sign_up": open_door, "members": [asdict(person) for person in found]}
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        answer({"sign_up": open_door, "members": [asdict(person) for person in found]})
         return
     console = Console()
     table = Table("email", "name", "organization", "role", "since (UTC)", box=None, pad_edge=False)
@@ -49,7 +48,7 @@ def listed(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     console.print(f"Sign-up is {'open' if open_door else 'closed'}; `{LOCK if open_door else UNLOCK}` changes that.")
 
 
-def add(stack: str, config_file: Path | None, email: str, role: Role, name: str) -> None:
+def add(stack: str, config_file: Path | None, email: str, role: Role, name: str, *, as_json: bool) -> None:
     """The `members add` command.
 
     Langfuse's open-source release has no call that adds or invites anybody: `POST /api/admin/invite` does not exist,
@@ -70,30 +69,33 @@ def add(stack: str, config_file: Path | None, email: str, role: Role, name: str)
             new = scim.add(settings.langfuse_url, by, email, role, name)
         except scim.NotOfferedError as error:
             raise RefusedError(_by_hand(session, email, role, str(error))) from None
+    if as_json:
+        answer({"email": email, "added": new, "role": role.value if new else None})
+        return
     words = f"is a member now, as {role.value}" if new else "was a member already; the role stays as it is"
     Console().print(f"{email} {words}.", highlight=False)
 
 
-def unlock(stack: str, config_file: Path | None) -> None:
+def unlock(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     """Open sign-up and hold it open until `lock`.
 
     Raises:
         OpsError: there is no stack, or web could not be proven.
     """
-    _switch(stack, config_file, open_door=True)
+    _switch(stack, config_file, open_door=True, as_json=as_json)
 
 
-def lock(stack: str, config_file: Path | None) -> None:
+def lock(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     """Close sign-up, whatever the settings file says.
 
     Raises:
         OpsError: there is no stack, or web could not be proven.
     """
-    _switch(stack, config_file, open_door=False)
+    _switch(stack, config_file, open_door=False, as_json=as_json)
 
 
-def _switch(stack: str, config_file: Path | None, *, open_door: bool) -> None:
-    console = Console()
+def _switch(stack: str, config_file: Path | None, *, open_door: bool, as_json: bool) -> None:
+    console = Console(stderr=as_json)
     session = open_session(stack, config_file)
     if not session.exists():
         raise RefusedError(f"there is no stack {stack}: run `make up`")
@@ -105,11 +107,14 @@ def _switch(stack: str, config_file: Path | None, *, open_door: bool) -> None:
             switched = hold(session, SIGN_UP, "true" if open_door else "false", undo)
         run.facts["switches"] = {switch.key: switch.value for switch in switched.switches}
         report.resolve_images(switched, console)
-        converge(switched, console)
+        plan = converge(switched, console)
     if open_door:
         console.print(f"Anybody who reaches {switched.settings.langfuse_url} may sign up until `{LOCK}`.")
     else:
         console.print("Nobody may sign up, invited people included; who has an account signs in as before.")
+    if as_json:
+        switches = [asdict(switch) for switch in switched.switches]
+        answer({"sign_up": open_door, "switches": switches, **as_dict(plan)})
 
 
 def _people(session: Session) -> list[Person]:

@@ -1,14 +1,14 @@
 """`retention`: what old data there is and what would be done about it, without doing it."""
 
-import json
-import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from ops.answer import answer
 from ops.backup.access import access
 from ops.backup.commands import shown_progress
 from ops.evidence import recorded
+from ops.failure import FAILED, explained
 from ops.retention import report
 from ops.retention.plan import plan
 from ops.retention.support import support
@@ -27,18 +27,20 @@ def retention(stack: str, config_file: Path | None, *, days: int, apply: bool, a
 
     Raises:
         OpsError: a store does not answer.
-        RefusedError: it was to be applied.
+        SystemExit: it was to be applied.
     """
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
     with access(session) as to, shown_progress(console) as progress:
         found, database = plan(to, days, progress=progress), to.database
     supported = support(session.settings)
+    document = report.as_dict(found, supported, database)
+    refusal = f"a retention is not applied, and nothing was changed. {report.REASONS}"
     if as_json:
-        sys.stdout.write(json.dumps(report.as_dict(found, supported, database), indent=2) + "\n")
+        answer({**document, "error": refusal} if apply else document)
     else:
         report.show(found, supported, console)
     if apply:
         asked = {"asked": "retention --apply", "days": days, "rows": found.rows, "bytes": found.size}
-        with recorded(session, "refused", asked):
-            raise RefusedError(f"a retention is not applied, and nothing was changed. {report.REASONS}")
+        with explained(FAILED, as_json=False), recorded(session, "refused", asked):
+            raise RefusedError(refusal)

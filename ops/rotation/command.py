@@ -1,8 +1,6 @@
 """`rotate`: exchanges one secret for a new one, step by step, each proven; a run cut short is finished by the next."""
 
-import json
 import re
-import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from rich.table import Table
 
 from components.secrets import generation
 from ops import inventory, report
+from ops.answer import answer
 from ops.evidence import recorded
 from ops.host import host_of
 from ops.lifecycle import converge
@@ -25,7 +24,7 @@ from ops.rotation.held import refuse_if_held_elsewhere
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.smoke import access
 from ops.state import read_state
-from policy.inventories import command
+from policy.inventories import command, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +42,7 @@ def listed(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     session = open_session(stack, config_file)
     found = ages(session, read_state(session))
     if as_json:
-        sys.stdout.write(json.dumps([asdict(age) for age in found], indent=2) + "\n")
+        answer([asdict(age) for age in found])
         return
     table = Table("secret", "generation", "age", "what is noticed", box=None, pad_edge=False)
     for age in found:
@@ -52,11 +51,12 @@ def listed(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     Console().print(table)
 
 
-def rotate(stack: str, config_file: Path | None, name: str) -> None:
+def rotate(stack: str, config_file: Path | None, name: str, *, as_json: bool) -> None:
     """Exchange a secret for a new one.
 
     The settings file says which generation is in use, and which secret is under rotation, before anything is changed:
-    so a run that was cut short anywhere, or a plain `make up`, goes on from there.
+    so a run that was cut short anywhere, or a plain `make up`, goes on from there. A script gets names and generations,
+    and no value.
 
     Raises:
         RefusedError: it may not be rotated, or the stack is not ready for it.
@@ -64,7 +64,7 @@ def rotate(stack: str, config_file: Path | None, name: str) -> None:
     """
     secret = find(name)
     session = open_session(stack, config_file)
-    console = Console()
+    console = Console(stderr=as_json)
     if not session.exists():
         raise RefusedError(f"there is no stack {stack}, so there is nothing to rotate: run `make up`")
     refuse_if_held_elsewhere(session, secret)
@@ -82,6 +82,16 @@ def rotate(stack: str, config_file: Path | None, name: str) -> None:
     console.print(f"Review and commit {session.config_file.name} and the stack's inventory.", highlight=False)
     if secret.afterwards:
         console.print(f"Now {secret.afterwards}.", highlight=False)
+    if as_json:
+        answer(
+            {
+                "secret": secret.name,
+                "generation": number,
+                "previous_accepted": secret.outlives,
+                "review": [str(session.config_file), str(path_of(session.stack))],
+                "afterwards": secret.afterwards,
+            }
+        )
 
 
 def _begun(session: Session, secret: Secret, console: Console) -> Session:

@@ -53,7 +53,7 @@ def apply(session: Session, to: str | None, console: Console, *, rehearse: bool)
         with way_of(session) as way:
             report.follow(way, console)
         try:
-            run.facts["checks"] = report.summary(session, console)
+            run.facts["checks"] = report.summary(session, console)["checks"]
         except CheckFailedError as failure:
             raise OpsError(str(failure)) from None
         _verify(session, plan, point, before, console)

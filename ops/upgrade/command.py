@@ -1,23 +1,19 @@
 """The `upgrade` command: what is next, and with `--apply` that step."""
 
-import json
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
-from evidence import EvidenceError
 from ops import report
-from ops.failure import fail
-from ops.session import OpsError, RefusedError, Session, open_session
-from ops.stackfile import StackFileError
+from ops.answer import answer
+from ops.failure import explained
+from ops.session import Session, open_session
 from ops.upgrade import show
 from ops.upgrade.apply import apply as take
 from ops.upgrade.decide import Verdict
-from ops.upgrade.look import looking
+from ops.upgrade.look import looking, require_stack
 from ops.upgrade.planned import Plan, planned
-from settings import SettingsError
-from toolchain.report import ToolchainError
 
 FINE, REFUSED, COULD_NOT_LOOK = 0, 1, 2
 NEXT = "`python -m ops upgrade` shows what comes next"
@@ -40,29 +36,22 @@ def upgrade(
         as_json: print JSON.
     """
     console = Console(stderr=as_json)
-    try:
+    with explained(COULD_NOT_LOOK, as_json=as_json):
         session = open_session(stack, config_file)
+        require_stack(session)
         report.resolve_images(session, console)
         plan = None if apply else _plan(session, to)
-    except (OpsError, StackFileError, SettingsError, ToolchainError) as error:
-        fail(error, COULD_NOT_LOOK, as_json=as_json)
     if plan is None:
-        plan = _taken(session, to, console, rehearse=rehearse, as_json=as_json)
+        with explained(REFUSED, as_json=as_json):
+            plan = take(session, to, console, rehearse=rehearse)
         console.print(NEXT, highlight=False)
     elif not as_json:
         show.show(plan, stack, console)
     if as_json:
-        print(json.dumps({"applied": apply, **show.as_dict(plan, stack)}, indent=2))
+        answer({"applied": apply, **show.as_dict(plan, stack)})
     sys.exit(REFUSED if plan.decision.verdict is Verdict.REFUSED else FINE)
 
 
 def _plan(session: Session, to: str | None) -> Plan:
     with looking(session) as eyes:
         return planned(eyes, to)
-
-
-def _taken(session: Session, to: str | None, console: Console, *, rehearse: bool, as_json: bool) -> Plan:
-    try:
-        return take(session, to, console, rehearse=rehearse)
-    except (RefusedError, OpsError, EvidenceError, ToolchainError, SettingsError) as error:
-        fail(error, REFUSED, as_json=as_json)

@@ -51,6 +51,16 @@ class Eyes:
     """Where its services answer, and Langfuse's own keys."""
 
 
+def require_stack(session: Session) -> None:
+    """Refuse a stack that was never put up.
+
+    Raises:
+        RefusedError: it was not.
+    """
+    if not session.exists():
+        raise RefusedError(f"there is no stack {session.stack}: `make up` makes one of the version that is set")
+
+
 @contextmanager
 def looking(session: Session) -> Iterator[Eyes]:
     """The stack, with the ways to its stores and services open.
@@ -58,8 +68,7 @@ def looking(session: Session) -> Iterator[Eyes]:
     Raises:
         OpsError: it is not up, or there is no way.
     """
-    if not session.exists():
-        raise RefusedError(f"there is no stack {session.stack}: `make up` makes one of the version that is set")
+    require_stack(session)
     state = read_state(session, show_secrets=True)
     with stores_of(session) as stores, way_of(session, state) as way:
         yield Eyes(session, state, stores, way)

@@ -1,6 +1,7 @@
 """Files for a nightly backup: for this checkout and stack, printed or written, and never installed or overwritten."""
 
 import configparser
+import json
 import shlex
 from pathlib import Path
 
@@ -63,5 +64,12 @@ def test_the_command_prints_them_and_says_how_to_install_them() -> None:
 )
 def test_options_that_do_not_go_together_are_refused(options: list[str]) -> None:
     refused = CliRunner().invoke(cli, ["backup", *options])
-    assert refused.exit_code == 1
-    assert isinstance(refused.exception, OpsError)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: --")
+
+
+def test_a_script_gets_their_text_and_where_they_were_written(tmp_path: Path) -> None:
+    options = ["--schedule", "cron", "--folder", str(tmp_path), "--json"]
+    told = json.loads(CliRunner().invoke(cli, ["backup", *options]).stdout)
+    assert told["written"] == [str(tmp_path / "langfuse-backup.cron")]
+    assert told["files"] == {"langfuse-backup.cron": (tmp_path / "langfuse-backup.cron").read_text()}

@@ -66,6 +66,17 @@ def in_shell(environment: Mapping[str, str], *argv: str) -> Run:
     return Run(result.returncode, result.stdout)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A finished command that was called by a script."""
+
+    code: int
+    document: Any
+    """The one JSON document on standard output."""
+    said: str
+    """Standard error."""
+
+
 class Driven:
     """Something that is driven by the commands that an operator uses."""
 
@@ -98,6 +109,14 @@ class Driven:
                 yield process
             finally:
                 kill(process)
+
+    def script(self, *arguments: str) -> Answer:
+        """Run `python -m ops … --json` as a script does, which reads standard output alone."""
+        argv = [sys.executable, "-m", "ops", *arguments, "--json"]
+        ran = subprocess.run(
+            argv, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=UP_SECONDS, check=False
+        )
+        return Answer(ran.returncode, json.loads(ran.stdout), ran.stderr)
 
     def shell(self, *argv: str) -> Run:
         """Run a plain command in the environment that `make shell` prints."""

@@ -77,7 +77,7 @@ def test_a_rotation_loses_no_trace_of_a_client_that_keeps_calling(
     before = generation(rotated, secret)
     started = time.monotonic()
     with Caller(lambda: gateway(rotated)) as client:
-        run = rotated.ops("rotate", secret)
+        run = rotated.script("rotate", secret)
         seconds = time.monotonic() - started
         time.sleep(2)
     measured = {
@@ -87,9 +87,11 @@ def test_a_rotation_loses_no_trace_of_a_client_that_keeps_calling(
         "longest_gap": round(client.longest_gap, 1),
     }
     record_property("measured", json.dumps(measured))
-    record_property("output", run.output)
-    assert run.code == 0, run.output
+    record_property("output", run.said)
+    assert run.code == 0, run.said
     assert generation(rotated, secret) == before + 1
+    assert (run.document["secret"], run.document["generation"]) == (secret, before + 1)
+    assert not any(value in f"{run.document}{run.said}" for value in SECRETS[secret].values(state(rotated), before + 1))
     assert_nothing_is_lost(rotated, client)
     if secret in KEPT_BY_THE_GATEWAY:
         assert client.refused == 0
@@ -122,6 +124,12 @@ def test_salt_and_encryption_key_are_refused_with_the_reason(stack: TestStack) -
         assert run.code == 1
         assert reason in run.output
         assert "Nothing was changed" in run.output
+
+
+def test_a_script_gets_the_refusal_alone_on_standard_output(stack: TestStack) -> None:
+    told = stack.script("rotate", "SALT")
+    assert (told.code, list(told.document)) == (1, ["error"])
+    assert told.said.endswith(f"error: {told.document['error']}\n")
 
 
 def test_status_reminds_of_the_age_of_secrets_and_shows_none(stack: TestStack) -> None:

@@ -67,9 +67,10 @@ def test_a_stack_that_is_where_it_shall_be_has_nothing_to_upgrade(stack: TestSta
 
 
 def test_a_stack_that_was_never_put_up_cannot_be_looked_at(fresh: TestStack) -> None:
-    run = fresh.ops("upgrade", "--json")
-    assert run.code == 2
-    assert "there is no stack" in run.output
+    for options in ((), ("--apply",)):
+        run = fresh.script("upgrade", *options)
+        assert run.code == 2
+        assert "there is no stack" in run.document["error"]
 
 
 @pytest.mark.soak
@@ -154,7 +155,9 @@ def cut_over(stack: TestStack, *traces: str) -> None:
     assert verdict(run) == (0, "legal", "cutover", [], False), run.output
     del stack.config["langfuse:writeMode"]
     stack.configure()
-    done(stack.ops("upgrade", "--apply"))
+    applied = stack.script("upgrade", "--apply")
+    assert (applied.code, applied.document["applied"]) == (0, True), applied.said
+    assert applied.document["step"]["id"] == "cutover"
     for trace in traces:
         assert found(stack, trace)
         assert api(stack, OLD_PATH.format(trace)).status_code == 404

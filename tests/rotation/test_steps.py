@@ -1,5 +1,6 @@
 """The order of a rotation's steps, and that one which is cut short anywhere is finished by the same command."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from ops.rotation import command, proofs, settings_file
 from ops.rotation.catalog import find
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State
+from policy.inventories import path_of
 
 
 class KilledError(BaseException):
@@ -119,7 +121,7 @@ def replace_plan(plan: SimpleNamespace, world: World) -> SimpleNamespace:
 
 
 def rotate(world: World, name: str = "redis-password") -> None:
-    command.rotate("test", world.file, name)
+    command.rotate("test", world.file, name, as_json=False)
 
 
 STEPS = [
@@ -172,6 +174,21 @@ def test_a_stack_with_changes_to_come_is_not_rotated(world: World) -> None:
         rotate(world)
     assert world.steps == []
     assert world.config == {"redis:port": 6379}
+
+
+def test_a_script_gets_names_and_generations_and_people_the_rest(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.rotate("test", world.file, "redis-password", as_json=True)
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {
+        "secret": "redis-password",
+        "generation": 2,
+        "previous_accepted": False,
+        "review": [str(world.file), str(path_of("test"))],
+        "afterwards": None,
+    }
+    assert "everything changes over to generation 2" in told.err
 
 
 def test_only_the_new_generation_enters_the_inventory(world: World) -> None:

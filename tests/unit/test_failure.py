@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -56,7 +57,7 @@ def test_without_json_nothing_is_on_standard_output(words: list[str]) -> None:
 def test_a_step_that_is_refused_or_fails_says_so_as_json(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    monkeypatch.setattr(upgrade, "open_session", lambda *_: None)
+    monkeypatch.setattr(upgrade, "open_session", lambda *_: SimpleNamespace(exists=lambda: True))
     monkeypatch.setattr(report, "resolve_images", lambda *_: None)
     monkeypatch.setattr(upgrade, "take", failing(error("not-next")))
     told = CliRunner().invoke(cli, ["upgrade", "--apply", "--json"])

@@ -51,7 +51,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def bundle(place: Path, note: str = "") -> tuple[dict[str, str], dict[str, Any]]:
     """Files of a new bundle, and its line in the decision log."""
-    incident.incident("local", None, note=note)
+    incident.incident("local", None, note=note, as_json=False)
     line = json.loads((place / decisions.LOG).read_text().splitlines()[-1])
     [path] = [place / name for name in line["evidence"]]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -111,5 +111,5 @@ def test_a_bundle_that_cannot_be_written_leaves_nothing(place: Path) -> None:
     place.mkdir()
     (place / incident.INCIDENTS).write_text("in the way")
     with pytest.raises(EvidenceError, match="cannot be written"):
-        incident.incident("local", None, note="")
+        incident.incident("local", None, note="", as_json=False)
     assert not (place / decisions.LOG).exists()

@@ -1,5 +1,7 @@
 """What the engine offers and the operator commands refuse."""
 
+from collections.abc import Callable
+
 import pytest
 
 from ops.__main__ import main
@@ -8,12 +10,18 @@ from ops.refused import COMMANDS, OPTIONS
 COMMAND_LINE = "operator commands"
 
 
-def said(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """What the command line ends with, before any part of the toolchain is touched."""
-    monkeypatch.setattr("sys.argv", ["ops", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return str(ended.value.code)
+
+    def says(*arguments: str) -> str:
+        monkeypatch.setattr("sys.argv", ["ops", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 1
+        return capsys.readouterr().err
+
+    return says
 
 
 @pytest.mark.parametrize(
@@ -55,27 +63,25 @@ def said(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
     ],
 )
 def test_the_commands_refuse_and_name_the_sanctioned_way(
-    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    arguments: tuple[str, ...], said: Callable[..., str], request: pytest.FixtureRequest
 ) -> None:
     marker = request.node.get_closest_marker("attack")
     assert marker is not None
-    message = said(monkeypatch, *arguments)
+    message = said(*arguments)
     assert marker.kwargs["message"] in message
     assert "make down" in message
 
 
 @pytest.mark.parametrize("option", sorted(OPTIONS))
 @pytest.mark.parametrize("command", ["up", "preview", "down"])
-def test_every_option_is_refused_by_every_command(command: str, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert f"{option} is refused" in said(monkeypatch, command, option)
+def test_every_option_is_refused_by_every_command(command: str, option: str, said: Callable[..., str]) -> None:
+    assert f"{option} is refused" in said(command, option)
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_every_command_of_the_engine_that_could_lose_data_is_refused(
-    command: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert f"{command} is refused" in said(monkeypatch, command, "anything", "--at-all")
+def test_every_command_of_the_engine_that_could_lose_data_is_refused(command: str, said: Callable[..., str]) -> None:
+    assert f"{command} is refused" in said(command, "anything", "--at-all")
 
 
-def test_an_option_that_nobody_knows_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "unexpected argument --frobnicate" in said(monkeypatch, "up", "--frobnicate")
+def test_an_option_that_nobody_knows_is_an_error(said: Callable[..., str]) -> None:
+    assert "unexpected argument --frobnicate" in said("up", "--frobnicate")

@@ -20,7 +20,6 @@ from ops.retention.clickhouse import rule as ttl
 from ops.retention.plan import Plan
 from ops.retention.report import as_dict, show
 from ops.retention.support import support
-from ops.session import RefusedError
 from settings import Settings, load
 
 TRACES = Table(
@@ -125,10 +124,17 @@ def test_the_command_shows_the_plan_and_leaves_no_trace(logged: list[Any]) -> No
     assert json.loads(found.stdout)["applied"] is False
 
 
+def test_a_script_gets_the_plan_and_the_refusal_in_one_document(logged: list[Any]) -> None:
+    found = CliRunner().invoke(cli, ["retention", "--apply", "--json"])
+    told = json.loads(found.stdout)
+    assert (found.exit_code, told["applied"], [action for action, _ in logged]) == (1, False, ["refused"])
+    assert told["error"].startswith("a retention is not applied, and nothing was changed.")
+
+
 def test_applying_it_shows_the_plan_is_refused_with_the_reason_and_logged(logged: list[Any]) -> None:
     found = CliRunner().invoke(cli, ["retention", "--apply", "--days", "30"])
-    assert isinstance(found.exception, RefusedError)
-    assert "nothing was changed" in str(found.exception)
+    assert found.exit_code == 1
+    assert "nothing was changed" in found.stderr
     assert "Dry run" in found.stdout
     [(action, facts)] = logged
     assert (action, facts["asked"]) == ("refused", "retention --apply")
