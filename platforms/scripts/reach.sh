@@ -1,18 +1,18 @@
 # Connects to each `host:port` given, all at once, with what the image has: busybox' nc, or bash.
 reach() {
-    host="${1%:*}" port="${1##*:}"
+    host="${1%:*}" port="${1##*:}" only=""
     if command -v getent >/dev/null 2>&1; then
         found=$(getent hosts "$host" 2>/dev/null | cut -d ' ' -f 1 | tr '\n' ' ')
         case "$found" in
         "") echo "$1 the name does not resolve"; return ;;
-        *:*) getent ahostsv4 "$host" >/dev/null 2>&1 || { echo "$1 only IPv6 addresses: $found"; return; } ;;
+        *:*) getent ahostsv4 "$host" >/dev/null 2>&1 || only="only IPv6 addresses: $found" ;;
         esac
     fi
     if command -v nc >/dev/null 2>&1; then
         nc -z -w 3 "$host" "$port" >/dev/null 2>&1
     else
         timeout 3 bash -c ": </dev/tcp/$host/$port" >/dev/null 2>&1
-    fi && echo "$1 ok" || echo "$1 no connection"
+    fi && echo "$1 ok${only:+, $only}" || echo "$1 ${only:-no connection}"
 }
 for target in "$@"; do
     reach "$target" &
