@@ -1,6 +1,6 @@
 """What the doctor looks at: addresses and keys of one stack, and a way to look into its services."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -115,39 +115,38 @@ def from_settings(
     looks: Looks,
     *,
     stack: str = "local",
+    unknown: Collection[str] = (),
     ledgers: Mapping[str, int] | None = None,
     limits: Limits | None = None,
 ) -> Access:
     """Access to a stack on this machine, whatever of it is up: no gate needs to have opened.
-
-    Of a Postgres or Redis that is somebody else's, neither address nor key is in the settings.
 
     Args:
         settings: the stack's.
         secret: generated secret by the logical name of its first generation.
         looks: how to look into its services.
         stack: its name.
+        unknown: stores of which neither address nor key is in the settings, as of somebody else's.
         ledgers: store to what the web image ships.
         limits: other than the usual ones.
     """
 
     def at(setting: str) -> str:
-        store = setting.partition(":")[0]
-        elsewhere = store in {"postgres", "redis"} and store not in settings.stores
-        return f"{NOWHERE if elsewhere else '127.0.0.1'}:{settings.published_ports[setting]}"
+        host = NOWHERE if setting.partition(":")[0] in unknown else "127.0.0.1"
+        return f"{host}:{settings.published_ports[setting]}"
 
-    def own(store: str, name: str) -> str:
-        return secret(name) if store in settings.stores else ""
+    def key(store: str, name: str) -> str:
+        return "" if store in unknown else secret(name)
 
     turn = settings.stack.generation
     release, postgres = settings.release, at("postgres:port")
     http, database = at("clickhouse:httpPort"), settings.clickhouse.database
-    operator = Login(http, clickhouse.ADMIN, secret("clickhouse-admin-password"), database)
+    operator = Login(http, clickhouse.ADMIN, key("clickhouse", "clickhouse-admin-password"), database)
 
     def url(user: str, password: str) -> str:
         return f"postgresql://{user}:{password}@{postgres}/{DATABASE}?schema={SCHEMA}"
 
-    langfuse = url(ROLE, own("postgres", "langfuse-role-password"))
+    langfuse = url(ROLE, key("postgres", "langfuse-role-password"))
     servers = tuple(member(number) for number in range(1, settings.clickhouse.replicas + 1))
     return Access(
         words=words.of(settings, stack),
@@ -157,7 +156,7 @@ def from_settings(
         images=settings.image_references,
         ledgers=ledgers or {},
         clickhouse=Login(
-            http, clickhouse.user_of(turn("clickhouse-password")), secret("clickhouse-password"), database
+            http, clickhouse.user_of(turn("clickhouse-password")), key("clickhouse", "clickhouse-password"), database
         ),
         operator=operator,
         native_address=at("clickhouse:nativePort"),
@@ -165,18 +164,18 @@ def from_settings(
         clickhouse_floor=release.clickhouse_floor,
         direct_url=langfuse,
         pooled_url=langfuse,
-        admin_url=url(ADMIN, own("postgres", "postgres-admin-password")),
+        admin_url=url(ADMIN, key("postgres", "postgres-admin-password")),
         schema=SCHEMA,
         postgres_floor=release.postgres_floor,
         redis_address=at("redis:port"),
         redis_user=DEFAULT_USER,
-        redis_password=own("redis", "redis-password"),
+        redis_password=key("redis", "redis-password"),
         redis_tls=False,
         redis_prefix=settings.redis.key_prefix or BULL,
         redis_floor=release.redis_floor,
         store_address=at("minio:apiPort"),
         store_access_key=minio.app_user(turn("minio-app-secret-key")),
-        store_secret_key=secret("minio-app-secret-key"),
+        store_secret_key=key("minio", "minio-app-secret-key"),
         buckets=tuple(minio.Buckets().names),
         web_url=f"http://{at('langfuse:webPort')}",
         worker_url=f"http://{at('langfuse:workerPort')}",

@@ -47,8 +47,8 @@ class Place:
     """What the place where a stack runs makes different."""
 
     looks: Looks
-    told: Sequence[Part]
-    """Stores of which only the state says where they are."""
+    told: Sequence[str]
+    """Stores of which only the state says where they are and how to get in."""
     limits: Limits
     services: Mapping[str, tuple[Part, str, Sequence[str]]] = field(default_factory=dict)
     """Field of `Access` to the part, address and tunnel of a service that is not reached from here."""
@@ -66,10 +66,11 @@ def of_session(session: Session) -> Iterator[Access]:
     """
     state = read_state(session, show_secrets=True)
     place = _place(session, state)
-    lacking = _lacking(state, place.told)
+    told = [STORES[store] for store in place.told]
+    lacking = _lacking(state, told)
     if set(STORES.values()) == set(lacking):
         raise OpsError(lacking[Part.CLICKHOUSE])
-    known = [part for part in place.told if part not in lacking]
+    known = [part for part in told if part not in lacking]
     ways = {part: _ways(state, part) for part in known}
     for part, address, command in place.services.values():
         ways[part] = {**ways.get(part, {}), address: command}
@@ -110,9 +111,10 @@ def _place(session: Session, state: State) -> Place:
 
 
 def _docker(settings: Settings) -> Place:
-    told = [part for store, part in STORES.items() if store not in settings.stores]
-    limits = Limits(run_seconds=ELSEWHERE_SECONDS) if told else Limits()
-    return Place(DockerLooks(settings.stack.instance), told, limits)
+    external = [store for store in STORES if store not in settings.stores]
+    limits = Limits(run_seconds=ELSEWHERE_SECONDS) if external else Limits()
+    in_the_vault = ["clickhouse"] if settings.stack.secrets == "vault" else []
+    return Place(DockerLooks(settings.stack.instance), [*in_the_vault, *external], limits)
 
 
 def _fly(session: Session, state: State) -> Place:
@@ -128,7 +130,7 @@ def _fly(session: Session, state: State) -> Place:
     web = WEB if settings.web.replicas == 1 else WEB_PROXY
     return Place(
         FlyLooks(apps, caller(session)),
-        told=list(STORES.values()),
+        told=list(STORES),
         limits=Limits(run_seconds=FLY_SECONDS),
         services={
             "web_url": way(Part.LANGFUSE, web, WEB_PORT),
@@ -144,11 +146,14 @@ def _own(session: Session, state: State, place: Place) -> Access:
     """Access as the settings have it; what the state says better is put in its place."""
     in_use = session.settings.stack.generation
 
-    def secret(name: str) -> str:
-        return "" if place.services else str(state.output(generation(name, in_use(name)), "result"))
-
     return from_settings(
-        session.settings, secret, place.looks, stack=session.stack, ledgers=_shipped(session), limits=place.limits
+        session.settings,
+        lambda name: str(state.output(generation(name, in_use(name)), "result")),
+        place.looks,
+        stack=session.stack,
+        unknown=place.told,
+        ledgers=_shipped(session),
+        limits=place.limits,
     )
 
 

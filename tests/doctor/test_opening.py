@@ -8,6 +8,7 @@ import pytest
 
 from checks import tunnels
 from ops.doctor import opening
+from ops.doctor.access import NOWHERE
 from ops.doctor.docker_looks import DockerLooks
 from ops.doctor.examine import examine
 from ops.doctor.fly_looks import FlyLooks
@@ -56,7 +57,12 @@ GATES: Mapping[str, Mapping[str, Any]] = {
 GENERATED = ("clickhouse-password", "clickhouse-admin-password", "minio-app-secret-key")
 SERVICES = ("clickhouse", "minio", "langfuse-web", "langfuse-worker", "gateway")
 PROD = read_config(ROOT / "Pulumi.prod.yaml")
-ELSEWHERE = {"postgres:place": "external", "redis:place": "external", "redis:keyPrefix": "shared"}
+ELSEWHERE = {
+    "postgres:place": "external",
+    "redis:place": "external",
+    "redis:keyPrefix": "shared",
+    "langfuse-stack:secrets": "vault",
+}
 
 
 def state(*lacking: str, generated: tuple[str, ...] = ()) -> State:
@@ -179,18 +185,26 @@ def test_a_stack_that_was_never_put_up_is_refused(monkeypatch: pytest.MonkeyPatc
 def test_on_docker_only_what_is_elsewhere_is_taken_from_the_state(
     monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
 ) -> None:
-    known = state("clickhouse-gate", "minio-gate", generated=GENERATED)
+    known = state("minio-gate", generated=GENERATED)
     with of_session(session(monkeypatch, load(ELSEWHERE), known)) as access:
         assert isinstance(access.looks, DockerLooks)
-        assert (access.clickhouse.http_address, access.operator.password) == (
-            "127.0.0.1:8123",
-            "canary-clickhouse-admin-password",
-        )
+        assert access.clickhouse.password == "canary-clickhouse", "the vault's, which the gate was given"
+        assert (access.store_address, access.store_secret_key) == ("127.0.0.1:9090", "canary-minio-app-secret-key")
         assert (access.direct_url, access.redis_user, access.redis_prefix) == (ROLE, "app", "shared")
         assert access.services == ("clickhouse", "minio", "langfuse-web", "langfuse-worker", "gateway")
         assert access.web_url == "http://127.0.0.1:3000"
         assert access.filled("{restart langfuse-web}") == "`docker restart langfuse-langfuse-web`"
-    assert set(asked["commands"]) == {CACHE}
+    assert set(asked["commands"]) == {CACHE, CLICKHOUSE, "ch.internal:9000"}
+
+
+def test_a_wrong_key_is_not_tried_where_the_right_one_is_not_known(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    known = state("clickhouse-gate", generated=GENERATED)
+    with of_session(session(monkeypatch, load(ELSEWHERE), known)) as access:
+        assert (access.clickhouse.password, access.clickhouse.http_address) == ("", f"{NOWHERE}:8123")
+        assert set(access.unreached) == {Part.CLICKHOUSE}
+    assert asked
 
 
 def test_on_docker_with_all_stores_of_its_own_no_gate_needs_to_have_opened(
