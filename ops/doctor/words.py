@@ -123,7 +123,8 @@ def of(settings: "Settings", stack: str) -> Words:
             psql="`{text}` as the login of SUPABASE_DIRECT_URL, in psql or in Supabase's SQL editor",
             newer_postgres="put its URLs into the vault (`SUPABASE_DIRECT_URL`, `SUPABASE_POOLED_URL`), then `make up`",
             postgres_login="see that the server runs, and that `SUPABASE_DIRECT_URL` and `SUPABASE_POOLED_URL` in the "
-            "vault log in; `make up` sets the password of Langfuse's role; never recreate the database",
+            "vault log in; `python -m ops rotate langfuse-role-password` gives Langfuse's role a new password; never "
+            "recreate the database",
         )
     if settings.redis.place == "external":
         words = replace(

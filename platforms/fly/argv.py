@@ -91,6 +91,8 @@ class Command:
     def __post_init__(self) -> None:
         """Check the words."""
         spec, rest = self._spec(), list(self.words[len(self.name) :])
+        if "-C" in spec.flags and "-C" not in rest:
+            raise ForbiddenError(f"fly {' '.join(self.name)}: without -C it would be a shell")
         positionals = 0
         while rest:
             word = rest.pop(0)
