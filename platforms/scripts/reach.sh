@@ -1,11 +1,16 @@
 # Connects to each `host:port` given, all at once, with what the image has: busybox' nc, or bash.
 reach() {
     host="${1%:*}" port="${1##*:}" only=""
-    if command -v getent >/dev/null 2>&1; then
-        found=$(getent hosts "$host" 2>/dev/null | cut -d ' ' -f 1 | tr '\n' ' ')
+    case "$host" in
+    *:*) name="" ;; # an address needs no name, and may have none
+    *[!0-9.]*) name="$host" ;;
+    *) name="" ;;
+    esac
+    if [ -n "$name" ] && command -v getent >/dev/null 2>&1; then
+        found=$(getent hosts "$name" 2>/dev/null | cut -d ' ' -f 1 | tr '\n' ' ')
         case "$found" in
         "") echo "$1 the name does not resolve"; return ;;
-        *:*) getent ahostsv4 "$host" >/dev/null 2>&1 || only="only IPv6 addresses: $found" ;;
+        *:*) getent ahostsv4 "$name" >/dev/null 2>&1 || only="only IPv6 addresses: $found" ;;
         esac
     fi
     if command -v nc >/dev/null 2>&1; then

@@ -239,8 +239,14 @@ def test_what_listens_is_reached_and_what_does_not_is_not() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         targets = [f"127.0.0.1:{there.getsockname()[1]}" for there in (server, closed)]
-        line = inside.line(inside.REACH, *targets, "nowhere.invalid:1")
+        nameless = ("192.0.2.1:9", "2001:db8::1:9")
+        line = inside.line(inside.REACH, *targets, "nowhere.invalid:1", *nameless)
         done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
     assert sorted(done.stdout.splitlines()) == sorted(
-        [f"{targets[0]} ok", f"{targets[1]} no connection", "nowhere.invalid:1 the name does not resolve"]
+        [
+            f"{targets[0]} ok",
+            f"{targets[1]} no connection",
+            "nowhere.invalid:1 the name does not resolve",
+            *(f"{target} no connection" for target in nameless),
+        ]
     )
