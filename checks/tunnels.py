@@ -24,12 +24,15 @@ class TunnelError(Exception):
 
 
 @contextmanager
-def opened(commands: Mapping[str, Sequence[str]], *, partly: bool = False) -> Iterator[tuple[Translation, Translation]]:
+def opened(
+    commands: Mapping[str, Sequence[str]], *, partly: bool = False, seconds: float | None = None
+) -> Iterator[tuple[Translation, Translation]]:
     """Open a way to every address, each on a free local port, and close all of them at the end.
 
     Args:
         commands: address (`host:port`) to the command that opens the way on the local port it is given for `{port}`.
         partly: do with the ways that open; an address without one stays as it is.
+        seconds: other than the usual patience, for all of them together.
 
     Yields:
         What puts the local addresses in place of the real ones, anywhere in a value; and what puts them back.
@@ -39,7 +42,8 @@ def opened(commands: Mapping[str, Sequence[str]], *, partly: bool = False) -> It
     """
     with ExitStack() as stack:
         local = {address: _keep(argv, stack) for address, argv in commands.items()}
-        deadline = time.monotonic() + (PARTLY_SECONDS if partly else OPEN_SECONDS)
+        patience = seconds or (PARTLY_SECONDS if partly else OPEN_SECONDS)
+        deadline = time.monotonic() + patience
         for address, (port, keeper) in list(local.items()):
             try:
                 _await(address, port, keeper, deadline)

@@ -8,7 +8,8 @@ from typing import Any
 
 from ops.host import Status
 from ops.session import OpsError, Session
-from ops.state import read_state
+from ops.state import State, read_state
+from settings import Settings
 
 SERVICE = "langfuse-stack:fly:Service"
 VOLUME = "langfuse-stack:fly:Volume"
@@ -53,14 +54,7 @@ class FlyHost:
 
     @cached_property
     def _apps(self) -> dict[str, str]:
-        """Service to app, for every service that the state knows as deployed."""
-        found = {}
-        for entry in read_state(self._session).resources:
-            chain, _, name = entry["urn"].rpartition("::")
-            if chain.endswith(f"{SERVICE}$command:local:Command"):
-                service = name.removesuffix("-deploy")
-                found[service] = self._session.settings.fly_app(service)
-        return found
+        return apps_of(self._session.settings, read_state(self._session))
 
     @property
     def _volumes(self) -> list[Mapping[str, Any]]:
@@ -79,6 +73,17 @@ class FlyHost:
 
     def _call(self, action: str, request: Mapping[str, Any]) -> Any:
         return self._session.json([sys.executable, "-m", "platforms.fly", action], stdin=json.dumps(request))
+
+
+def apps_of(settings: Settings, state: State) -> dict[str, str]:
+    """Service to app, for every service that the state knows as deployed."""
+    found = {}
+    for entry in state.resources:
+        chain, _, name = entry["urn"].rpartition("::")
+        if chain.endswith(f"{SERVICE}$command:local:Command"):
+            service = name.removesuffix("-deploy")
+            found[service] = settings.fly_app(service)
+    return found
 
 
 def _status(service: str, app: str, seen: Mapping[str, Any]) -> Status:

@@ -59,7 +59,7 @@ def doctor(
     if log is None:
         command.live(stack, config_file, as_json=as_json, everything=everything)
     else:
-        command.log(log, as_json=as_json)
+        command.log(log, stack, config_file, as_json=as_json)
 
 
 @cli.command(cls=Changing)

@@ -1,19 +1,24 @@
 """What the doctor looks at: addresses and keys of one stack, and a way to look into its services."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from checks.clickhouse_login import Login
+from checks.trace import BULL
 from components import clickhouse, minio
 from components.clickhouse_cluster import member
 from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
+from components.redis import DEFAULT_USER
 from components.releases import Release
-from components.secrets import generation
+from ops.doctor import words
 from ops.doctor.looks import Looks
-from ops.session import RefusedError, Session
-from ops.state import read_state
-from settings import Settings, SettingsError, images
+from ops.doctor.row import Part
+from settings import Settings
+
+NOWHERE = "unknown.invalid"
+"""Host of what is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,9 @@ class Limits:
     mutation_seconds: float = 600
     recent_seconds: float = 900
     """How far back errors and logs are looked at."""
+    run_seconds: float = 10
+    """For all rows together: longer than a driver waits for a server that hangs, since drivers say what they waited
+    for."""
     waiting_jobs: int = 1000
 
 
@@ -34,7 +42,10 @@ class Limits:
 class Access:
     """One stack as the operator's machine reaches it."""
 
-    instance: str
+    words: words.Words
+    """How a fix says what is done where this stack runs."""
+    services: tuple[str, ...]
+    """What the stack runs itself."""
     release: Release
     version: str
     images: Mapping[str, str]
@@ -55,7 +66,11 @@ class Access:
     schema: str
     postgres_floor: int
     redis_address: str
+    redis_user: str
     redis_password: str
+    redis_tls: bool
+    redis_prefix: str
+    """First part of the names of Langfuse's queues."""
     redis_floor: tuple[int, ...]
     store_address: str
     store_access_key: str
@@ -66,6 +81,12 @@ class Access:
     gateway_url: str
     looks: Looks
     limits: Limits = field(default_factory=Limits)
+    store_is_private: bool = False
+    """Whether the object store has no address outside of the private network, and is given none."""
+    unreached: Mapping[Part, str] = field(default_factory=dict)
+    """Parts that there is no way to at this moment, and why."""
+    named: Callable[[str], Any] = str
+    """A text with the real addresses in place of those of tunnels."""
 
     @property
     def secrets(self) -> list[str]:
@@ -82,11 +103,10 @@ class Access:
         return [value for value in known if value]
 
     def filled(self, text: str) -> str:
-        """`text` with the stack's own names in its placeholders."""
-        names = {"instance": self.instance, "database": self.clickhouse.database, "schema": self.schema}
-        for name, value in names.items():
-            text = text.replace(f"{{{name}}}", value)
-        return text
+        """`text` with the stack's own names and the words of its place in its placeholders."""
+        catalog = urlsplit(self.admin_url).path.strip("/") or DATABASE
+        names = {"database": self.clickhouse.database, "schema": self.schema, "catalog": catalog}
+        return self.words.filled(text, names)
 
 
 def from_settings(
@@ -94,54 +114,68 @@ def from_settings(
     secret: Callable[[str], str],
     looks: Looks,
     *,
-    address: Callable[[str], str] | None = None,
+    stack: str = "local",
+    unknown: Collection[str] = (),
     ledgers: Mapping[str, int] | None = None,
     limits: Limits | None = None,
 ) -> Access:
-    """Access to a stack, whatever of it is up: no gate needs to have opened.
+    """Access to a stack on this machine, whatever of it is up: no gate needs to have opened.
 
     Args:
         settings: the stack's.
         secret: generated secret by the logical name of its first generation.
         looks: how to look into its services.
-        address: `host:port` by the setting that publishes it; on this machine's loopback if None.
+        stack: its name.
+        unknown: stores of which neither address nor key is in the settings, as of somebody else's.
         ledgers: store to what the web image ships.
         limits: other than the usual ones.
     """
-    at = address or (lambda setting: f"127.0.0.1:{settings.published_ports[setting]}")
+
+    def at(setting: str) -> str:
+        host = NOWHERE if setting.partition(":")[0] in unknown else "127.0.0.1"
+        return f"{host}:{settings.published_ports[setting]}"
+
+    def key(store: str, name: str) -> str:
+        return "" if store in unknown else secret(name)
+
     turn = settings.stack.generation
     release, postgres = settings.release, at("postgres:port")
     http, database = at("clickhouse:httpPort"), settings.clickhouse.database
-    operator = Login(http, clickhouse.ADMIN, secret("clickhouse-admin-password"), database)
+    operator = Login(http, clickhouse.ADMIN, key("clickhouse", "clickhouse-admin-password"), database)
 
     def url(user: str, password: str) -> str:
         return f"postgresql://{user}:{password}@{postgres}/{DATABASE}?schema={SCHEMA}"
 
-    langfuse = url(ROLE, secret("langfuse-role-password"))
+    langfuse = url(ROLE, key("postgres", "langfuse-role-password"))
+    servers = tuple(member(number) for number in range(1, settings.clickhouse.replicas + 1))
     return Access(
-        instance=settings.stack.instance,
+        words=words.of(settings, stack),
+        services=(*servers, *settings.stores[1:], "langfuse-web", "langfuse-worker", "gateway"),
         release=release,
         version=settings.langfuse_version,
         images=settings.image_references,
         ledgers=ledgers or {},
         clickhouse=Login(
-            http, clickhouse.user_of(turn("clickhouse-password")), secret("clickhouse-password"), database
+            http, clickhouse.user_of(turn("clickhouse-password")), key("clickhouse", "clickhouse-password"), database
         ),
         operator=operator,
         native_address=at("clickhouse:nativePort"),
-        clickhouse_servers=tuple(member(number) for number in range(1, settings.clickhouse.replicas + 1)),
+        clickhouse_servers=servers,
         clickhouse_floor=release.clickhouse_floor,
         direct_url=langfuse,
         pooled_url=langfuse,
-        admin_url=url(ADMIN, secret("postgres-admin-password")),
+        admin_url=url(ADMIN, key("postgres", "postgres-admin-password")),
         schema=SCHEMA,
         postgres_floor=release.postgres_floor,
         redis_address=at("redis:port"),
-        redis_password=secret("redis-password"),
+        redis_user=DEFAULT_USER,
+        redis_password=key("redis", "redis-password"),
+        redis_tls=False,
+        redis_prefix=settings.redis.key_prefix or BULL,
         redis_floor=release.redis_floor,
         store_address=at("minio:apiPort"),
         store_access_key=minio.app_user(turn("minio-app-secret-key")),
-        store_secret_key=secret("minio-app-secret-key"),
+        store_secret_key=key("minio", "minio-app-secret-key"),
         buckets=tuple(minio.Buckets().names),
         web_url=f"http://{at('langfuse:webPort')}",
         worker_url=f"http://{at('langfuse:workerPort')}",
@@ -149,49 +183,6 @@ def from_settings(
         looks=looks,
         limits=limits or Limits(),
     )
-
-
-def of_session(session: Session) -> Access:
-    """Access to the session's stack.
-
-    Raises:
-        RefusedError: it is not on this machine, or not all of it.
-        OpsError: it was never put up.
-    """
-    from ops.doctor.docker_looks import DockerLooks
-
-    _require_here(session.settings)
-    state = read_state(session, show_secrets=True)
-    in_use = session.settings.stack.generation
-    return from_settings(
-        session.settings,
-        lambda name: str(state.output(generation(name, in_use(name)), "result")),
-        DockerLooks(session.settings.stack.instance),
-        ledgers=_shipped(session),
-    )
-
-
-def _require_here(settings: Settings) -> None:
-    """Refuse a stack that would be looked for where it is not."""
-    if settings.stack.platform != "docker":
-        elsewhere = f"is on {settings.stack.platform.capitalize()}"
-        log = f"fly logs --no-tail -a {settings.fly_app('langfuse-web')}"
-    elif external := [part for part in ("postgres", "redis") if part not in settings.stores]:
-        elsewhere = f"has its {' and '.join(map(str.capitalize, external))} elsewhere"
-        log = f"docker logs {settings.stack.instance}-langfuse-web 2>&1"
-    else:
-        return
-    raise RefusedError(
-        f"the doctor looks into containers of this machine, and this stack {elsewhere}: `python -m ops status` and "
-        f"`python -m ops smoke` look there, and the doctor explains its logs: `{log} | python -m ops doctor -`"
-    )
-
-
-def _shipped(session: Session) -> Mapping[str, int]:
-    try:
-        return images(session.settings, session.environment)["langfuse-web"].ledgers or {}
-    except SettingsError:
-        return {}
 
 
 def without_password(url: str) -> str:

@@ -7,14 +7,15 @@ from typing import Any
 
 from rich.console import Console
 
-from ops.doctor import report
-from ops.doctor.access import Access, of_session
+from ops.doctor import report, words
+from ops.doctor.access import Access
 from ops.doctor.examine import examine
 from ops.doctor.logs import explain
 from ops.doctor.looks import LookError, masked
+from ops.doctor.opening import of_session
 from ops.doctor.rows import ROWS
 from ops.failure import fail
-from ops.session import OpsError, open_session
+from ops.session import ROOT, OpsError, Session, open_session
 from ops.stackfile import StackFileError
 from settings import SettingsError
 from toolchain.report import ToolchainError
@@ -34,11 +35,11 @@ def live(stack: str, config_file: Path | None, *, as_json: bool, everything: boo
         everything: show healthy rows too, and what the services were given.
     """
     try:
-        access = of_session(open_session(stack, config_file))
+        with of_session(open_session(stack, config_file)) as access:
+            results = examine(ROWS, access)
+            given = _given(access) if as_json or everything else {}
     except (OpsError, StackFileError, SettingsError, ToolchainError) as error:
         fail(error, COULD_NOT_LOOK, as_json=as_json)
-    results = examine(ROWS, access)
-    given = _given(access) if as_json or everything else {}
     verdicts = {result.verdict for result in results}
     code = FINDINGS if "finding" in verdicts else COULD_NOT_LOOK if "not seen" in verdicts else HEALTHY
     if as_json:
@@ -49,11 +50,13 @@ def live(stack: str, config_file: Path | None, *, as_json: bool, everything: boo
     sys.exit(code)
 
 
-def log(name: str, *, as_json: bool) -> None:
+def log(name: str, stack: str, config_file: Path | None, *, as_json: bool) -> None:
     """Explain a log; exits 0 when it shows no row, 1 when it does, 2 when it cannot be read.
 
     Args:
         name: path of the log, or `-` for standard input.
+        stack: whose log it is: fixes say what is done where that stack runs.
+        config_file: its settings; the log is explained without them too.
         as_json: print JSON.
     """
     try:
@@ -64,11 +67,21 @@ def log(name: str, *, as_json: bool) -> None:
                 found = explain(file, ROWS)
     except OSError as error:
         fail(f"{name} cannot be read: {error.strerror}", COULD_NOT_LOOK, as_json=as_json)
+    own = _words(stack, config_file)
     if as_json:
-        print(json.dumps({"healthy": not found, "rows": [report.shown_as_dict(entry) for entry in found]}, indent=2))
+        rows = [report.shown_as_dict(entry, own) for entry in found]
+        print(json.dumps({"healthy": not found, "rows": rows}, indent=2))
     else:
-        report.show_log(found, Console())
+        report.show_log(found, Console(), own)
     sys.exit(FINDINGS if found else HEALTHY)
+
+
+def _words(stack: str, config_file: Path | None) -> words.Words:
+    try:
+        session = Session(stack, {}, (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve())
+        return words.of(session.settings, stack)
+    except (OpsError, StackFileError, SettingsError):
+        return report.USUAL
 
 
 def _given(access: Access) -> dict[str, dict[str, str]]:
@@ -77,4 +90,5 @@ def _given(access: Access) -> dict[str, dict[str, str]]:
         facts = access.looks.facts()
     except LookError:
         return {}
-    return {name: masked(facts[name][0].env) for name in SHOWN_ENVIRONMENTS if facts.get(name)}
+    told = {name: facts[name][0] for name in SHOWN_ENVIRONMENTS if facts.get(name)}
+    return {name: masked(found.env, found.secrets) for name, found in told.items()}

@@ -14,7 +14,7 @@ from typing import Any
 from ops.doctor.looks import Facts, LookError
 from platforms.docker_labels import INSTANCE_LABEL, SERVICE_LABEL
 
-SCRIPTS = Path(__file__).parent / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "platforms" / "scripts"
 SECONDS = 6
 MIGRATIONS = "/app/packages/shared/clickhouse/migrations/unclustered"
 
@@ -78,7 +78,7 @@ class DockerLooks:
     def _name(self, service: str) -> str:
         found = self.facts().get(service)
         if not found:
-            raise LookError(f"there is no container of {service}: run `make up`")
+            raise LookError(f"there is no {service}: run `make up`")
         return found[0].name
 
     def _script(self, service: str, script: str, *arguments: str) -> str:

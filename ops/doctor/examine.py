@@ -13,20 +13,19 @@ from ops.doctor.logs import first_match
 from ops.doctor.looks import LookError
 from ops.doctor.row import NotApplicableError, Result, Row, Seen, fine, wrong
 
-SECONDS = 10
-"""For the whole run: longer than a driver waits for a server that hangs, since drivers say what they waited for."""
 LIBRARIES = ("clickhouse_connect", "clickhouse_driver", "psycopg", "redis", "minio", "httpx")
 """Loaded before the threads start: two threads may see a package half made."""
 
 
-def examine(rows: Sequence[Row], access: Access, *, seconds: float = SECONDS) -> list[Result]:
+def examine(rows: Sequence[Row], access: Access, *, seconds: float | None = None) -> list[Result]:
     """What became of each row, in their order.
 
     Args:
         rows: what to look for.
         access: where.
-        seconds: for all of them together; what has not answered by then is `not seen`.
+        seconds: for all of them together, if other than the limits say; what has not answered by then is `not seen`.
     """
+    seconds = access.limits.run_seconds if seconds is None else seconds
     for name in LIBRARIES:
         importlib.import_module(name)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its pool is smaller than the number of rows, and says so
@@ -56,15 +55,19 @@ def _result(row: Row, access: Access) -> Result:
     except NotApplicableError as reason:
         return Result(row, "not applicable", str(reason))
     except LookError as error:
-        return Result(row, "not seen", without_secrets(str(error), access.secrets))
-    except CheckFailedError as failure:
-        return Result(row, "not seen", without_secrets(f"{failure.probe}: {failure.seen}", access.secrets))
+        return Result(row, "not seen", _told(str(error), access))
     except Exception as error:  # noqa: BLE001 - drivers raise a different class for each layer
-        return Result(row, "not seen", without_secrets(brief(error), access.secrets))
-    evidence = without_secrets(seen.evidence, access.secrets)
+        said = f"{error.probe}: {error.seen}" if isinstance(error, CheckFailedError) else brief(error)
+        return Result(row, "not seen", _told(access.unreached.get(row.part, said), access))
+    evidence = _told(seen.evidence, access)
     if seen.healthy:
         return Result(row, "healthy", evidence)
     return Result(row, "finding", evidence, access.filled(seen.fix or row.fix))
+
+
+def _told(text: str, access: Access) -> str:
+    """`text` as people may see it."""
+    return without_secrets(str(access.named(text)), access.secrets)
 
 
 def _recent_log(row: Row, access: Access) -> Seen:

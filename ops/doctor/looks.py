@@ -1,13 +1,14 @@
 """A look into running services, whatever they run on."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|SALT|TOKEN|AUTH$|ENCRYPTION_KEY|MASTER_KEY|API_KEY|PUBLIC_KEY$")
 MASK = "…"
+UNKNOWN = "unknown"
 INSIDE = r"(?!\"(?:[,}\]\s]|$))\S"
 """A character of a URL, which may be in JSON without spaces."""
 PARAMETER_SECRET = re.compile(
@@ -29,12 +30,16 @@ class Facts:
     service: str
     name: str
     state: str
-    """`running`, `paused`, `restarting`, `exited`, `created`, …"""
+    """`running`, `paused`, `restarting`, `exited`, `created`, …; `unknown` when the platform did not say."""
     health: str
     """`healthy`, `starting`, `unhealthy`, or `-` when nothing watches it."""
     image: str
     env: Mapping[str, str] = field(default_factory=dict)
     """What it was given beyond what its image brings."""
+    unread: str = ""
+    """Why it is not known what it was given, or anything; empty when it is."""
+    secrets: frozenset[str] = frozenset()
+    """Names in `env` that the platform keeps as secrets, where it tells them apart."""
     restarts: int = 0
     out_of_memory: bool = False
 
@@ -62,12 +67,27 @@ def environment(looks: Looks, service: str) -> Mapping[str, str]:
     """What the (first) instance of a service was given.
 
     Raises:
-        LookError: there is none.
+        LookError: there is none, or it does not say.
     """
     found = looks.facts().get(service)
     if not found:
-        raise LookError(f"there is no container of {service}: run `make up`")
+        raise LookError(f"there is no {service}: run `make up`")
+    if found[0].unread:
+        raise LookError(found[0].unread)
     return found[0].env
+
+
+def instances(looks: Looks, service: str) -> Sequence[Facts]:
+    """Every instance of a service.
+
+    Raises:
+        LookError: the platform did not say.
+    """
+    found = looks.facts().get(service, ())
+    for facts in found:
+        if facts.state == UNKNOWN:
+            raise LookError(facts.unread)
+    return found
 
 
 def filled(text: str) -> str:
@@ -82,11 +102,17 @@ def hidden(text: str) -> str:
     return re.sub(f"{MASK}+", MASK, filled(text))
 
 
-def masked(env: Mapping[str, str]) -> dict[str, str]:
-    """An environment that may be shown: of a secret, only its length; of a URL, all but its passwords."""
+def masked(env: Mapping[str, str], secrets: Collection[str] = ()) -> dict[str, str]:
+    """An environment that may be shown: of a secret, only its length; of a URL, all but its passwords.
+
+    Args:
+        env: value by name.
+        secrets: names that are known to be secret, whatever they look like.
+    """
     shown: dict[str, str] = {}
     for name, value in sorted(env.items()):
-        if SECRET_NAME.search(name) and not _is_address(value) and not URL_SECRET.search(value):
+        secret = name in secrets or (SECRET_NAME.search(name) and not _is_address(value))
+        if secret and not URL_SECRET.search(value):
             shown[name] = f"{MASK} ({len(value)} characters)"
         else:
             shown[name] = hidden(value)

@@ -11,10 +11,12 @@ from rich.text import Text
 
 from ops.doctor.logs import Shown
 from ops.doctor.row import Result, Row
+from ops.doctor.words import Words, on_docker
 
 MARKS = {"healthy": "[green]✓[/]", "finding": "[red]✗[/]", "not seen": "[yellow]?[/]", "not applicable": "[dim]·[/]"}
-INSTANCE = "langfuse"
-"""Name in commands where the stack's own is not known."""
+USUAL = on_docker("langfuse")
+"""Words where the stack's own are not known."""
+USUAL_NAMES = {"database": "langfuse", "schema": "langfuse", "catalog": "postgres"}
 
 
 def as_dict(result: Result) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def as_dict(result: Result) -> dict[str, Any]:
     return {**plain, "symptom": row.symptom, "cause": row.cause, "fix": result.fix}
 
 
-def shown_as_dict(shown: Shown) -> dict[str, Any]:
+def shown_as_dict(shown: Shown, words: Words = USUAL) -> dict[str, Any]:
     """One row that a log shows, for a script."""
     row = shown.row
     return {
@@ -37,13 +39,13 @@ def shown_as_dict(shown: Shown) -> dict[str, Any]:
         "evidence": shown.text,
         "symptom": row.symptom,
         "cause": row.cause,
-        "fix": generic(row.fix),
+        "fix": generic(row.fix, words),
     }
 
 
-def generic(text: str) -> str:
-    """`text` with the default names in its placeholders."""
-    return text.replace("{instance}", INSTANCE).replace("{database}", "langfuse").replace("{schema}", "langfuse")
+def generic(text: str, words: Words = USUAL) -> str:
+    """`text` with the usual names in its placeholders."""
+    return words.filled(text, USUAL_NAMES)
 
 
 def show(
@@ -79,11 +81,11 @@ def show(
     )
 
 
-def show_log(found: Sequence[Shown], console: Console) -> None:
+def show_log(found: Sequence[Shown], console: Console, words: Words = USUAL) -> None:
     """What a log shows, each row once."""
     for shown in found:
         times = f", {shown.times} times" if shown.times > 1 else ""
-        _finding(console, shown.row, f"line {shown.line}{times}: {shown.text}", generic(shown.row.fix))
+        _finding(console, shown.row, f"line {shown.line}{times}: {shown.text}", generic(shown.row.fix, words))
     console.print(f"{len(found)} known troubles in the log", highlight=False)
 
 

@@ -54,7 +54,8 @@ Verdict = Literal["healthy", "finding", "not seen", "not applicable"]
 class Row:
     """One complaint.
 
-    `fix` may hold `{instance}`, `{database}` and `{schema}`, which stand for the stack's own.
+    `fix` may hold `{database}`, `{schema}` and `{catalog}` (Postgres' database), which stand for the stack's own, and
+    what `ops.doctor.words.Words` has: `{restart langfuse-web}`, `{psql GRANT …}`.
     """
 
     id: str

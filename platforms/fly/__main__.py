@@ -13,15 +13,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from evidence import EvidenceError
-from platforms.fly import deploy, driver, machines
+from platforms.fly import deploy, driver, look, machines
 from platforms.fly.client import Client
 from platforms.fly.errors import FlyError, RequestError, laid_out
 from platforms.fly.process import run
 from platforms.fly.requests import (
     AppRequest,
     DeployRequest,
+    FilesystemRequest,
     InspectRequest,
     LogsRequest,
+    LookRequest,
+    MigrationRequest,
+    ReachRequest,
+    RecentRequest,
     Request,
     SecretsRequest,
     StateRequest,
@@ -42,6 +47,11 @@ ACTIONS: Mapping[str, tuple[type[Request], Action]] = {
     "state": (StateRequest, lambda fly, request, _: machines.set_state(fly, request)),
     "inspect": (InspectRequest, lambda fly, request, _: driver.inspect(fly, request)),
     "logs": (LogsRequest, lambda fly, request, _: driver.logs(fly, request.app, request.lines)),
+    "look": (LookRequest, lambda fly, request, _: look.look(fly, request)),
+    "reach": (ReachRequest, lambda fly, request, _: look.reach(fly, request)),
+    "filesystem": (FilesystemRequest, lambda fly, request, _: look.filesystem(fly, request)),
+    "migration": (MigrationRequest, lambda fly, request, _: look.migration(fly, request)),
+    "recent": (RecentRequest, lambda fly, request, _: look.recent(fly, request)),
 }
 
 
@@ -94,7 +104,7 @@ def main(arguments: list[str]) -> int:
     """The command line; returns its exit status."""
     if len(arguments) != 1 or arguments[0] not in ACTIONS:
         asked = bool({"-h", "--help"} & set(arguments))
-        usage = f"usage: python -m platforms.fly ACTION < request.json\n  {'|'.join(ACTIONS)}\n"
+        usage = laid_out(f"usage: python -m platforms.fly ACTION < request.json\n  {' | '.join(ACTIONS)}") + "\n"
         (sys.stdout if asked else sys.stderr).write(usage)
         return 0 if asked else 2
     secrets: list[str] = []

@@ -9,11 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from platforms.fly import inside
 from platforms.fly.errors import ForbiddenError
 
 READ, WRITE, DEPLOY = 60, 180, 1200
 """Seconds a call may take."""
+INSIDE = 20
+"""Seconds a command inside of a machine may take, the way there included."""
 LARGEST_VOLUME_GB = 500
+INTERNAL = ".internal"
+"""What the name of an app ends in on the private network."""
+PORT_MARK = 65535
+"""Stands for a local port that is not chosen yet."""
 LOCAL_IMAGE = "sha256:"
 """What the id of an image begins with; `fly` finds it by what follows."""
 
@@ -26,10 +33,14 @@ class Verb:
     positionals: int
     seconds: int
     writes: bool = False
+    confidential: bool = False
+    """Whether its answer holds secrets."""
 
 
-def _verb(flags: str, positionals: int = 0, seconds: int = READ, *, writes: bool = False) -> Verb:
-    return Verb(frozenset(flags.split()), positionals, seconds, writes)
+def _verb(
+    flags: str, positionals: int = 0, seconds: int = READ, *, writes: bool = False, confidential: bool = False
+) -> Verb:
+    return Verb(frozenset(flags.split()), positionals, seconds, writes, confidential)
 
 
 VERBS: Mapping[tuple[str, ...], Verb] = {
@@ -56,11 +67,14 @@ VERBS: Mapping[tuple[str, ...], Verb] = {
     ("machine", "stop"): _verb("-a", 1, 600, writes=True),
     ("machine", "leases", "clear"): _verb("-a", 1, WRITE, writes=True),
     ("releases",): _verb("-a --json"),
-    ("logs",): _verb("--no-tail -a"),
+    ("logs",): _verb("--no-tail -a --json"),
+    ("ssh", "console"): _verb("-q -a -C", 0, INSIDE, confidential=True),
     ("proxy",): _verb("-a", 1, 0),
 }
 """Everything that can be asked of `fly`."""
-VALUED = frozenset({"-a", "-o", "-r", "-s", "-c", "--snapshot-retention", "--image", "--strategy", "--wait-timeout"})
+VALUED = frozenset(
+    {"-a", "-o", "-r", "-s", "-c", "-C", "--snapshot-retention", "--image", "--strategy", "--wait-timeout"}
+)
 """Flags that a value follows."""
 
 
@@ -77,12 +91,17 @@ class Command:
     def __post_init__(self) -> None:
         """Check the words."""
         spec, rest = self._spec(), list(self.words[len(self.name) :])
+        if "-C" in spec.flags and "-C" not in rest:
+            raise ForbiddenError(f"fly {' '.join(self.name)}: without -C it would be a shell")
         positionals = 0
         while rest:
             word = rest.pop(0)
             if word in spec.flags:
-                if word in VALUED and (not rest or rest.pop(0).startswith("-")):
+                value = rest.pop(0) if word in VALUED and rest else ""
+                if word in VALUED and (not value or value.startswith("-")):
                     raise ForbiddenError(f"fly {' '.join(self.name)}: {word} needs a value")
+                if word == "-C":
+                    inside.require(value)
             elif word.startswith("-") or not word or not word.isprintable():
                 raise ForbiddenError(f"fly {' '.join(self.name)}: {word!r} is not allowed")
             else:
@@ -108,9 +127,14 @@ class Command:
         """Whether it can change anything."""
         return self._spec().writes
 
+    @property
+    def confidential(self) -> bool:
+        """Whether what it prints must be kept nowhere."""
+        return self._spec().confidential
+
     def __str__(self) -> str:
-        """For messages."""
-        return " ".join(("fly", *self.words))
+        """For messages; of a word of several lines, its beginning."""
+        return " ".join(("fly", *(f"{word[:20]}…" if "\n" in word else word for word in self.words)))
 
     def _spec(self) -> Verb:
         return VERBS[self.name]
@@ -260,6 +284,22 @@ def releases(app: str) -> Command:
 def logs(app: str) -> Command:
     """The log lines at hand; it ends after them."""
     return _on_app(app, "logs", arguments=("--no-tail",))
+
+
+def log_entries(app: str) -> Command:
+    """The same, each with its time."""
+    return Command((*logs(app).words, "--json"))
+
+
+def ssh_console(app: str, line: str) -> Command:
+    """A command inside of the app's machine; see `platforms.fly.inside`."""
+    return Command(("ssh", "console", "-q", "-a", _app(app), "-C", line))
+
+
+def tunnel(app: str, remote: int) -> tuple[str, ...]:
+    """`fly proxy` with `{port}` for the local port, which is chosen when the tunnel is opened."""
+    words = ("fly", *proxy(app, PORT_MARK, remote).words)
+    return tuple(word.replace(f"{PORT_MARK}:", "{port}:") for word in words)
 
 
 def proxy(app: str, local: int, remote: int) -> Command:

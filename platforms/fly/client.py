@@ -74,14 +74,18 @@ class Client:
                 "argv": [self.clean(word) for word in ("fly", *command.words)],
                 "exit_code": completed.code,
                 "seconds": completed.seconds,
-                "stdout": self.clean(completed.stdout)[-LONGEST_OUTPUT:],
+                "stdout": self._shown(command, completed.stdout)[-LONGEST_OUTPUT:],
                 "stderr": self.clean(completed.stderr)[-LONGEST_OUTPUT:],
             },
         )
         return completed
 
+    def _shown(self, command: Command, stdout: str) -> str:
+        return f"… ({len(stdout)} characters, not kept)" if command.confidential else self.clean(stdout)
+
     def _failure(self, command: Command, completed: Completed) -> FlyError:
         what = self.clean(str(command))
         if completed.code is None:
             return TimedOutError(f"{what}: no end after {command.seconds} s", f"see https://status.flyio.net, {AGAIN}")
-        return classify(what, completed.code, self.clean(f"{completed.stdout}\n{completed.stderr}"))
+        said = completed.stderr if command.confidential else f"{completed.stdout}\n{completed.stderr}"
+        return classify(what, completed.code, self.clean(said))

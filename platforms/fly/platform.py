@@ -14,16 +14,13 @@ from typing import Any
 import pulumi
 from pulumi_command import local
 
-from platforms.fly.argv import logs, proxy
+from platforms.fly.argv import INTERNAL, logs, tunnel
 from platforms.fly.render import Facts, Mounted, SecretFile, document
 from platforms.fly.toml import LONGEST_KILL_TIMEOUT
 from platforms.spec import Address, Service, ServiceSpec, UnsupportedError, Volume, VolumeSpec, reject_overlap
 
-INTERNAL = ".internal"
 PYTHON = "python3"
 """Found on the PATH, as the engine finds the program's own: a path would be another one on the next machine."""
-PORT_MARK = 65535
-"""Stands for a local port that is chosen when a tunnel is opened."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +126,8 @@ class FlyPlatform:
         return Address(f"{host}:{port}", f"{host}:{port}")
 
     def _address(self, app: str, port: int, host: str | None = None) -> Address:
-        words = ("fly", *proxy(app, PORT_MARK, port).words)
         name = f"{host or app + INTERNAL}:{port}"
-        return Address(name, name, tuple(word.replace(f"{PORT_MARK}:", "{port}:") for word in words))
+        return Address(name, name, tunnel(app, port))
 
     def _reject_unsupported(self, spec: ServiceSpec) -> None:
         reasons = [

@@ -172,6 +172,22 @@ def many(model: type[Model], stdout: str) -> Sequence[Model]:
     return [_read(model, item) for item in _document(plain(stdout), list) or []]
 
 
+def stream(model: type[Model], stdout: str) -> Sequence[Model]:
+    """The objects that a reply prints one after the other; none is an empty stream.
+
+    Raises:
+        GarbledReplyError: as for `many`.
+    """
+    text, found, position = plain(stdout), [], 0
+    while begin := re.compile(r"^(?=\{)", re.MULTILINE).search(text, position):
+        try:
+            value, position = json.JSONDecoder().raw_decode(text, begin.start())
+        except (ValueError, RecursionError):
+            raise GarbledReplyError("the reply ends in the middle of a JSON object") from None
+        found.append(_read(model, value))
+    return found
+
+
 def one(model: type[Model], stdout: str) -> Model:
     """The object of a reply.
 

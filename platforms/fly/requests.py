@@ -93,3 +93,39 @@ class LogsRequest(Request):
 
     app: str
     lines: int = Field(default=200, ge=1, le=10_000)
+
+
+class LookRequest(Request):
+    """An app to look at; with `environment`, also what its machine was given, secrets in the clear."""
+
+    app: str
+    environment: bool = False
+
+
+class ReachRequest(Request):
+    """Connect from the app's machine to each `host:port`."""
+
+    app: str
+    targets: list[str] = Field(min_length=1)
+
+
+class FilesystemRequest(Request):
+    """The file system that holds `path` in the app's machine."""
+
+    app: str
+    path: str
+
+
+class MigrationRequest(Request):
+    """The migration of that number in a folder of the app's machine."""
+
+    app: str
+    folder: str
+    version: int = Field(ge=0)
+
+
+class RecentRequest(Request):
+    """What the app wrote in the last `seconds`."""
+
+    app: str
+    seconds: float = Field(gt=0)

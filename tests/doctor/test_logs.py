@@ -136,3 +136,18 @@ def test_the_command_explains_standard_input_at_80_columns() -> None:
     assert found.exit_code == 1
     assert "postgres-migration-lock" in found.output
     assert max(map(len, found.output.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("stack", "command"),
+    [
+        ("local", "docker restart langfuse-langfuse-web"),
+        ("prod", "fly apps restart hotdash-langfuse-web"),
+        ("of-nobody", "docker restart langfuse-langfuse-web"),
+    ],
+)
+def test_a_fix_is_worded_for_the_stack_whose_log_it_is(stack: str, command: str) -> None:
+    words = ["doctor", "-", "--json", "--stack", stack]
+    found = CliRunner().invoke(cli, words, input=b"Failed to prepare server\n")
+    [row] = json.loads(found.output)["rows"]
+    assert (found.exit_code, row["fix"]) == (1, f"`{command}`")

@@ -1,6 +1,7 @@
 """What holds for all rows: they are unique, explained, and their fixes exist."""
 
 import re
+import shlex
 
 import pytest
 from typer.testing import CliRunner
@@ -11,13 +12,28 @@ from ops.doctor.page import page
 from ops.doctor.report import generic
 from ops.doctor.row import Row
 from ops.doctor.rows import ROWS
+from ops.doctor.words import of
+from ops.stackfile import read_config
 from ops.upgrade.page import INTRODUCTION as UPGRADE
+from settings import load
 from settings.loading import known_keys
 from tests.unit.recorder import ROOT
 
 COMMAND = re.compile(r"`([^`]+)`")
 SERVICES = {"clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway", "<service>"}
 DESTRUCTIVE = re.compile(r"\b(?:DROP|TRUNCATE|DELETE|RESET|rm -|prune|volume rm|down -v|FLUSH\w+)\b", re.IGNORECASE)
+
+
+PROD = read_config(ROOT / "Pulumi.prod.yaml")
+ELSEWHERE = {"postgres:place": "external", "redis:place": "external"}
+PLACES = {
+    "docker": of(load({}), "local"),
+    "docker elsewhere": of(load(ELSEWHERE), "local"),
+    "fly": of(load({**PROD, "postgres:place": "internal", "redis:place": "internal"}), "prod"),
+    "fly elsewhere": of(load(PROD), "prod"),
+}
+FLY = (["apps", "restart"], ["releases", "-a"], ["logs", "--no-tail", "-a"], ["ssh", "console", "-a", "-C"])
+APPS = {load(PROD).fly_app(service) for service in SERVICES}
 
 
 @pytest.fixture(params=ROWS, ids=lambda row: row.id)
@@ -38,9 +54,12 @@ def test_no_fix_takes_data_away(row: Row) -> None:
     assert not DESTRUCTIVE.search(row.fix.replace("never recreate", ""))
 
 
-def test_the_commands_of_a_fix_exist(row: Row) -> None:
+@pytest.mark.parametrize("place", PLACES, ids=str)
+def test_the_commands_of_a_fix_exist_where_the_stack_runs(row: Row, place: str) -> None:
     targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for command in COMMAND.findall(generic(row.fix)):
+    fix = generic(row.fix, PLACES[place])
+    assert "{" not in fix, fix
+    for command in COMMAND.findall(fix):
         words = command.split()
         if words[0] == "make":
             assert words[1] in targets
@@ -49,13 +68,64 @@ def test_the_commands_of_a_fix_exist(row: Row) -> None:
             assert words[3] in known_keys()
         elif words[:3] == ["python", "-m", "ops"]:
             assert CliRunner().invoke(cli, [words[3], "--help"]).exit_code == 0
-        elif words[0] == "docker":
-            assert words[1] in {"exec", "restart", "logs"}
-            assert words[2].removeprefix("langfuse-") in SERVICES
-        elif command.startswith(("langfuse:", "gateway:")):
+        elif command.startswith(("langfuse:", "gateway:", "fly:")):
             assert command in known_keys()
         else:
-            assert command in PLAIN_WORDS, command
+            assert command in PLAIN_WORDS or understood(place, command), command
+
+
+def understood(place: str, command: str) -> bool:
+    """Whether it is a command of the place, or a statement for a server that is elsewhere."""
+    if "elsewhere" in place and re.match(r"(?:ALTER|GRANT|UPDATE) |redis-cli |(?:REDIS|SUPABASE_\w+)_URL$", command):
+        return True
+    words = shlex.split(command.partition(" 2>&1 |")[0].partition(" | python -m ops doctor -")[0])
+    if place.startswith("docker"):
+        inside = words[3:] if words[1] == "exec" else ["psql"]
+        known = words[1] in {"exec", "restart", "logs"} and words[2].removeprefix("langfuse-") in SERVICES
+    else:
+        *before, last = words[1:]
+        inside = shlex.split(last) if before[:2] == ["ssh", "console"] else ["psql"]
+        name = before[3] if before[:2] == ["ssh", "console"] else last
+        known = [word for word in before if word != name] in FLY and name in {*APPS, "APP"}
+    return known and inside[0] in {"psql", "clickhouse-client", "redis-cli"}
+
+
+@pytest.mark.parametrize(
+    ("place", "fix", "said"),
+    [
+        ("docker", "{restart langfuse-web}", "`docker restart langfuse-langfuse-web`"),
+        ("docker", "{psql GRANT x}", '`docker exec langfuse-postgres psql -U postgres -c "GRANT x"`'),
+        ("fly", "{restart langfuse-web}", "`fly apps restart hotdash-langfuse-web`"),
+        ("fly", "{log gateway}", "`fly logs --no-tail -a hotdash-llm-gateway`"),
+        ("fly", "{log <service>}", "`fly logs --no-tail -a APP`"),
+        (
+            "fly",
+            "{explain langfuse-worker}",
+            "`fly logs --no-tail -a hotdash-langfuse-worker | python -m ops doctor - --stack prod`",
+        ),
+        (
+            "fly",
+            "{clickhouse ALTER USER <name> IDENTIFIED BY '<password>'}",
+            r"""`fly ssh console -a hotdash-langfuse-clickhouse -C "clickhouse-client -q \"ALTER USER <name> """,
+        ),
+        ("fly elsewhere", "{redis CONFIG SET appendonly yes}", "`redis-cli CONFIG SET appendonly yes` at the server"),
+        ("fly elsewhere", "{psql GRANT x}", "`GRANT x` as the login of SUPABASE_DIRECT_URL"),
+        ("docker elsewhere", "{psql GRANT x}", "`GRANT x` as the login of SUPABASE_DIRECT_URL"),
+        ("docker elsewhere", "{restart langfuse-web}", "`docker restart langfuse-langfuse-web`"),
+    ],
+)
+def test_a_fix_is_worded_for_the_place(place: str, fix: str, said: str) -> None:
+    assert generic(fix, PLACES[place]).startswith(said)
+
+
+def test_what_a_place_calls_its_commands_stands_in_no_row() -> None:
+    sources = {path.name: path.read_text() for path in (ROOT / "ops/doctor/rows").glob("*.py")}
+    assert [name for name, text in sources.items() if re.search(r"\b(?:docker|fly) [a-z]+ ", text)] == []
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place.startswith("fly")])
+def test_no_fix_on_fly_speaks_of_containers_of_this_machine(row: Row, place: str) -> None:
+    assert "docker" not in generic(row.fix, PLACES[place])
 
 
 def test_what_it_says_of_producers_is_what_the_upgrade_says() -> None:
@@ -69,7 +139,7 @@ def test_no_fix_goes_back_in_the_way_rows_are_written(row: Row) -> None:
     assert f"{WRITE_MODE}=" not in row.fix
 
 
-PLAIN_WORDS = {"false", "pgbouncer=true", "?family=6", "redis-cli CONFIG RESETSTAT"}
+PLAIN_WORDS = {"false", "pgbouncer=true", "?family=6"}
 
 
 def test_the_page_equals_the_rows() -> None:

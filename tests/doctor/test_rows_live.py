@@ -48,7 +48,7 @@ VARIABLES = (
         {"CLICKHOUSE_MIGRATION_URL": "clickhouse://nowhere:9000"},
         "nowhere:9000: the name does not resolve",
     ),
-    Variable("clickhouse-connection", BOTH, {"CLICKHOUSE_URL": "http://localhost:8123"}, "web's own container"),
+    Variable("clickhouse-connection", BOTH, {"CLICKHOUSE_URL": "http://localhost:8123"}, "which is web itself"),
     Variable(
         "clickhouse-connection",
         ("langfuse-web",),

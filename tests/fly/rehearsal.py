@@ -153,7 +153,9 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
         (),
         {"POSTGRES_USER": "postgres", "POSTGRES_PASSWORD": admin, "POSTGRES_DB": "postgres"},
     )
-    redis = _neighbour(prefix, "cache", images["redis"], ("redis-server", "--protected-mode", "no"), {})
+    redis = _neighbour(
+        prefix, "cache", images["redis"], ("redis-server", "--protected-mode", "no", "--appendonly", "yes"), {}
+    )
     _await(prefix, "cache", "redis-cli", "ping")
     # On its standard input: a command line is seen by everybody on the machine.
     subprocess.run(

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from components.gateway import CONFIG_FILE
 from ops.decisions import LOG
 from tests.e2e.stack import Run
 from tests.fly import leaks
+from tests.fly.ailments import AILMENTS, Ailment
 from tests.fly.fake.containers import docker
 from tests.fly.rehearsal import APPS, READS, Rehearsal, rehearsal
 
@@ -148,6 +150,27 @@ def test_an_incident_is_bundled_with_the_log_of_every_app(first: Up) -> None:
     assert first.prod.kept() == before
 
 
+def findings(run: Run) -> dict[str, Any]:
+    """Row to what the doctor says of it, where it is a finding."""
+    return {row["id"]: row for row in run.json["rows"] if row["verdict"] == "finding"}
+
+
+def test_the_doctor_finds_nothing_in_a_new_stack_and_only_looks(first: Up) -> None:
+    before = len(first.prod.calls())
+    run = first.prod.ops("doctor", "--json")
+    assert run.code == 0, run.output
+    others = {row["id"]: row["verdict"] for row in run.json["rows"] if row["verdict"] != "healthy"}
+    assert others == dict.fromkeys(
+        ("clickhouse-cluster-definition", "clickhouse-replicas", "store-external-endpoint"), "not applicable"
+    )
+    told = run.json["environment"]
+    assert told["langfuse-web"]["SALT"] == told["langfuse-worker"]["SALT"] == "… (64 characters)"
+    assert not {"PATH", "FLY_APP_NAME", "PRIMARY_REGION"} & told["langfuse-web"].keys()
+    assert not {name for env in told.values() for name in env if name.startswith("FILE_")}
+    assert {call["verb"] for call in first.prod.calls()[before:]} <= READS | {"ssh console"}
+    assert not leaks.found({"output": run.output}, leaks.canaries(first.prod.vault))
+
+
 def test_no_secret_of_the_vault_is_found_anywhere(first: Up) -> None:
     """After everything that was done with the stack so far."""
     prod = first.prod
@@ -187,6 +210,25 @@ def callbacks(prod: Rehearsal) -> list[str]:
     """Where the running gateway sends what it serves."""
     config = yaml.safe_load(docker("exec", f"{prod.prefix}-{GATEWAY}", "cat", CONFIG_FILE))
     return list(config["litellm_settings"]["callbacks"])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("ailment", AILMENTS, ids=lambda ailment: ailment.name)
+def test_the_doctor_finds_what_is_broken_and_nothing_once_its_fixes_are_followed(first: Up, ailment: Ailment) -> None:
+    prod, seen = first.prod, dict[str, Any]()
+    try:
+        ailment.fall(prod)
+        sick = prod.ops("doctor", "--json")
+        seen = findings(sick)
+    finally:
+        ailment.recover(prod, {row: finding["fix"] for row, finding in seen.items()})
+    assert sick.code == 1
+    assert seen.keys() == ailment.rows.keys(), sick.output
+    assert {row: part for row, part in ailment.rows.items() if part not in seen[row]["evidence"]} == {}
+    assert not any("docker" in finding["fix"] for finding in seen.values())
+    assert "canary" not in sick.output
+    well = prod.ops("doctor", "--json")
+    assert well.code == 0, well.output
 
 
 @pytest.mark.soak

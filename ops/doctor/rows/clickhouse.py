@@ -59,7 +59,7 @@ def _connection(access: Access) -> Seen:
     for target in filter(None, targets):
         host, _, port = target.rpartition(":")
         if host in addresses.LOOPBACK:
-            return wrong(f"web is told {target}, which is web's own container")
+            return wrong(f"web is told {target}, which is web itself")
         if port == "9440" and not ssl:
             return wrong(f"{target} is the TLS port, and CLICKHOUSE_MIGRATION_SSL is not true")
     return addresses.reached(access, "langfuse-web", [target for target in targets if target])
@@ -167,7 +167,7 @@ ROWS = (
         symptom="Code: 516 or 194, Authentication failed; pages load, data does not",
         cause="ClickHouse runs with another password than Langfuse, or one with characters that a URL reserves",
         detected="logs in over 8123 and 9000 with the stack's secret; looks at the characters of the one web has",
-        fix="`make up` starts ClickHouse with the stack's password; never recreate the volume",
+        fix="start ClickHouse with the stack's password: {up clickhouse}. Never recreate the volume",
         probe=_password,
         signatures=(
             r"[Cc]ode: (?:516|194)\b",
@@ -228,7 +228,8 @@ ROWS = (
         symptom="System call renameat2() is not supported",
         cause="the data volume is on a file system over the network",
         detected="type of the file system below /var/lib/clickhouse",
-        fix="keep Docker's data folder on a local disk, then `make up`; copy the data, never the other way round",
+        fix="keep the volume (on Docker, its data folder) on a local disk, then `make up`; copy the data there, never "
+        "the other way round",
         probe=_filesystem,
         signatures=(r"renameat2\(\) is not supported",),
     ),
@@ -248,8 +249,8 @@ ROWS = (
         symptom="strangers can read traces",
         cause="a ClickHouse user has no password",
         detected="system.users",
-        fix="`make up` closes the stack's own users; give any other a password: `docker exec {instance}-clickhouse "
-        "clickhouse-client -q \"ALTER USER <name> IDENTIFIED BY '<password>'\"`",
+        fix="`make up` closes the stack's own users; give any other a password: "
+        "{clickhouse ALTER USER <name> IDENTIFIED BY '<password>'}",
         probe=_open_users,
     ),
     Row(
@@ -267,7 +268,7 @@ ROWS = (
         symptom="Code: 243, Cannot reserve …, not enough space; inserts stop while health is green",
         cause="a disk is nearly full",
         detected="used share of each disk in system.disks, trouble above 80 %",
-        fix="give Docker's data folder a larger disk; see `python -m ops doctor --all` for what takes the space",
+        fix="{larger_disk}; see `python -m ops doctor --all` for what takes the space",
         probe=_disk,
         signatures=(r"[Cc]ode: 243\b", r"NOT_ENOUGH_SPACE", r"No space left on device"),
     ),
@@ -277,7 +278,7 @@ ROWS = (
         symptom="Code: 241, MEMORY_LIMIT_EXCEEDED",
         cause="less memory than queries and merges need: Langfuse wants 8 GiB for ClickHouse",
         detected="system.errors in the last 15 minutes; the server's limit and the machine's memory",
-        fix="a machine with more memory, or `pulumi config set clickhouse:memoryRatio 0.8`, then `make up`",
+        fix="{more_memory}, or `pulumi config set clickhouse:memoryRatio 0.8`, then `make up`",
         probe=_memory,
         signatures=(r"[Cc]ode: 241\b", r"MEMORY_LIMIT_EXCEEDED"),
     ),
@@ -287,8 +288,8 @@ ROWS = (
         symptom="deleted or changed rows stay as they were",
         cause="a mutation fails again and again, or has not ended for ten minutes",
         detected="unfinished rows of system.mutations in Langfuse's database, with the reason of the last failure",
-        fix='`docker exec {instance}-clickhouse clickhouse-client -q "SELECT * FROM system.mutations WHERE NOT is_done '
-        'FORMAT Vertical"`, then mend the reason it names: the server tries again by itself',
+        fix="{clickhouse SELECT * FROM system.mutations WHERE NOT is_done FORMAT Vertical}, then mend the reason it "
+        "names: the server tries again by itself",
         probe=_mutations,
     ),
     Row(

@@ -6,13 +6,17 @@ import httpx
 
 from ops.doctor.access import Access
 from ops.doctor.ask import postgres, text_of
-from ops.doctor.looks import environment
+from ops.doctor.looks import UNKNOWN, LookError, environment, instances
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
+from ops.doctor.words import ANY
 
 OK = 200
 NOT_FOUND = 404
 SERVER_ERROR = 500
-SERVICES = ("clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway")
+WHY = (
+    f"`python -m ops start {ANY}`, or `make up` where it is absent; why it stopped is in {{log {ANY}}}, which "
+    f"{{explain {ANY}}} explains"
+)
 BINDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
 
 
@@ -22,19 +26,26 @@ def _get(url: str) -> httpx.Response:
 
 def _containers(access: Access) -> Seen:
     running = access.looks.facts()
-    trouble = [f"{service} is absent" for service in SERVICES if service not in running]
-    for found in running.values():
+    trouble = {service: f"{service} is absent" for service in access.services if not running.get(service)}
+    unseen = []
+    for service, found in running.items():
         for facts in found:
-            if facts.state != "running":
+            if facts.state == UNKNOWN:
+                unseen.append(facts.unread)
+            elif facts.state != "running":
                 memory = ", out of memory" if facts.out_of_memory else ""
-                trouble.append(f"{facts.name} is {facts.state}{memory} after {facts.restarts} restarts")
+                trouble[service] = f"{facts.name} is {facts.state}{memory} after {facts.restarts} restarts"
             elif facts.health == "unhealthy":
-                trouble.append(f"{facts.name} is unhealthy")
-    return wrong("; ".join(trouble)) if trouble else fine(f"{sum(map(len, running.values()))} containers run")
+                trouble[service] = f"{facts.name} is unhealthy"
+    if trouble:
+        return wrong("; ".join(trouble.values()), WHY.replace(ANY, next(iter(trouble))))
+    if unseen:
+        raise LookError("; ".join(unseen))
+    return fine(f"{sum(map(len, running.values()))} {access.words.running} run")
 
 
 def _two_webs(access: Access) -> Seen:
-    webs = [facts.name for facts in access.looks.facts().get("langfuse-web", ()) if facts.state == "running"]
+    webs = [facts.name for facts in instances(access.looks, "langfuse-web") if facts.state == "running"]
     return wrong(f"{len(webs)} webs run: {', '.join(sorted(webs))}") if len(webs) > 1 else fine(f"{len(webs)} web runs")
 
 
@@ -85,17 +96,14 @@ def _background(access: Access) -> Seen:
 
 def _again(name: str) -> str:
     statement = text_of("clear_failure.sql").replace("{name}", name)
-    return (
-        f'`docker exec {{instance}}-postgres psql -U postgres -c "{statement}"`, '
-        "then `docker restart {instance}-langfuse-worker`"
-    )
+    return f"{{psql {statement}}}, then {{restart langfuse-worker}}"
 
 
 def _bind(access: Access) -> Seen:
     for service in ("langfuse-web", "langfuse-worker"):
         host = environment(access.looks, service).get("HOSTNAME", "")
         if host not in BINDS:
-            return wrong(f"HOSTNAME of {service} is {host or 'unset, so the container id'}")
+            return wrong(f"HOSTNAME of {service} is {host or 'unset, so only its own name'}")
     return fine("web and worker listen on every address")
 
 
@@ -142,9 +150,8 @@ ROWS = (
         part=Part.LANGFUSE,
         symptom="a service is missing, restarts again and again, or is unhealthy",
         cause="it was stopped, killed for want of memory, or fails at its start",
-        detected="state, health and restarts of every container",
-        fix="`make up`; why it stopped is in `docker logs {instance}-<service>`, which "
-        "`docker logs {instance}-<service> 2>&1 | python -m ops doctor -` explains",
+        detected="state, health and restarts of every container or machine",
+        fix=WHY,
         probe=_containers,
         signatures=(r"JavaScript heap out of memory", r"\bOOMKilled\b"),
     ),
@@ -153,8 +160,8 @@ ROWS = (
         part=Part.LANGFUSE,
         symptom="schema_migrations already locked; Table …schema_migrations already exists",
         cause="two webs started together: nothing keeps their ClickHouse migrations apart. The worker never migrates",
-        detected="number of running web containers",
-        fix="stop all webs but one and start the others when it is healthy: `docker restart {instance}-langfuse-web`",
+        detected="number of running instances of web",
+        fix="stop all webs but one and start the others when it is healthy: {restart langfuse-web}",
         probe=_two_webs,
         signatures=(r"schema_migrations already locked", r"schema_migrations\W* already exists"),
     ),
@@ -164,7 +171,7 @@ ROWS = (
         symptom="web answers 500 on every path: Failed to prepare server; Unique constraint failed on (public_key)",
         cause="creating the first project failed at the start, and web does not try again",
         detected="GET /api/public/health",
-        fix="`docker restart {instance}-langfuse-web`",
+        fix="{restart langfuse-web}",
         probe=_web_serves,
         signatures=(r"Failed to prepare server", r"Unique constraint failed on the fields: \(`?public_key"),
     ),
@@ -203,7 +210,7 @@ ROWS = (
         id="langfuse-bind",
         part=Part.LANGFUSE,
         symptom="Listening: http://langfuse-worker-…:3030; restarts every two minutes",
-        cause="without HOSTNAME a service listens on the container's name only, so probes of 127.0.0.1 fail",
+        cause="without HOSTNAME a service listens on its own name only, so probes of 127.0.0.1 fail",
         detected="HOSTNAME of web and worker",
         fix="take HOSTNAME out of `langfuse:extraEnv`, then `make up`",
         probe=_bind,
@@ -215,7 +222,7 @@ ROWS = (
         symptom='worker answers 500 {"status":"error"}',
         cause="the worker cannot reach Postgres or Redis",
         detected="GET /api/health of the worker",
-        fix="mend what the rows of Postgres and Redis say, then `docker restart {instance}-langfuse-worker`",
+        fix="mend what the rows of Postgres and Redis say, then {restart langfuse-worker}",
         probe=_worker_health,
     ),
     Row(

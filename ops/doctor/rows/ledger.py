@@ -97,10 +97,7 @@ def _advice(access: Access, version: int) -> Seen:
 
 def _insert(version: int) -> str:
     statement = text_of("clean_ledger.sql").replace("{version}", str(version))
-    return (
-        f'`docker exec {{instance}}-clickhouse clickhouse-client -q "{statement}"`, '
-        "then `docker restart {instance}-langfuse-web`"
-    )
+    return f"{{clickhouse {statement}}}, then {{restart langfuse-web}}"
 
 
 def _newest(access: Access) -> tuple[int, bool] | None:

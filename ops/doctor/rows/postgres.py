@@ -54,11 +54,7 @@ def _unfinished(access: Access) -> Seen:
 
 def _resolve(name: str) -> str:
     statement = text_of("mark_rolled_back.sql").replace("{name}", name)
-    return (
-        "mend what its log names, then have it tried again: "
-        f'`docker exec {{instance}}-postgres psql -U postgres -c "{statement}"`, '
-        "then `docker restart {instance}-langfuse-web`"
-    )
+    return f"mend what its log names, then have it tried again: {{psql {statement}}}, then {{restart langfuse-web}}"
 
 
 def _needs_ledger(access: Access) -> None:
@@ -75,11 +71,13 @@ def _lock(access: Access) -> Seen:
             "take DIRECT_URL out of `langfuse:extraEnv`, then `make up`",
         )
     rows = postgres(access.admin_url, "migration_lock.sql")  # other sessions show their age to no one else
-    held = [row for row in rows if row[2] and float(row[3]) >= access.limits.lock_seconds]
+    held = [row for row in rows if row[2] and row[3] is not None and float(row[3]) >= access.limits.lock_seconds]
     if held:
         pid, user, _, age = held[0]
         waiting = sum(1 for row in rows if not row[2])
         return wrong(f"process {pid} of {user} has held the lock for {age:.0f} s; {waiting} wait")
+    if any(row[2] and row[3] is None for row in rows):
+        raise NotApplicableError("the lock is held, and since when is not shown to this login")
     return fine("nobody holds the migration lock")
 
 
@@ -137,7 +135,7 @@ ROWS = (
         symptom="P1001: Can't reach database server; P1000: Authentication failed",
         cause="a wrong host or password, or Postgres is down",
         detected="logs in with Langfuse's role; connects to both URLs' hosts from web's own network",
-        fix="`make up` starts Postgres and sets the role's password; never recreate the database",
+        fix="{postgres_login}",
         probe=_connection,
         signatures=(
             r"\bP100[01]\b",
@@ -152,7 +150,7 @@ ROWS = (
         symptom="migrations fail with a syntax error",
         cause="Postgres is older than the Langfuse release needs",
         detected="SHOW server_version_num against the release's floor",
-        fix="dump and load into a newer server, then `pulumi config set postgres:image <newer>` and `make up`",
+        fix="dump and load into a newer server, then {newer_postgres}",
         probe=_version,
     ),
     Row(
@@ -161,8 +159,8 @@ ROWS = (
         symptom="P3005: The database schema is not empty",
         cause="the schema holds somebody else's tables, or a ledger got lost",
         detected="tables in Langfuse's schema without _prisma_migrations",
-        fix="move the tables out of the way, keeping them: `docker exec {instance}-postgres psql -U postgres -c "
-        '"ALTER SCHEMA {schema} RENAME TO {schema}_before"`, then `make up`, which makes an empty one',
+        fix="move the tables out of the way, keeping them: {psql ALTER SCHEMA {schema} RENAME TO {schema}_before}, "
+        "then `make up`, which makes an empty one",
         probe=_not_empty,
         signatures=(r"\bP3005\b",),
     ),
@@ -183,8 +181,7 @@ ROWS = (
         cause="two webs start at once, another Prisma program migrates the same database, or DIRECT_URL is a "
         "transaction pooler",
         detected="who has held the lock in pg_locks for ten seconds; port 6543 in DIRECT_URL",
-        fix="start one web and wait for it: `docker restart {instance}-langfuse-web`; another program belongs into a "
-        "database of its own",
+        fix="start one web and wait for it: {restart langfuse-web}; another program belongs into a database of its own",
         probe=_lock,
         signatures=(r"\bP1002\b", r"advisory lock \(?72707369", r"72707369", r"\bdeadlock detected\b"),
     ),
@@ -204,8 +201,7 @@ ROWS = (
         symptom='relation "prompts" does not exist, on some pages only',
         cause="with pgbouncer=true the schema of the URL is not set as search_path",
         detected="SHOW search_path as Langfuse's role through DATABASE_URL",
-        fix='`docker exec {instance}-postgres psql -U postgres -c "ALTER ROLE langfuse IN DATABASE postgres SET '
-        'search_path = {schema}"`',
+        fix="{psql ALTER ROLE langfuse IN DATABASE {catalog} SET search_path = {schema}}",
         probe=_search_path,
         signatures=(r'relation "?\w+"? does not exist',),
     ),
@@ -215,7 +211,7 @@ ROWS = (
         symptom="permission denied to create temporary tables in database",
         cause="Langfuse's role lacks TEMPORARY, which one migration needs",
         detected="has_database_privilege of Langfuse's role",
-        fix='`docker exec {instance}-postgres psql -U postgres -c "GRANT TEMPORARY ON DATABASE postgres TO langfuse"`',
+        fix="{psql GRANT TEMPORARY ON DATABASE {catalog} TO langfuse}",
         probe=_temporary,
         signatures=(r"permission denied to create temporary tables",),
     ),
@@ -225,8 +221,7 @@ ROWS = (
         symptom="empty or shifted results",
         cause="Postgres does not run on UTC",
         detected="SHOW timezone as Langfuse's role",
-        fix='`docker exec {instance}-postgres psql -U postgres -c "ALTER ROLE langfuse IN DATABASE postgres SET '
-        "timezone = 'UTC'\"`",
+        fix="{psql ALTER ROLE langfuse IN DATABASE {catalog} SET timezone = 'UTC'}",
         probe=_timezone,
     ),
 )

@@ -1,15 +1,19 @@
 """Rows about Redis: the way to it, and what it does with queued jobs."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from checks import redis
 from ops.doctor.access import Access
 from ops.doctor.looks import environment
-from ops.doctor.row import Part, Row, Seen, fine, wrong
+from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
 from ops.doctor.rows import addresses
 
+if TYPE_CHECKING:
+    from redis import Redis
+
 QUEUES = ("otel-ingestion-queue", "ingestion-queue")
+ONLY_IPV6 = "only IPv6"
 FIRST_WITH_IPV6 = 4
 """Major Langfuse release whose Redis client asks for IPv6 addresses by itself."""
 
@@ -18,11 +22,15 @@ def _password(access: Access) -> Seen:
     from redis.exceptions import AuthenticationError
 
     try:
-        with redis.client(access.redis_address, access.redis_password) as server:
+        with _client(access) as server:
             server.ping()
     except AuthenticationError:
         return wrong(f"AUTH at {access.redis_address} refused")
     return fine(f"{access.redis_address} takes the stack's password")
+
+
+def _client(access: Access) -> "Redis":
+    return redis.client(access.redis_address, access.redis_password, user=access.redis_user, tls=access.redis_tls)
 
 
 def _url(access: Access) -> Seen:
@@ -42,18 +50,21 @@ def _url(access: Access) -> Seen:
 def _connection(access: Access) -> Seen:
     target = _target(access)
     answer = access.looks.reach("langfuse-web", [target])[target]
-    if answer.startswith(("ok", "only IPv6")):
+    if answer.startswith("ok") or (ONLY_IPV6 in answer and not _asks_for_ipv6(access)):
         return fine(f"web reaches {target}")
     return wrong(f"from web, {target}: {answer}")
+
+
+def _asks_for_ipv6(access: Access) -> bool:
+    url = environment(access.looks, "langfuse-web").get("REDIS_CONNECTION_STRING", "")
+    return int(access.version.partition(".")[0]) >= FIRST_WITH_IPV6 or "family=6" in url
 
 
 def _ipv6(access: Access) -> Seen:
     target = _target(access)
     answer = access.looks.reach("langfuse-web", [target])[target]
-    url = environment(access.looks, "langfuse-web").get("REDIS_CONNECTION_STRING", "")
-    old = int(access.version.partition(".")[0]) < FIRST_WITH_IPV6
-    if answer.startswith("only IPv6") and old and "family=6" not in url:
-        return wrong(f"{target} has {answer}; Langfuse {access.version} asks for IPv4")
+    if ONLY_IPV6 in answer and not _asks_for_ipv6(access):
+        return wrong(f"{target}: {answer}; Langfuse {access.version} asks for IPv4")
     return fine(f"{target} has an address that Langfuse asks for")
 
 
@@ -64,19 +75,22 @@ def _target(access: Access) -> str:
 
 
 def _info(access: Access) -> tuple[dict[str, Any], str]:
-    with redis.client(access.redis_address, access.redis_password) as server:
-        return server.info(), str(server.config_get("maxmemory-policy")["maxmemory-policy"])
+    with _client(access) as server:
+        info: dict[str, Any] = server.info()
+        # Managed servers forbid CONFIG and say it here.
+        policy = str(info.get("maxmemory_policy") or "") or str(
+            server.config_get("maxmemory-policy")["maxmemory-policy"]
+        )
+        return info, policy
 
 
 def _eviction(access: Access) -> Seen:
     info, policy = _info(access)
-    evicted = int(info["evicted_keys"])
+    evicted = int(info.get("evicted_keys") or 0)
     if policy != "noeviction" or evicted:
-        fix = (
-            None if policy != "noeviction" else "jobs were lost: send their events again; `redis-cli CONFIG RESETSTAT`"
-        )
+        fix = None if policy != "noeviction" else "jobs were lost: send their events again; {redis CONFIG RESETSTAT}"
         return wrong(f"maxmemory-policy {policy}, {evicted} keys evicted", fix)
-    return fine(f"noeviction, nothing evicted, {info['used_memory_human']} used")
+    return fine(f"noeviction, nothing evicted, {info.get('used_memory_human', '?')} used")
 
 
 def _version(access: Access) -> Seen:
@@ -89,15 +103,18 @@ def _version(access: Access) -> Seen:
 
 def _persistence(access: Access) -> Seen:
     info, _ = _info(access)
+    if "aof_enabled" not in info:
+        raise NotApplicableError("this server does not say how it writes to disk")
     if info.get("aof_enabled") and info.get("aof_last_write_status") == "ok":
         return fine("every job is written to disk")
     return wrong(f"appendonly {info.get('aof_enabled')}, last write {info.get('aof_last_write_status')}")
 
 
 def _queue(access: Access) -> Seen:
-    with redis.client(access.redis_address, access.redis_password) as server:
-        waiting = {name: int(server.llen(f"bull:{name}:wait") or 0) for name in QUEUES}
-        failed = {name: int(server.zcard(f"bull:{name}:failed") or 0) for name in QUEUES}
+    prefix = access.redis_prefix
+    with _client(access) as server:
+        waiting = {name: int(server.llen(f"{prefix}:{name}:wait") or 0) for name in QUEUES}
+        failed = {name: int(server.zcard(f"{prefix}:{name}:failed") or 0) for name in QUEUES}
     shown = ", ".join(f"{name} {waiting[name]} waiting, {failed[name]} failed" for name in QUEUES)
     if max(waiting.values()) > access.limits.waiting_jobs:
         return wrong(shown)
@@ -111,7 +128,7 @@ ROWS = (
         symptom="WRONGPASS invalid username-password pair; NOAUTH Authentication required",
         cause="Redis runs with another password than the stack's",
         detected="AUTH and PING with the stack's password",
-        fix="`make up` starts Redis with the stack's password; the volume stays",
+        fix="{redis_login}",
         probe=_password,
         signatures=(r"\bWRONGPASS\b", r"\bNOAUTH\b"),
     ),
@@ -141,7 +158,7 @@ ROWS = (
         symptom="getaddrinfo ENOTFOUND x.internal, and the name does resolve",
         cause="the name has IPv6 addresses only, and the Redis client of release 3 asks for IPv4",
         detected="addresses of the name in web's own network, against Langfuse's release",
-        fix="add `?family=6` to REDIS_CONNECTION_STRING in `langfuse:extraEnv`, then `make up`",
+        fix="{redis_ipv6}, then `make up`",
         probe=_ipv6,
         signatures=(r"ENOTFOUND \S+\.internal\b",),
     ),
@@ -151,8 +168,7 @@ ROWS = (
         symptom="jobs vanish, locks are lost: Missing lock for job; Eviction policy is …",
         cause="Redis may throw keys away when memory is short, as caches do",
         detected="CONFIG GET maxmemory-policy, evicted_keys of INFO",
-        fix="`docker exec {instance}-redis redis-cli CONFIG SET maxmemory-policy noeviction`, and a Redis of its own "
-        "for Langfuse",
+        fix="{redis CONFIG SET maxmemory-policy noeviction}, and a Redis of its own for Langfuse",
         probe=_eviction,
         signatures=(r"[Ee]viction policy is (?!noeviction)", r"[Mm]issing lock for job"),
     ),
@@ -162,7 +178,7 @@ ROWS = (
         symptom="Redis version needs to be greater or equal than …",
         cause="Redis is older than the queue needs",
         detected="INFO server against the release's floor",
-        fix="`pulumi config set redis:image <newer>`, then `make up`",
+        fix="{newer_redis}",
         probe=_version,
         signatures=(r"Redis version needs to be greater",),
     ),
@@ -172,7 +188,7 @@ ROWS = (
         symptom="jobs are gone after Redis restarted; MISCONF Errors writing to the AOF file",
         cause="Redis does not write its jobs to disk, or cannot",
         detected="aof_enabled and aof_last_write_status of INFO",
-        fix="`docker exec {instance}-redis redis-cli CONFIG SET appendonly yes`, then `make up`",
+        fix="{redis CONFIG SET appendonly yes}, then `make up`",
         probe=_persistence,
         signatures=(r"\bMISCONF\b",),
     ),
@@ -182,7 +198,7 @@ ROWS = (
         symptom="traces are accepted and appear late or never; Redis grows",
         cause="the worker is down or too slow",
         detected="waiting jobs of both ingestion queues, trouble above 1000",
-        fix="`make status`, then `docker restart {instance}-langfuse-worker`: it takes up where it stopped",
+        fix="`make status`, then {restart langfuse-worker}: it takes up where it stopped",
         probe=_queue,
     ),
 )

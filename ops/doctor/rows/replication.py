@@ -2,6 +2,7 @@
 
 from checks.clickhouse_cluster import lagging, members, named
 from ops.doctor.access import Access
+from ops.doctor.looks import instances
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
 
 
@@ -9,9 +10,7 @@ def _replicas(access: Access) -> Seen:
     servers = access.clickhouse_servers
     if len(servers) == 1:
         raise NotApplicableError("a single node")
-    away = [
-        name for name in servers if not any(facts.state == "running" for facts in access.looks.facts().get(name, ()))
-    ]
+    away = [name for name in servers if not any(facts.state == "running" for facts in instances(access.looks, name))]
     if away:
         return wrong(f"does not run: {', '.join(away)}", f"`python -m ops start {away[0]}`, which then catches up")
     client = access.operator.connect()

@@ -148,7 +148,7 @@ ROWS = (
         symptom="keys are refused, or what web takes the worker does not find",
         cause="web and worker were started with different values of what they share",
         detected="variables that must be equal on both, compared",
-        fix="`make up`, which starts both with the stack's settings",
+        fix="start both with the stack's settings: {up langfuse-worker}",
         probe=_differ,
     ),
 )

@@ -55,7 +55,10 @@ def _external(access: Access) -> Seen:
     import httpx
 
     env = environment(access.looks, "langfuse-web")
+    inside = env.get("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT", "")
     names = ("LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT", "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT")
+    if access.store_is_private and all(env.get(name) == inside for name in names):
+        raise NotApplicableError("`minio:publicUrl` names no address outside of the private network")
     for name in names:
         url = env.get(name, "")
         try:
@@ -71,8 +74,8 @@ def _registry(access: Access) -> Seen:
             return wrong(f"{service} is to run {reference}, which its maker took out of the registry")
     running = access.looks.facts()
     if not running:
-        raise NotApplicableError("no containers")
-    return fine(f"{sum(map(len, running.values()))} containers have their images")
+        raise NotApplicableError("nothing runs")
+    return fine(f"{sum(map(len, running.values()))} {access.words.running} have their images")
 
 
 ROWS = (
@@ -116,7 +119,7 @@ ROWS = (
         symptom="media and exports fail while events work: ERR_NAME_NOT_RESOLVED in the browser",
         cause="presigned links name a host that only the private network knows",
         detected="asks the endpoints for media and exports from this machine",
-        fix="`pulumi config set minio:apiPort <port>` of an address that browsers reach, then `make up`",
+        fix="`pulumi config set minio:publicUrl <url>` with an address that browsers reach, then `make up`",
         probe=_external,
         signatures=(r"ERR_NAME_NOT_RESOLVED",),
     ),

@@ -40,9 +40,13 @@ class Machines:
         status = machine.get("health", "passing") if machine["state"] == "started" else "critical"
         return [{"name": "health", "status": status, "output": "200 OK" if status == "passing" else "refused"}]
 
-    def logs(self, app: str) -> str:
-        """What it printed."""
-        return f"2026-01-01T00:00:00Z app[{app}] ord [info] ready\n"
+    def logs(self, app: str) -> list[tuple[str, str]]:
+        """What it printed, each line with its time."""
+        return [("2026-01-01T00:00:00Z", f"app {app} is ready")]
+
+    def execute(self, app: str, line: str) -> tuple[int, str, str]:
+        """Run a command inside."""
+        return 1, "", f"Error: this fake has no containers, so {app} cannot run {line[:20]}\n"
 
 
 def new_state() -> State:
@@ -128,6 +132,14 @@ class Cloud:
             )
         self.seed_app(name, arguments.flags["-o"])
         return self.state["apps"][name]
+
+    def _apps_restart(self, arguments: Arguments, _: str) -> Any:
+        app = arguments.positionals[0]
+        for machine in self.state["machines"].values():
+            if machine["app"] == app:
+                self.machines.stop(machine)
+                self.machines.start(machine)
+        return f"Restarting machines of {app}\n"
 
     def _ips_list(self, arguments: Arguments, _: str) -> Any:
         return self.state["ips"][self._own(arguments)]
@@ -230,7 +242,15 @@ class Cloud:
             "private_ip": "fdaa:0:1::2",
             "config": {
                 "image": image,
-                "env": config.get("env", {}),
+                "env": {
+                    **config.get("env", {}),
+                    "FLY_PROCESS_GROUP": "app",
+                    "PRIMARY_REGION": config["primary_region"],
+                },
+                "files": [
+                    {name: value for name, value in file.items() if name != "local_path"}
+                    for file in config.get("files", [])
+                ],
                 "mounts": [
                     {"volume": machine["volume"], "path": mount["destination"], "name": mount["source"]}
                     for mount in mounts
@@ -313,9 +333,36 @@ class Cloud:
         return self.state["releases"][self._own(arguments)]
 
     def _logs(self, arguments: Arguments, _: str) -> Any:
-        if "--no-tail" not in arguments.flags:
-            raise RefusedError("the fake does not follow logs for ever: use --no-tail")
-        return self.machines.logs(self._own(arguments))
+        self._own(arguments)
+        return printed_logs(arguments, self.machines)
+
+    def _ssh_console(self, arguments: Arguments, _: str) -> Any:
+        code, out, err = entered(arguments, self.machines)
+        if code:
+            raise RefusedError(err.strip())
+        return out
+
+
+def printed_logs(arguments: Arguments, machines: Machines) -> str:
+    """What `fly logs` prints."""
+    if "--no-tail" not in arguments.flags:
+        raise RefusedError("the fake does not follow logs for ever: use --no-tail")
+    app, lines = arguments.app, machines.logs(arguments.app)
+    if "--json" not in arguments.flags:
+        return "".join(f"{at} app[{app}] ord [info] {text}\n" for at, text in lines)
+    entries = (
+        {"level": "info", "instance": app, "message": text, "region": "ord", "timestamp": at, "meta": {}}
+        for at, text in lines
+    )
+    return "".join(f"{json.dumps(entry, indent=4)}\n" for entry in entries)
+
+
+def entered(arguments: Arguments, machines: Machines) -> tuple[int, str, str]:
+    """What `fly ssh console -C` does; the status of the command is in its words alone."""
+    code, out, err = machines.execute(arguments.app, arguments.flags["-C"])
+    if code:
+        return 1, out, f"{err}Error: ssh shell: Process exited with status {code}\n"
+    return 0, out, err
 
 
 def _without_app(volume: State) -> State:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.fly.fake import faults
-from tests.fly.fake.cloud import Cloud, Machines, new_state
+from tests.fly.fake.cloud import Cloud, Machines, entered, new_state, printed_logs
 from tests.fly.fake.parse import UNLOCKED, WRITES, Arguments, UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _halt() -> int:
 
 def _unlocked(arguments: Arguments, machines: Machines) -> tuple[int, str, str]:
     if arguments.verb == "logs":
-        return 0, machines.logs(arguments.app), ""
+        return 0, printed_logs(arguments, machines), ""
     from tests.fly.fake.containers import Containers
 
     if not isinstance(machines, Containers):
@@ -113,8 +113,9 @@ def _unlocked(arguments: Arguments, machines: Machines) -> tuple[int, str, str]:
 
         local, _, remote = arguments.positionals[0].partition(":")
         return forward(int(local), machines.ip(arguments.app), int(remote or local)), "", ""
-    line = arguments.flags["-C"] if arguments.verb == "ssh console" else arguments.positionals[1]
-    return machines.execute(arguments.app, line)
+    if arguments.verb == "ssh console":
+        return entered(arguments, machines)
+    return machines.execute(arguments.app, arguments.positionals[1])
 
 
 def _settle(arguments: Arguments, machines: Machines) -> tuple[int, str]:

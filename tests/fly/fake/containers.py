@@ -33,7 +33,7 @@ class Containers(Machines):
         self._network()
         name, toml = f"{self.prefix}-{app}", machine["toml"]
         docker("rm", "-f", name, check=False)
-        env = {**toml.get("env", {}), **secrets, "FLY_APP_NAME": app, "FLY_REGION": machine["region"]}
+        env = {**machine["config"]["env"], **secrets, "FLY_APP_NAME": app, "FLY_REGION": machine["region"]}
         words = ["create", "--name", name, "--label", f"{LABEL}={self.prefix}", "--network", self.prefix]
         words += ["--network-alias", f"{app}.internal", "--stop-timeout", str(toml.get("kill_timeout", 5))]
         for mount in toml.get("mounts", []):
@@ -91,8 +91,9 @@ class Containers(Machines):
             return {"status": "critical", "output": str(error)}
         return {"status": "passing", "output": "ok"}
 
-    def logs(self, app: str) -> str:
-        return docker("logs", "--tail", "1000", f"{self.prefix}-{app}", check=False)
+    def logs(self, app: str) -> list[tuple[str, str]]:
+        text = docker("logs", "--timestamps", "--tail", "1000", f"{self.prefix}-{app}", check=False)
+        return [(at, message) for at, _, message in (line.partition(" ") for line in text.splitlines())]
 
     def ip(self, app: str) -> str:
         """Its address on the private network."""
@@ -103,7 +104,6 @@ class Containers(Machines):
         return address
 
     def execute(self, app: str, line: str) -> tuple[int, str, str]:
-        """Run a command inside."""
         done = subprocess.run(
             ["docker", "exec", f"{self.prefix}-{app}", *shlex.split(line)], capture_output=True, text=True, check=False
         )

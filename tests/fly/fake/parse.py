@@ -5,6 +5,7 @@ from __future__ import annotations
 VERBS = {
     "apps list",
     "apps create",
+    "apps restart",
     "ips list",
     "ips allocate-v6",
     "ips allocate-v4",
@@ -30,6 +31,7 @@ VERBS = {
 }
 WRITES = {
     "apps create",
+    "apps restart",
     "ips allocate-v6",
     "ips allocate-v4",
     "volumes create",

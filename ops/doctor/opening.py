@@ -1,0 +1,234 @@
+"""Opens what the doctor looks at: the stack of a session, wherever it and its stores are."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from checks import tunnels
+from checks.clickhouse_login import Login
+from components.gateway import GATEWAY_PORT
+from components.langfuse import WEB, WEB_PORT, WEB_PROXY, WORKER, WORKER_PORT
+from components.secrets import generation
+from ops.doctor.access import Access, Limits, from_settings
+from ops.doctor.docker_looks import DockerLooks
+from ops.doctor.fly_looks import FlyLooks, caller
+from ops.doctor.looks import UNKNOWN, Looks
+from ops.doctor.row import Part
+from ops.fly_host import apps_of
+from ops.session import OpsError, Session
+from ops.state import State, read_state
+from platforms.fly.argv import INTERNAL, tunnel
+from settings import Settings, SettingsError, images
+
+STORES: Mapping[str, Part] = {
+    "clickhouse": Part.CLICKHOUSE,
+    "minio": Part.STORE,
+    "postgres": Part.POSTGRES,
+    "redis": Part.REDIS,
+}
+GATES: Mapping[Part, Sequence[str]] = {
+    Part.CLICKHOUSE: ("clickhouse-gate",),
+    Part.STORE: ("minio-gate",),
+    Part.POSTGRES: ("langfuse-schema", "postgres-gate"),
+    Part.REDIS: ("redis-gate",),
+}
+"""Resources that know where a store is, and the keys to it."""
+GATEWAY = "gateway"
+OPEN_SECONDS = 20
+ELSEWHERE_SECONDS, FLY_SECONDS = 20, 45
+"""For the whole run, where there is a network in between."""
+Output = Callable[[str, str], Any]
+"""An output of a gate, with the addresses of tunnels in place of those that are not reached from here."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the place where a stack runs makes different."""
+
+    looks: Looks
+    told: Sequence[str]
+    """Stores of which only the state says where they are and how to get in."""
+    limits: Limits
+    services: Mapping[str, tuple[Part, str, Sequence[str]]] = field(default_factory=dict)
+    """Field of `Access` to the part, address and tunnel of a service that is not reached from here."""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Service to its name on the private network, where that is not reached from here."""
+    store_is_private: bool = False
+
+
+@contextmanager
+def of_session(session: Session) -> Iterator[Access]:
+    """Access to the session's stack, with the ways there open; parts without one are in `Access.unreached`.
+
+    Raises:
+        OpsError: it was never put up.
+    """
+    state = read_state(session, show_secrets=True)
+    place = _place(session, state)
+    told = [STORES[store] for store in place.told]
+    lacking = _lacking(state, told)
+    if set(STORES.values()) == set(lacking):
+        raise OpsError(lacking[Part.CLICKHOUSE])
+    known = [part for part in told if part not in lacking]
+    ways = {part: _ways(state, part) for part in known}
+    for part, address, command in place.services.values():
+        ways[part] = {**ways.get(part, {}), address: command}
+    resting = {host for service, host in place.hosts.items() if _rests(place.looks, service)}
+    worth_while = {
+        address: command
+        for commands in ways.values()
+        for address, command in commands.items()
+        if address.rpartition(":")[0] not in resting
+    }
+    with tunnels.opened(worth_while, partly=True, seconds=OPEN_SECONDS) as (there, back):
+        fields: dict[str, Any] = {}
+        for part in known:
+            fields |= READERS[part](lambda gate, name: there(state.output(gate, name)))
+        for name, (_, address, _) in place.services.items():
+            fields[name] = f"http://{there(address)}"
+        yield replace(
+            _own(session, state, place),
+            **fields,
+            store_is_private=place.store_is_private,
+            unreached={**lacking, **_closed(ways, there)},
+            named=back,
+        )
+
+
+def _rests(looks: Looks, service: str) -> bool:
+    """Whether it is known that nothing of a service runs: a way there would be waited for in vain."""
+    return all(facts.state not in {"running", UNKNOWN} for facts in looks.facts().get(service, ()))
+
+
+def _place(session: Session, state: State) -> Place:
+    settings = session.settings
+    places: Mapping[str, Callable[[], Place]] = {
+        "docker": lambda: _docker(settings),
+        "fly": lambda: _fly(session, state),
+    }
+    return places[settings.stack.platform]()
+
+
+def _docker(settings: Settings) -> Place:
+    external = [store for store in STORES if store not in settings.stores]
+    limits = Limits(run_seconds=ELSEWHERE_SECONDS) if external else Limits()
+    in_the_vault = ["clickhouse"] if settings.stack.secrets == "vault" else []
+    return Place(DockerLooks(settings.stack.instance), [*in_the_vault, *external], limits)
+
+
+def _fly(session: Session, state: State) -> Place:
+    settings = session.settings
+
+    def host(service: str) -> str:
+        return f"{settings.fly_app(service)}{INTERNAL}"
+
+    def way(part: Part, service: str, port: int) -> tuple[Part, str, Sequence[str]]:
+        return part, f"{host(service)}:{port}", tunnel(settings.fly_app(service), port)
+
+    apps = apps_of(settings, state)
+    web = WEB if settings.web.replicas == 1 else WEB_PROXY
+    return Place(
+        FlyLooks(apps, caller(session)),
+        told=list(STORES),
+        limits=Limits(run_seconds=FLY_SECONDS),
+        services={
+            "web_url": way(Part.LANGFUSE, web, WEB_PORT),
+            "worker_url": way(Part.LANGFUSE, WORKER, WORKER_PORT),
+            "gateway_url": way(Part.GATEWAY, GATEWAY, GATEWAY_PORT),
+        },
+        hosts={service: host(service) for service in (*apps, web, WORKER, GATEWAY)},
+        store_is_private=settings.minio.public_url is None,
+    )
+
+
+def _own(session: Session, state: State, place: Place) -> Access:
+    """Access as the settings have it; what the state says better is put in its place."""
+    in_use = session.settings.stack.generation
+
+    return from_settings(
+        session.settings,
+        lambda name: str(state.output(generation(name, in_use(name)), "result")),
+        place.looks,
+        stack=session.stack,
+        unknown=place.told,
+        ledgers=_shipped(session),
+        limits=place.limits,
+    )
+
+
+def _lacking(state: State, parts: Sequence[Part]) -> dict[Part, str]:
+    """Parts that were not put up so far."""
+    found = {}
+    for part in parts:
+        for gate in GATES[part]:
+            try:
+                state.resource(gate)
+            except OpsError as error:
+                found[part] = str(error)
+    return found
+
+
+def _ways(state: State, part: Part) -> dict[str, Sequence[str]]:
+    found: dict[str, Sequence[str]] = {}
+    for gate in GATES[part]:
+        found |= state.resource(gate)["outputs"].get("tunnels") or {}
+    return found
+
+
+def _closed(ways: Mapping[Part, Mapping[str, Sequence[str]]], there: tunnels.Translation) -> dict[Part, str]:
+    closed = {part: [address for address in found if there(address) == address] for part, found in ways.items()}
+    return {
+        part: f"no way to {', '.join(addresses)} opened: what is there does not run, or the platform's command line is "
+        "missing or not logged in"
+        for part, addresses in closed.items()
+        if addresses
+    }
+
+
+def _clickhouse(output: Output) -> dict[str, Any]:
+    gate = "clickhouse-gate"
+    address, database = output(gate, "http_address"), output(gate, "database")
+    return {
+        "clickhouse": Login(address, output(gate, "user"), output(gate, "password"), database),
+        "operator": Login(address, output(gate, "admin_user"), output(gate, "admin_password"), database),
+        "native_address": output(gate, "native_address"),
+    }
+
+
+def _store(output: Output) -> dict[str, Any]:
+    gate = "minio-gate"
+    return {
+        "store_address": output(gate, "endpoint"),
+        "store_access_key": output(gate, "access_key"),
+        "store_secret_key": output(gate, "secret_key"),
+        "buckets": tuple(output(gate, "buckets")),
+    }
+
+
+def _postgres(output: Output) -> dict[str, Any]:
+    return {
+        "admin_url": output("langfuse-schema", "admin_url"),
+        "direct_url": output("postgres-gate", "direct_url"),
+        "pooled_url": output("postgres-gate", "pooled_url"),
+        "schema": output("postgres-gate", "schema"),
+    }
+
+
+def _redis(output: Output) -> dict[str, Any]:
+    return {f"redis_{name}": output("redis-gate", name) for name in ("address", "user", "password", "tls")}
+
+
+READERS: Mapping[Part, Callable[[Output], dict[str, Any]]] = {
+    Part.CLICKHOUSE: _clickhouse,
+    Part.STORE: _store,
+    Part.POSTGRES: _postgres,
+    Part.REDIS: _redis,
+}
+
+
+def _shipped(session: Session) -> Mapping[str, int]:
+    try:
+        return images(session.settings, session.environment)["langfuse-web"].ledgers or {}
+    except SettingsError:
+        return {}
