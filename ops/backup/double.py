@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import cast
-from urllib.parse import urlsplit
 
+from checks.base import URL_PASSWORD
 from components.clickhouse_cluster import PROXY
 from components.langfuse import WEB, WEB_PORT, WORKER
 from components.minio import API_PORT
@@ -57,7 +57,11 @@ class Plan:
             pair for made_from in (self.web, self.worker, self.minio, self.redis) for pair in made_from.env.items()
         ]
         hidden = {value for name, value in given if SECRET.search(name)}
-        return {self.redis_password, *hidden, *(word for _, url in given if (word := urlsplit(url).password))}
+        return {
+            self.redis_password,
+            *hidden,
+            *(found["password"] for _, value in given if (found := URL_PASSWORD.search(value))),
+        }
 
 
 def lacking(to: Access) -> str:
