@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 STORE = re.compile(
     r"(CLICKHOUSE|REDIS|DATABASE|DIRECT|SHADOW_DATABASE|POSTGRES|LANGFUSE_S3)\w*"
-    r"(URL|HOST|ENDPOINT|NODES|SENTINELS|CONNECTION_STRING)|(DATABASE|DIRECT)_URL"
+    r"(URL|HOST|ENDPOINT|NODES|SENTINELS|CONNECTION_STRING)"
 )
 """Variables that say where Langfuse writes to."""
 OWN = re.compile(r"localhost|127(\.\d{1,3}){3}|::1|0\.0\.0\.0")
