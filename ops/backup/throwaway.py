@@ -1,21 +1,18 @@
 """Servers that live for one rehearsal: like running ones, with storage and a network that go with them."""
 
 import contextlib
-import io
 import json
-import os
 import secrets
 import subprocess
-import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ops.backup.docker_cli import archive, docker, raw
 from ops.session import OpsError
 
 LABEL = "langfuse-stack.rehearsal"
 """On every container and network that a rehearsal makes, and on no other; its value is the container it is like."""
-SECONDS = 120
 NO_WAY_OUT = "com.docker.network.bridge.enable_ip_masquerade=false"
 """Nothing beyond the network answers what is sent from within. Docker publishes no ports of an `internal` one."""
 
@@ -58,8 +55,8 @@ def recipe(live: str, variables: Mapping[str, str]) -> Recipe:
     Raises:
         OpsError: Docker refuses.
     """
-    [facts] = json.loads(_docker(variables, "inspect", live))
-    [image] = json.loads(_docker(variables, "image", "inspect", facts["Image"]))
+    [facts] = json.loads(docker(variables, "inspect", live))
+    [image] = json.loads(docker(variables, "image", "inspect", facts["Image"]))
     inherited = set(image["Config"].get("Env") or [])
     return Recipe(
         like=live,
@@ -91,7 +88,7 @@ def started(
     env, live = made_from.env, made_from.like
     name = f"{live}-rehearsal-{secrets.token_hex(3)}"
     try:
-        made = _docker(
+        made = docker(
             {**variables, **env},
             "create",
             f"--name={name}",
@@ -106,14 +103,14 @@ def started(
             *made_from.command,
         ).strip()
         for source, target in made_from.folders.items():
-            archive = _raw(variables, b"", "cp", f"{live}:{source}", "-")
-            _raw(variables, archive, "cp", "-", f"{made}:{target}")
+            copied = raw(variables, b"", "cp", f"{live}:{source}", "-")
+            raw(variables, copied, "cp", "-", f"{made}:{target}")
         if made_from.files:
-            _raw(variables, _archive(made_from.files), "cp", "-", f"{made}:/")
-        _docker(variables, "start", made)
+            raw(variables, archive(made_from.files), "cp", "-", f"{made}:/")
+        docker(variables, "start", made)
         yield Copy(made, name, _published(made, [port], variables))
     finally:
-        for left in _docker(variables, "ps", "--all", "--quiet", "--no-trunc", f"--filter=name=^/{name}$").split():
+        for left in docker(variables, "ps", "--all", "--quiet", "--no-trunc", f"--filter=name=^/{name}$").split():
             _remove(left, variables)
 
 
@@ -130,7 +127,7 @@ def network(live: str, variables: Mapping[str, str]) -> Iterator[str]:
     """
     name = f"{live}-rehearsal-network-{secrets.token_hex(3)}"
     try:
-        _docker(variables, "network", "create", f"--label={LABEL}={live}", f"--opt={NO_WAY_OUT}", name)
+        docker(variables, "network", "create", f"--label={LABEL}={live}", f"--opt={NO_WAY_OUT}", name)
         yield name
     finally:
         _remove_networks(f"name=^{name}$", variables)
@@ -142,28 +139,28 @@ def moved(copy: Copy, to: str, variables: Mapping[str, str], alias: Sequence[str
     Raises:
         OpsError: Docker refuses.
     """
-    [facts] = json.loads(_docker(variables, "inspect", copy.id))
+    [facts] = json.loads(docker(variables, "inspect", copy.id))
     for left in facts["NetworkSettings"]["Networks"]:
-        _docker(variables, "network", "disconnect", left, copy.id)
-    _docker(variables, "network", "connect", *(f"--alias={given}" for given in alias), to, copy.id)
+        docker(variables, "network", "disconnect", left, copy.id)
+    docker(variables, "network", "connect", *(f"--alias={given}" for given in alias), to, copy.id)
     return replace(copy, addresses=_published(copy.id, list(copy.addresses), variables))
 
 
 def running(copy: Copy, variables: Mapping[str, str]) -> str:
     """How a container ended, in Docker's words; empty while it runs."""
-    [facts] = json.loads(_docker(variables, "inspect", copy.id))
+    [facts] = json.loads(docker(variables, "inspect", copy.id))
     state = facts["State"]
     return "" if state["Running"] else f"{state['Status']}, exit code {state['ExitCode']}"
 
 
 def log(copy: Copy, variables: Mapping[str, str], lines: int) -> str:
     """The end of what a container wrote."""
-    return _docker(variables, "logs", f"--tail={lines}", copy.id, errors=subprocess.STDOUT)
+    return docker(variables, "logs", f"--tail={lines}", copy.id, errors=subprocess.STDOUT)
 
 
 def names(live: str, variables: Mapping[str, str]) -> set[str]:
     """Every name and address under which a container is reached."""
-    [facts] = json.loads(_docker(variables, "inspect", live))
+    [facts] = json.loads(docker(variables, "inspect", live))
     found = {live, facts["Config"]["Hostname"]}
     for joined in facts["NetworkSettings"]["Networks"].values():
         found |= {joined["IPAddress"], joined["GlobalIPv6Address"], *(joined["Aliases"] or ())}
@@ -179,7 +176,7 @@ def leftovers(lives: Iterable[str], variables: Mapping[str, str]) -> list[str]:
     found: list[str] = []
     for live in lives:
         label = f"--filter=label={LABEL}={live}"
-        listed = _docker(variables, "ps", "--all", "--no-trunc", label, "--format={{.ID}} {{.Names}}")
+        listed = docker(variables, "ps", "--all", "--no-trunc", label, "--format={{.ID}} {{.Names}}")
         for made, name in (line.split() for line in listed.splitlines()):
             _remove(made, variables)
             found.append(name)
@@ -189,7 +186,7 @@ def leftovers(lives: Iterable[str], variables: Mapping[str, str]) -> list[str]:
 
 
 def _published(made: str, ports: Sequence[int], variables: Mapping[str, str]) -> dict[int, str]:
-    [facts] = json.loads(_docker(variables, "inspect", made))
+    [facts] = json.loads(docker(variables, "inspect", made))
     bound = facts["NetworkSettings"]["Ports"]
     lost = [port for port in ports if not bound.get(f"{port}/tcp")]
     if lost:
@@ -200,53 +197,21 @@ def _published(made: str, ports: Sequence[int], variables: Mapping[str, str]) ->
 
 def _remove(made: str, variables: Mapping[str, str]) -> None:
     """Remove a container with its own storage, if a rehearsal made it and it holds no volume with a name."""
-    [facts] = json.loads(_docker(variables, "inspect", made))
+    [facts] = json.loads(docker(variables, "inspect", made))
     kept = [mount.get("Name") for mount in facts["Mounts"] if mount["Type"] != "volume" or not _anonymous(mount)]
     if LABEL not in (facts["Config"]["Labels"] or {}) or kept:
         raise OpsError(f"{facts['Name'].lstrip('/')} was not made by a rehearsal, or holds {kept}: it is left alone")
-    _docker(variables, "rm", "--force", "--volumes", made)
+    docker(variables, "rm", "--force", "--volumes", made)
 
 
 def _remove_networks(which: str, variables: Mapping[str, str]) -> list[str]:
     """Remove the networks that a filter finds, if a rehearsal made them; returns their names."""
-    listed = _docker(variables, "network", "ls", f"--filter={which}", f"--filter=label={LABEL}", "--format={{.Name}}")
+    listed = docker(variables, "network", "ls", f"--filter={which}", f"--filter=label={LABEL}", "--format={{.Name}}")
     for name in listed.split():
-        _docker(variables, "network", "rm", name)
+        docker(variables, "network", "rm", name)
     return listed.split()
 
 
 def _anonymous(mount: Mapping[str, Any]) -> bool:
     name = str(mount.get("Name"))
     return len(name) == 64 and set(name) <= set("0123456789abcdef")  # noqa: PLR2004 - as Docker names them
-
-
-def _archive(files: Mapping[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path, content in files.items():
-            entry = tarfile.TarInfo(path.lstrip("/"))
-            entry.size, entry.mode = len(content.encode()), 0o644
-            archive.addfile(entry, io.BytesIO(content.encode()))
-    return buffer.getvalue()
-
-
-def _docker(variables: Mapping[str, str], *argv: str, errors: int = subprocess.PIPE) -> str:
-    return _raw(variables, b"", *argv, errors=errors).decode(errors="replace")
-
-
-def _raw(variables: Mapping[str, str], stdin: bytes, *argv: str, errors: int = subprocess.PIPE) -> bytes:
-    try:
-        done = subprocess.run(
-            ["docker", *argv],
-            input=stdin,
-            env={**os.environ, **variables},
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            timeout=SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise OpsError(f"docker {argv[0]}: {error}") from None
-    if done.returncode:
-        raise OpsError(f"docker {argv[0]}: {(done.stderr or b'').decode(errors='replace').strip()}")
-    return done.stdout
