@@ -129,9 +129,9 @@ def _redis_image(session: Session) -> str | None:
 def _containers(session: Session) -> dict[str, str]:
     found = docker.containers(session)
     running = {entry.service: entry.name for entry in found if entry.state == "running"}
-    for number in range(session.settings.clickhouse.replicas, 0, -1):
-        if member(number) in running:  # of a cluster, any server will do
-            running[CLICKHOUSE] = running[member(number)]
+    members = [member(number) for number in range(1, session.settings.clickhouse.replicas + 1)]
+    if serving := next((running[service] for service in members if service in running), None):
+        running[CLICKHOUSE] = serving  # of a cluster, any server will do
     for service in (CLICKHOUSE, POSTGRES, "minio"):
         if service not in running:
             raise OpsError(f"{service} does not run: `make status` shows what is not up, `make up` starts it")
