@@ -20,7 +20,7 @@ from ops.backup.addresses import hosts, own, strangers
 from ops.backup.throwaway import Recipe
 from ops.session import RefusedError
 
-REDIS = "redis"
+REDIS, REDIS_DATA = "redis", "/data"
 ALIASES: Mapping[str, tuple[str, ...]] = {
     CLICKHOUSE: (CLICKHOUSE, PROXY),
     POSTGRES: (POSTGRES,),
@@ -146,6 +146,7 @@ def _redis(to: Access, password: str) -> Recipe:
         image=str(to.redis_image),
         command=("redis-server", CONFIG_FILE),
         env={},
+        volumes=(REDIS_DATA,),
         files={CONFIG_FILE: render("redis/redis.conf", password=password)},
     )
 

@@ -8,6 +8,8 @@ from typing import cast
 
 import pytest
 
+from checks.base import KNOWN_IDENTITY, until_healthy
+from checks.redis import RedisProvider
 from ops.backup import double, throwaway
 from ops.backup.access import Access
 from ops.session import RefusedError
@@ -91,8 +93,11 @@ def test_a_redis_elsewhere_has_a_throw_away_one_in_its_place(made: Make) -> None
     assert plan.web.env["REDIS_CONNECTION_STRING"] == f"redis://:{plan.redis_password}@redis:6379"
     assert plan.worker.env["REDIS_CONNECTION_STRING"] == plan.web.env["REDIS_CONNECTION_STRING"]
     assert plan.redis_password not in elsewhere["REDIS_CONNECTION_STRING"]
-    [config] = plan.redis.files.values()
-    assert f"requirepass {plan.redis_password}" in config
+    gate = {**gate_inputs("redis-gate"), "password": plan.redis_password, KNOWN_IDENTITY: None}
+    with throwaway.started(plan.redis, {}, port=6379, network="bridge") as copy:
+        address = copy.addresses[6379]
+        seen = until_healthy(lambda: RedisProvider().probe({**gate, "address": address}), deadline_seconds=30)
+    assert (seen["maxmemory_policy"], seen["aof"]) == ("noeviction", True)
     lacks = SimpleNamespace(**{**vars(to), "redis_image": None})
     assert "its Redis is elsewhere" in double.lacking(cast("Access", lacks))
 
