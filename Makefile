@@ -52,7 +52,7 @@ evidence: ## list what was done, and verify that none of its evidence was altere
 backup: ## back up ClickHouse and Postgres into the bucket of backups
 	@$(RUN) -m ops backup --stack $(STACK)
 
-rehearse: ## restore the newest backup into throw-away servers, and compare
+rehearse: ## restore the newest backup into throw-away servers, compare, and run Langfuse on them
 	@$(RUN) -m ops rehearse --stack $(STACK)
 
 upgrade: ## show the next legal step of an upgrade

@@ -1,7 +1,7 @@
 """Follows one call through the whole stack, hop by hop."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,10 +38,9 @@ class Hop:
 
 
 @dataclass(frozen=True)
-class Access:
-    """Everything the smoke test talks to."""
+class Way:
+    """Everything that a trace passes in Langfuse."""
 
-    gateway: Gateway
     api: PublicApi
     login: Login
     traces_table: str
@@ -56,6 +55,13 @@ class Access:
     redis_tls: bool
     queue_prefix: str
     """First part of the queue's keys."""
+
+
+@dataclass(frozen=True)
+class Access(Way):
+    """Everything the smoke test talks to."""
+
+    gateway: Gateway
     tracing: bool = True
     """False: the gateway does not send to Langfuse, so its answer is the only hop."""
 
@@ -143,47 +149,89 @@ def smoke(to: Access, *, deadline_seconds: float = 30, on_hop: Callable[[Hop], N
     Raises:
         BrokenHopError: names the first hop that is not proven in time.
     """
-    user_id = new_user_id()
-    since = datetime.now(UTC)
-    hops: list[Hop] = []
-    started = time.monotonic()
+    user_id, since = new_user_id(), datetime.now(UTC)
+    trail = _Trail(deadline_seconds, on_hop, lambda: causes(to))
+    trail.hop(
+        "gateway answer", lambda: to.gateway.call_smoke(user_id), lambda seen: f"model {SMOKE_MODEL} said {seen!r}"
+    )
+    if to.tracing:
+        _follow(to, user_id, since, trail)
+    return trail.hops
 
-    def hop(name: str, probe: Callable[[], object], describe: Callable[[Any], str]) -> None:
+
+def send(to: Way, *, deadline_seconds: float = 30) -> list[Hop]:
+    """Send a trace to Langfuse as the gateway does, and follow it.
+
+    Args:
+        to: see `Way`.
+        deadline_seconds: how long each hop may take.
+
+    Raises:
+        BrokenHopError: names the first hop that is not proven in time.
+    """
+    user_id, since = new_user_id(), datetime.now(UTC)
+    trail = _Trail(deadline_seconds, lambda _: None, lambda: _refusals([to.api.keys_accepted, _login(to)]))
+    trail.hop("taken by web", lambda: to.api.send_trace(user_id), lambda _: "over OTLP")
+    _follow(to, user_id, since, trail)
+    return trail.hops
+
+
+class _Trail:
+    """The hops that are proven so far.
+
+    Args:
+        deadline_seconds: how long each may take.
+        on_hop: called as soon as one is proven.
+        why: finds the services that do not answer, when one is not.
+    """
+
+    def __init__(
+        self, deadline_seconds: float, on_hop: Callable[[Hop], None], why: Callable[[], list[CheckFailedError]]
+    ) -> None:
+        self._deadline_seconds, self._on_hop, self._why = deadline_seconds, on_hop, why
+        self._started = time.monotonic()
+        self.hops: list[Hop] = []
+
+    def hop(self, name: str, probe: Callable[[], object], describe: Callable[[Any], str]) -> None:
+        """Prove the next one. Raises BrokenHopError if it cannot be."""
         try:
-            seen = until_healthy(probe, deadline_seconds=deadline_seconds)
+            seen = until_healthy(probe, deadline_seconds=self._deadline_seconds)
         except CheckFailedError as failure:
-            raise BrokenHopError(name, failure, causes(to)) from None
-        hops.append(Hop(name, describe(seen), (time.monotonic() - started) * 1000))
-        on_hop(hops[-1])
+            raise BrokenHopError(name, failure, self._why()) from None
+        self.hops.append(Hop(name, describe(seen), (time.monotonic() - self._started) * 1000))
+        self._on_hop(self.hops[-1])
+        if len(self.hops) == 1:
+            self._started = time.monotonic()
 
-    hop("gateway answer", lambda: to.gateway.call_smoke(user_id), lambda seen: f"model {SMOKE_MODEL} said {seen!r}")
-    if not to.tracing:
-        return hops
-    started = time.monotonic()
+
+def _follow(to: Way, user_id: str, since: datetime, trail: _Trail) -> None:
+    """The hops after the one that sent the trace."""
     store = bucket.client(to.store_address, to.store_access_key, to.store_secret_key)
-    hop(
+    trail.hop(
         "object in the bucket",
         lambda: stored_object(store, to.bucket, to.project_id, user_id, since),
         lambda key: f"{to.bucket}/…/{key[-17:]}",
     )
     with redis.client(to.redis_address, to.redis_password, user=to.redis_user, tls=to.redis_tls) as queue:
-        hop("queue drained", lambda: drained_queue(queue, to.queue_prefix), lambda left: f"{left} jobs left")
-    hop(
+        trail.hop("queue drained", lambda: drained_queue(queue, to.queue_prefix), lambda left: f"{left} jobs left")
+    trail.hop(
         "rows in ClickHouse",
         lambda: clickhouse_rows(to.login, to.traces_table, user_id),
         lambda rows: f"{rows} in {to.login.database}.{to.traces_table}",
     )
-    hop("read back by the API", lambda: to.api.find_trace(user_id), lambda trace: f"trace {trace}")
-    return hops
+    trail.hop("read back by the API", lambda: to.api.find_trace(user_id), lambda trace: f"trace {trace}")
 
 
 def causes(to: Access) -> list[CheckFailedError]:
     """Services that do not answer the stack's own keys at this moment."""
-    probes: list[Callable[[], object]] = [
-        to.gateway.ready,
-        to.api.keys_accepted,
-        lambda: to.login.connect().close(),
-    ]
+    return _refusals([to.gateway.ready, to.api.keys_accepted, _login(to)])
+
+
+def _login(to: Way) -> Callable[[], object]:
+    return lambda: to.login.connect().close()
+
+
+def _refusals(probes: Sequence[Callable[[], object]]) -> list[CheckFailedError]:
     found: list[CheckFailedError] = []
     for probe in probes:
         try:

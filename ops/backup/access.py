@@ -1,8 +1,8 @@
 """Where the stores of a stack that is up are, and the keys to them, as its state says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from checks import tunnels
@@ -13,9 +13,13 @@ from ops.backup import clickhouse, postgres
 from ops.backup.store import Store, connect
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State, read_state
+from settings import SettingsError, images
 
 POSTGRES, CLICKHOUSE = "postgres", "clickhouse"
 GATE, KEY, SCHEMA = "clickhouse-gate", "minio-backup-key", "langfuse-schema"
+APP_KEY, REDIS_GATE, WEB_GATE, PROOF = "minio-app-key", "redis-gate", "langfuse-web-gate", "end-to-end-proof"
+CHECKS = (SCHEMA, APP_KEY, REDIS_GATE, WEB_GATE, PROOF)
+"""By which another Langfuse with the same keys can be made, and proven."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,11 @@ class Access:
     schema: str
     store: Store
     containers: dict[str, str]
-    """Service to container, where Docker runs them."""
+    """Service to container, where Docker runs them; ClickHouse, Postgres and MinIO run, others may be stopped."""
+    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Check to what it was told when the stack was put up; one that was never made is not there."""
+    redis_image: str | None = None
+    """Of a Redis of the stack's own, also where it has none."""
 
     @property
     def database(self) -> str:
@@ -94,15 +102,37 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
             client=connect(output(KEY, "endpoint"), output(KEY, "access_key"), output(KEY, "secret_key")),
         ),
         containers=containers,
+        checks={name: _told(state, name) for name in CHECKS if _known(state, name)},
+        redis_image=_redis_image(session),
     )
 
 
+def _told(state: State, check: str) -> Mapping[str, Any]:
+    return {name: state.output(check, name) for name in state.resource(check)["outputs"]}
+
+
+def _known(state: State, check: str) -> bool:
+    try:
+        state.resource(check)
+    except OpsError:
+        return False
+    return True
+
+
+def _redis_image(session: Session) -> str | None:
+    try:
+        return images(session.settings, session.environment)["redis"].image
+    except SettingsError:
+        return None
+
+
 def _containers(session: Session) -> dict[str, str]:
-    running = {entry.service: entry.name for entry in docker.containers(session) if entry.state == "running"}
-    for number in range(session.settings.clickhouse.replicas, 0, -1):
-        if member(number) in running:  # of a cluster, any server will do
-            running[CLICKHOUSE] = running[member(number)]
+    found = docker.containers(session)
+    running = {entry.service: entry.name for entry in found if entry.state == "running"}
+    members = [member(number) for number in range(1, session.settings.clickhouse.replicas + 1)]
+    if serving := next((running[service] for service in members if service in running), None):
+        running[CLICKHOUSE] = serving  # of a cluster, any server will do
     for service in (CLICKHOUSE, POSTGRES, "minio"):
         if service not in running:
             raise OpsError(f"{service} does not run: `make status` shows what is not up, `make up` starts it")
-    return running
+    return {**{entry.service: entry.name for entry in found}, **running}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 SQL = Path(__file__).with_name("sql")
+PROJECTS = "projects"
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,31 @@ def make_role(server: Server, name: str) -> None:
     with server.session() as db, told(f"make role {name}"):
         if not db.execute("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", [name]).fetchall():
             db.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+
+
+def let_in(server: Server, name: str) -> None:
+    """Give a role the right to log in."""
+    from psycopg import sql
+
+    with server.session() as db, told(f"let role {name} in"):
+        db.execute(sql.SQL("ALTER ROLE {} LOGIN").format(sql.Identifier(name)))
+
+
+def has_project(server: Server, schema: str, project: str) -> bool:
+    """Whether a schema has Langfuse's project of that id; not where it has no projects yet."""
+    from psycopg import sql
+
+    with server.session() as db, told("look for the project"):
+        if [PROJECTS] not in [list(row) for row in db.execute(_read("postgres_tables.sql").encode(), [schema])]:
+            return False
+        counted = sql.SQL(_literal("postgres_project.sql")).format(projects=sql.Identifier(schema, PROJECTS))
+        return bool(db.execute(counted, [project]).fetchall()[0][0])
+
+
+def at(url: str, address: str) -> str:
+    """`url` with another host and port, and the database that every server has."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[0]}@{address}/postgres"
 
 
 def _read(file: str) -> str:

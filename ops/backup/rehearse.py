@@ -1,22 +1,23 @@
-"""Restores the newest backup into servers of its own, and proves that Langfuse would find everything there."""
+"""Restores the newest backup into servers of its own, and proves that Langfuse finds everything there and works."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from checks.base import CheckFailedError, until_healthy
 from checks.clickhouse import ledger
 from checks.clickhouse_login import Login, rows
-from ops.backup import clickhouse, postgres, throwaway
+from ops.backup import clickhouse, double, langfuse, postgres, throwaway
 from ops.backup.access import CLICKHOUSE, POSTGRES, Access
 from ops.backup.errors import told
 from ops.backup.manifest import Manifest
-from ops.backup.restore import Compared, compare_postgres, dump_of, require_sound, restore_clickhouse
+from ops.backup.rehearsal import Progress, Rehearsal
+from ops.backup.restore import compare_postgres, dump_of, require_sound, restore_clickhouse
+from ops.backup.throwaway import Copy
 from ops.session import OpsError, RefusedError
 
-Progress = Callable[[str], None]
 START_SECONDS = 120
 HTTP_PORT, POSTGRES_PORT = 8123, 5432
 ALONE = Path(__file__).with_name("templates") / "alone.xml"
@@ -25,30 +26,8 @@ CLUSTER = "/etc/clickhouse-server/config.d/langfuse-cluster.xml"
 CONFIGURATION = {f"/etc/clickhouse-server/{name}": "/etc/clickhouse-server" for name in ("config.d", "users.d")}
 
 
-@dataclass
-class Rehearsal:
-    """What came of it."""
-
-    manifest: Manifest
-    rpo_seconds: float
-    """Age of the backup: what would have been lost."""
-    rto_seconds: float = 0.0
-    """From looking at the backup until all of it was back and proven."""
-    steps: list[tuple[str, float, str]] = field(default_factory=list)
-    """What was done, seconds, what was seen."""
-    compared: list[Compared] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    """Containers that this rehearsal made, and removed."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything came back as it was."""
-        return not self.findings and all(entry.same for entry in self.compared)
-
-
 def rehearse(to: Access, manifest: Manifest, progress: Progress) -> Rehearsal:
-    """Restore a backup into throw-away servers, compare all of it, and read it as Langfuse does.
+    """Restore a backup into throw-away servers, compare all of it, and run a throw-away Langfuse on it.
 
     Args:
         to: the stack; its stores are only looked at.
@@ -57,65 +36,76 @@ def rehearse(to: Access, manifest: Manifest, progress: Progress) -> Rehearsal:
 
     Raises:
         OpsError: it could not be restored.
-        RefusedError: the stack is on a platform without throw-away servers.
+        RefusedError: the stack is on a platform without throw-away servers, or a throw-away Langfuse would know a
+            live one.
     """
     if not {CLICKHOUSE, POSTGRES} <= to.containers.keys():
         raise RefusedError(
             "rehearse makes servers of its own on Docker, and this stack is on another platform: "
             "`python -m ops restore --into NAME` there, or rehearse a Docker stack with the same bucket"
         )
+    lacking = double.lacking(to)
+    plan = None if lacking else double.planned(to)
     done = Rehearsal(manifest, manifest.age_seconds)
     started = time.monotonic()
     with ExitStack() as servers:
-        with _step(done, "parts of the backup", progress) as say:
+        with done.step("parts of the backup", progress) as say:
             require_sound(to.store, manifest, progress)
             say(f"{manifest.clickhouse.objects + len(manifest.parts)} objects as written")
-        with _step(done, "throw-away servers", progress) as say:
-            for live in (to.containers[CLICKHOUSE], to.containers[POSTGRES]):
-                if old := throwaway.leftovers(live, to.postgres.variables):
-                    progress(f"removed what a killed rehearsal left: {', '.join(old)}")
-            server, reader = _clickhouse(to, done, servers)
-            database = _postgres(to, done, servers)
+        with done.step("throw-away servers", progress) as say:
+            if old := throwaway.leftovers(list(to.containers.values()), to.postgres.variables):
+                progress(f"removed what a killed rehearsal left: {', '.join(old)}")
+            network = servers.enter_context(throwaway.network(to.containers[CLICKHOUSE], to.postgres.variables))
+            done.removed.append(network)
+            analytics, server, reader = _clickhouse(to, done, servers)
+            relational, database = _postgres(to, done, servers, network)
             say("as the stack's own, empty")
-        with _step(done, "ClickHouse", progress) as say:
+        with done.step("ClickHouse", progress) as say:
             name = manifest.clickhouse.database
             done.compared += restore_clickhouse(server, to.store, manifest, name, progress)
             say(f"{sum(table.rows for table in manifest.clickhouse.tables):,} rows, every byte read")
-        with _step(done, "Postgres", progress) as say:
+        with done.step("Postgres", progress) as say:
             postgres.make_role(database, manifest.postgres.owner)
             with dump_of(to.store, manifest) as dump:
                 postgres.restore(database, dump)
             done.compared += compare_postgres(database, manifest, manifest.postgres.schema_name)
             say(f"{sum(table.rows for table in manifest.postgres.tables):,} rows")
-        with _step(done, "read as Langfuse", progress) as say:
-            say(_smoke(to, manifest, reader, done))
+        with done.step("read as Langfuse", progress) as say:
+            say(_read(to, manifest, reader, done))
+        if plan:
+            address = relational.addresses[POSTGRES_PORT]
+            restored = langfuse.Restored(analytics, reader, database, address, network)
+            langfuse.Proof(to, plan, restored, done, servers, progress).run()
+        else:
+            done.findings.append(lacking)
     done.rto_seconds = time.monotonic() - started
     return done
 
 
-def _clickhouse(to: Access, done: Rehearsal, servers: ExitStack) -> tuple[clickhouse.Server, Login]:
+def _clickhouse(to: Access, done: Rehearsal, servers: ExitStack) -> tuple[Copy, clickhouse.Server, Login]:
+    """On the live network for as long as it restores: the backup is in the live object store."""
+    variables = to.postgres.variables
+    like = throwaway.recipe(to.containers[CLICKHOUSE], variables)
+    alone = {CLUSTER: ALONE.read_text(encoding="utf-8")} if to.clickhouse.clustered else {}
+    made_from = replace(like, folders=CONFIGURATION, files=alone)
     copy = servers.enter_context(
-        throwaway.like(
-            to.containers[CLICKHOUSE],
-            port=HTTP_PORT,
-            folders=CONFIGURATION,
-            variables=to.postgres.variables,
-            files={CLUSTER: ALONE.read_text(encoding="utf-8")} if to.clickhouse.clustered else None,
-        )
+        throwaway.started(made_from, variables, port=HTTP_PORT, network=next(iter(like.networks)))
     )
     done.removed.append(copy.name)
     address = copy.addresses[HTTP_PORT]
     server = replace(to.clickhouse, login=replace(to.clickhouse.login, http_address=address))
     _wait("ClickHouse", lambda: server.login.connect().close())
-    return server, replace(to.reader, http_address=address)
+    return copy, server, replace(to.reader, http_address=address)
 
 
-def _postgres(to: Access, done: Rehearsal, servers: ExitStack) -> postgres.Server:
-    copy = servers.enter_context(
-        throwaway.like(to.containers[POSTGRES], port=POSTGRES_PORT, folders={}, variables=to.postgres.variables)
-    )
+def _postgres(to: Access, done: Rehearsal, servers: ExitStack, network: str) -> tuple[Copy, postgres.Server]:
+    variables = to.postgres.variables
+    like = throwaway.recipe(to.containers[POSTGRES], variables)
+    alias = double.ALIASES[POSTGRES]
+    copy = servers.enter_context(throwaway.started(like, variables, port=POSTGRES_PORT, network=network, alias=alias))
     done.removed.append(copy.name)
-    server = replace(to.postgres, container=copy.name, url=_at(to.postgres.url, copy.addresses[POSTGRES_PORT]))
+    url = postgres.at(to.postgres.url, copy.addresses[POSTGRES_PORT])
+    server = replace(to.postgres, container=copy.name, url=url)
 
     def answers() -> None:
         try:
@@ -125,10 +115,10 @@ def _postgres(to: Access, done: Rehearsal, servers: ExitStack) -> postgres.Serve
             raise CheckFailedError("SELECT 1", str(error), "see the container's log") from None
 
     _wait("Postgres", answers)
-    return server
+    return copy, server
 
 
-def _smoke(to: Access, manifest: Manifest, reader: Login, done: Rehearsal) -> str:
+def _read(to: Access, manifest: Manifest, reader: Login, done: Rehearsal) -> str:
     """As Langfuse's own user: its migrations are as they were, and its traces can be read."""
     wanted = {table.name: table.rows for table in manifest.clickhouse.tables}
     with told("read the restored database as Langfuse"):
@@ -147,23 +137,8 @@ def _smoke(to: Access, manifest: Manifest, reader: Login, done: Rehearsal) -> st
     return f"ledgers {found} and {manifest.postgres.ledger}, {seen:,} rows of {to.traces}"
 
 
-@contextmanager
-def _step(done: Rehearsal, name: str, progress: Progress) -> Iterator[Callable[[str], None]]:
-    progress(name)
-    seen: list[str] = []
-    started = time.monotonic()
-    yield seen.append
-    done.steps.append((name, time.monotonic() - started, " ".join(seen)))
-
-
 def _wait(what: str, probe: Callable[[], object]) -> None:
     try:
         until_healthy(probe, deadline_seconds=START_SECONDS)
     except CheckFailedError as failure:
         raise OpsError(f"the throw-away {what} does not start: {failure}") from None
-
-
-def _at(url: str, address: str) -> str:
-    """`url` with another host and port, and the database that every server has."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[0]}@{address}/postgres"

@@ -9,7 +9,7 @@ from rich.text import Text
 from ops.backup.catalog import Entry
 from ops.backup.manifest import Manifest
 from ops.backup.manifest import Table as Content
-from ops.backup.rehearse import Rehearsal
+from ops.backup.rehearsal import Rehearsal
 from ops.backup.restore import Compared
 from ops.units import size, span
 

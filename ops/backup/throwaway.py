@@ -1,21 +1,42 @@
-"""Servers that live for one rehearsal: as a running one is, with storage of their own that goes with them."""
+"""Servers that live for one rehearsal: like running ones, with storage and a network that go with them."""
 
 import contextlib
-import io
 import json
-import os
 import secrets
 import subprocess
-import tarfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ops.backup.docker_cli import archive, docker, raw
 from ops.session import OpsError
 
 LABEL = "langfuse-stack.rehearsal"
-"""On every container that a rehearsal makes, and on no other; its value is the container that it is like."""
-SECONDS = 120
+"""On every container and network that a rehearsal makes, and on no other; its value is the container it is like."""
+NO_WAY_OUT = "com.docker.network.bridge.enable_ip_masquerade=false"
+"""Nothing beyond the network answers what is sent from within. Docker publishes no ports of an `internal` one."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a container is made from."""
+
+    like: str
+    """Container that it is like; it is only looked at."""
+    image: str
+    command: Sequence[str]
+    env: Mapping[str, str]
+    """Without what the image brings."""
+    networks: Sequence[str] = ()
+    """Of the container that it is like."""
+    volumes: Sequence[str] = ()
+    """Where it keeps data; the copy keeps its own there."""
+    memory: int = 0
+    """Bytes that it may use; 0 for no limit."""
+    folders: Mapping[str, str] = field(default_factory=dict)
+    """Of configuration to copy, each with the folder it goes into."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Content by path, put over what was copied."""
 
 
 @dataclass(frozen=True)
@@ -28,112 +49,169 @@ class Copy:
     """Port inside to `host:port` on this machine."""
 
 
+def recipe(live: str, variables: Mapping[str, str]) -> Recipe:
+    """Image, command, environment and limits of a container, running or not; never its volumes.
+
+    Raises:
+        OpsError: Docker refuses.
+    """
+    [facts] = json.loads(docker(variables, "inspect", live))
+    [image] = json.loads(docker(variables, "image", "inspect", facts["Image"]))
+    inherited = set(image["Config"].get("Env") or [])
+    return Recipe(
+        like=live,
+        image=facts["Image"],
+        command=tuple(facts["Config"].get("Cmd") or ()),
+        env=dict(entry.split("=", 1) for entry in facts["Config"]["Env"] or [] if entry not in inherited),
+        networks=tuple(facts["NetworkSettings"]["Networks"]),
+        volumes=tuple(mount["Destination"] for mount in facts["Mounts"] if mount["Type"] == "volume"),
+        memory=int(facts["HostConfig"].get("Memory") or 0),
+    )
+
+
 @contextlib.contextmanager
-def like(
-    live: str,
-    *,
-    port: int,
-    folders: Mapping[str, str],
-    variables: Mapping[str, str],
-    files: Mapping[str, str] | None = None,
+def started(
+    made_from: Recipe, variables: Mapping[str, str], *, port: int, network: str, alias: Sequence[str] = ()
 ) -> Iterator[Copy]:
-    """A container like another: its image, environment and network, without its volumes; gone after the block.
+    """A container with storage of its own; gone after the block.
 
     Args:
-        live: container that it is like; it is only looked at.
-        port: to publish on loopback.
-        folders: of configuration to copy, each with the folder it goes into.
+        made_from: see `Recipe`.
         variables: environment that finds Docker.
-        files: content by path, put over what was copied.
+        port: to publish on loopback.
+        network: that it is attached to.
+        alias: names that it has there.
 
     Raises:
         OpsError: Docker refuses.
     """
-    [facts] = json.loads(_docker(variables, "inspect", live))
-    [image] = json.loads(_docker(variables, "image", "inspect", facts["Image"]))
-    inherited = set(image["Config"].get("Env") or [])
-    env = dict(entry.split("=", 1) for entry in facts["Config"]["Env"] or [] if entry not in inherited)
+    env, live = made_from.env, made_from.like
     name = f"{live}-rehearsal-{secrets.token_hex(3)}"
-    made = _docker(
-        {**variables, **env},
-        "create",
-        f"--name={name}",
-        f"--label={LABEL}={live}",
-        f"--network={next(iter(facts['NetworkSettings']['Networks']))}",
-        f"--publish=127.0.0.1::{port}",
-        *(f"--env={key}" for key in env),  # values go by way of the environment
-        facts["Image"],
-        *(facts["Config"].get("Cmd") or []),
-    ).strip()
     try:
-        for source, target in folders.items():
-            archive = _raw(variables, b"", "cp", f"{live}:{source}", "-")
-            _raw(variables, archive, "cp", "-", f"{made}:{target}")
-        if files:
-            _raw(variables, _archive(files), "cp", "-", f"{made}:/")
-        _docker(variables, "start", made)
-        [running] = json.loads(_docker(variables, "inspect", made))
-        bound = running["NetworkSettings"]["Ports"][f"{port}/tcp"][0]
-        yield Copy(made, name, {port: f"127.0.0.1:{bound['HostPort']}"})
+        made = docker(
+            {**variables, **env},
+            "create",
+            f"--name={name}",
+            f"--label={LABEL}={live}",
+            f"--network={network}",
+            *(f"--network-alias={given}" for given in alias),
+            f"--publish=127.0.0.1::{port}",
+            *(f"--volume={path}" for path in made_from.volumes),
+            *([f"--memory={made_from.memory}"] if made_from.memory else []),
+            *(f"--env={key}" for key in env),  # values go by way of the environment
+            made_from.image,
+            *made_from.command,
+        ).strip()
+        for source, target in made_from.folders.items():
+            copied = raw(variables, b"", "cp", f"{live}:{source}", "-")
+            raw(variables, copied, "cp", "-", f"{made}:{target}")
+        if made_from.files:
+            raw(variables, archive(made_from.files), "cp", "-", f"{made}:/")
+        docker(variables, "start", made)
+        yield Copy(made, name, _published(made, [port], variables))
     finally:
-        _remove(made, variables)
+        for left in docker(variables, "ps", "--all", "--quiet", "--no-trunc", f"--filter=name=^/{name}$").split():
+            _remove(left, variables)
 
 
-def leftovers(live: str, variables: Mapping[str, str]) -> list[str]:
-    """Remove what killed rehearsals of the same container left; returns the names. No other rehearsal may run.
+@contextlib.contextmanager
+def network(live: str, variables: Mapping[str, str]) -> Iterator[str]:
+    """A network of its own, from which nothing else can be reached; gone after the block.
+
+    Args:
+        live: container whose name it takes up.
+        variables: environment that finds Docker.
 
     Raises:
         OpsError: Docker refuses.
     """
-    found = _docker(
-        variables, "ps", "--all", "--no-trunc", "--filter", f"label={LABEL}={live}", "--format", "{{.ID}} {{.Names}}"
-    )
-    pairs = [line.split() for line in found.splitlines()]
-    for made, _ in pairs:
-        _remove(made, variables)
-    return [name for _, name in pairs]
+    name = f"{live}-rehearsal-network-{secrets.token_hex(3)}"
+    try:
+        docker(variables, "network", "create", f"--label={LABEL}={live}", f"--opt={NO_WAY_OUT}", name)
+        yield name
+    finally:
+        _remove_networks(f"name=^{name}$", variables)
+
+
+def moved(copy: Copy, to: str, variables: Mapping[str, str], alias: Sequence[str]) -> Copy:
+    """Take a running container out of every network and into one; its published ports are others then.
+
+    Raises:
+        OpsError: Docker refuses.
+    """
+    [facts] = json.loads(docker(variables, "inspect", copy.id))
+    for left in facts["NetworkSettings"]["Networks"]:
+        docker(variables, "network", "disconnect", left, copy.id)
+    docker(variables, "network", "connect", *(f"--alias={given}" for given in alias), to, copy.id)
+    return replace(copy, addresses=_published(copy.id, list(copy.addresses), variables))
+
+
+def running(copy: Copy, variables: Mapping[str, str]) -> str:
+    """How a container ended, in Docker's words; empty while it runs."""
+    [facts] = json.loads(docker(variables, "inspect", copy.id))
+    state = facts["State"]
+    return "" if state["Running"] else f"{state['Status']}, exit code {state['ExitCode']}"
+
+
+def log(copy: Copy, variables: Mapping[str, str], lines: int) -> str:
+    """The end of what a container wrote."""
+    return docker(variables, "logs", f"--tail={lines}", copy.id, errors=subprocess.STDOUT)
+
+
+def names(live: str, variables: Mapping[str, str]) -> set[str]:
+    """Every name and address under which a container is reached."""
+    [facts] = json.loads(docker(variables, "inspect", live))
+    found = {live, facts["Config"]["Hostname"]}
+    for joined in facts["NetworkSettings"]["Networks"].values():
+        found |= {joined["IPAddress"], joined["GlobalIPv6Address"], *(joined["Aliases"] or ())}
+    return found - {""}
+
+
+def leftovers(lives: Iterable[str], variables: Mapping[str, str]) -> list[str]:
+    """Remove what killed rehearsals of the same containers left; returns the names. No other rehearsal may run.
+
+    Raises:
+        OpsError: Docker refuses.
+    """
+    found: list[str] = []
+    for live in lives:
+        label = f"--filter=label={LABEL}={live}"
+        listed = docker(variables, "ps", "--all", "--no-trunc", label, "--format={{.ID}} {{.Names}}")
+        for made, name in (line.split() for line in listed.splitlines()):
+            _remove(made, variables)
+            found.append(name)
+    for live in lives:
+        found += _remove_networks(f"label={LABEL}={live}", variables)
+    return found
+
+
+def _published(made: str, ports: Sequence[int], variables: Mapping[str, str]) -> dict[int, str]:
+    [facts] = json.loads(docker(variables, "inspect", made))
+    bound = facts["NetworkSettings"]["Ports"]
+    lost = [port for port in ports if not bound.get(f"{port}/tcp")]
+    if lost:
+        ended = f"{facts['State']['Status']}, exit code {facts['State']['ExitCode']}"
+        raise OpsError(f"{facts['Name'].lstrip('/')} does not serve port {lost[0]}: {ended}")
+    return {port: f"127.0.0.1:{bound[f'{port}/tcp'][0]['HostPort']}" for port in ports}
 
 
 def _remove(made: str, variables: Mapping[str, str]) -> None:
     """Remove a container with its own storage, if a rehearsal made it and it holds no volume with a name."""
-    [facts] = json.loads(_docker(variables, "inspect", made))
+    [facts] = json.loads(docker(variables, "inspect", made))
     kept = [mount.get("Name") for mount in facts["Mounts"] if mount["Type"] != "volume" or not _anonymous(mount)]
     if LABEL not in (facts["Config"]["Labels"] or {}) or kept:
         raise OpsError(f"{facts['Name'].lstrip('/')} was not made by a rehearsal, or holds {kept}: it is left alone")
-    _docker(variables, "rm", "--force", "--volumes", made)
+    docker(variables, "rm", "--force", "--volumes", made)
+
+
+def _remove_networks(which: str, variables: Mapping[str, str]) -> list[str]:
+    """Remove the networks that a filter finds, if a rehearsal made them; returns their names."""
+    listed = docker(variables, "network", "ls", f"--filter={which}", f"--filter=label={LABEL}", "--format={{.Name}}")
+    for name in listed.split():
+        docker(variables, "network", "rm", name)
+    return listed.split()
 
 
 def _anonymous(mount: Mapping[str, Any]) -> bool:
     name = str(mount.get("Name"))
     return len(name) == 64 and set(name) <= set("0123456789abcdef")  # noqa: PLR2004 - as Docker names them
-
-
-def _archive(files: Mapping[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path, content in files.items():
-            entry = tarfile.TarInfo(path.lstrip("/"))
-            entry.size, entry.mode = len(content.encode()), 0o644
-            archive.addfile(entry, io.BytesIO(content.encode()))
-    return buffer.getvalue()
-
-
-def _docker(variables: Mapping[str, str], *argv: str) -> str:
-    return _raw(variables, b"", *argv).decode()
-
-
-def _raw(variables: Mapping[str, str], stdin: bytes, *argv: str) -> bytes:
-    try:
-        done = subprocess.run(
-            ["docker", *argv],
-            input=stdin,
-            env={**os.environ, **variables},
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise OpsError(f"docker {argv[0]}: {error}") from None
-    if done.returncode:
-        raise OpsError(f"docker {argv[0]}: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout

@@ -116,7 +116,7 @@ def rehearse(
     as_json: AsJson = False,
     name: Annotated[str | None, typer.Option("--backup", help="Which; default the newest.")] = None,
 ) -> None:
-    """Restore a backup into throw-away servers, compare every table, and say how old it is and how long it took."""
+    """Restore a backup into throw-away servers, compare every table, run Langfuse on it, and report RPO and RTO."""
     from ops.backup.commands import rehearse as run
 
     run(stack, config_file, backup=name, as_json=as_json)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checks.base import CheckFailedError, until_healthy
 from checks.clickhouse_login import rows
@@ -12,6 +12,9 @@ from components.releases import WriteMode
 from ops.backup import postgres
 from ops.backup.access import Access as Stores
 from ops.backup.errors import told
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 SQL = Path(__file__).with_name("sql")
 OWN_NOTES = frozenset({"background_migrations", "_prisma_migrations"})
@@ -51,14 +54,20 @@ def holdings(stores: Stores, project: str, mode: WriteMode) -> Holdings:
         try:
             tables = {str(name): bool(final) for name, final in rows(client, _read("tables"), database=stores.database)}
             counted = {name: _count(client, stores, name, final=final) for name, final in tables.items()}
-            sample = "sample_events" if mode == "events_only" else "sample_traces"
-            needed = "events_full" if mode == "events_only" else "traces"
-            found = rows(client, _read(sample), database=stores.database, project=project) if needed in tables else []
+            sampled = sample(client, stores.database, project, mode)
         finally:
             client.close()
         with postgres.snapshot(stores.postgres, stores.schema) as (_, seen):
             held = {table.name: table.rows for table in seen.tables if table.name not in OWN_NOTES}
-    return Holdings(counted, held, tuple(sorted(str(row[0]) for row in found)))
+    return Holdings(counted, held, sampled)
+
+
+def sample(client: "Client", database: str, project: str, mode: WriteMode) -> tuple[str, ...]:
+    """Ids of a project's newest traces and of its oldest; none where there is no table of them yet."""
+    query, table = ("sample_events", "events_full") if mode == "events_only" else ("sample_traces", "traces")
+    if not rows(client, _read("present_table"), database=database, table=table)[0][0]:
+        return ()
+    return tuple(sorted(str(row[0]) for row in rows(client, _read(query), database=database, project=project)))
 
 
 def losses(before: Holdings, after: Holdings) -> list[str]:

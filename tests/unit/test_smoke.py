@@ -44,3 +44,9 @@ def test_services_that_refuse_the_stacks_keys_are_named_as_causes() -> None:
     with pytest.raises(BrokenHopError) as caught:
         smoke.smoke(access("call_smoke", "connect", "keys_accepted"), deadline_seconds=1)
     assert [cause.probe for cause in caught.value.causes] == ["keys_accepted", "connect"]
+
+
+def test_a_trace_that_web_does_not_take_is_the_first_broken_hop_of_one_sent_without_the_gateway() -> None:
+    with pytest.raises(BrokenHopError) as caught:
+        smoke.send(access("send_trace", "call_smoke", "ready"), deadline_seconds=1)
+    assert (caught.value.hop, caught.value.causes) == ("taken by web", [])
