@@ -87,7 +87,7 @@ class FlyLooks:
         if known is None:
             try:
                 future.set_result(answer())
-            except LookError as error:
+            except Exception as error:  # noqa: BLE001 - whoever waits for the answer is told
                 future.set_exception(error)
         return future.result()
 
