@@ -41,6 +41,12 @@ class World:
         given = gate_inputs("minio-backup-key")
         return connect(self.access.store.endpoint, given["root_user"], given["root_password"])
 
+    def unshared(self) -> Access:
+        """Access over connections of its own, for a process that was forked."""
+        given, store = gate_inputs("minio-backup-key"), self.access.store
+        client = connect(store.endpoint, given["access_key"], given["secret_key"])
+        return replace(self.access, store=replace(store, client=client))
+
     def image(self, container: str) -> str:
         """Id of a container's image."""
         return docker("inspect", "--format", "{{.Image}}", container).strip()

@@ -172,7 +172,7 @@ def killed(world: World, at: str, delay: float = 0) -> None:
     child = os.fork()
     if child == 0:
         try:
-            back_up(world.access, progress=lambda doing: stay(doing, at, delay, said))
+            back_up(world.unshared(), progress=lambda doing: stay(doing, at, delay, said))
         finally:
             os._exit(0)
     os.close(said)
