@@ -5,7 +5,6 @@ One stack holds data; each attack on it is previewed.
 
 import datetime as dt
 import json
-import re
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from policy.inventories import FOLDER_VARIABLE
 from policy.plan import read_plan
 from policy.plan_gate import judge
 from policy.rules import RULES
-from tests.engine.toolchain_project import Project
+from tests.engine.toolchain_project import Project, errors
 from toolchain.ready import make_ready
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker]
@@ -96,7 +95,7 @@ def refused(holding: Holding, edit: str, message: str) -> None:
     assert refused.returncode != 0, refused.stdout
     assert f"[mandatory]  {RULE}" in refused.stdout
     assert message in refused.stdout
-    assert set(re.findall("error: .*", refused.stdout)) == {"error: preview failed"}
+    assert errors(refused.stdout) == {"error: preview failed"}
     assert holding.state == before
     subprocess.run(
         ["docker", "volume", "inspect", f"{holding.instance}_minio_data"], check=True, stdout=subprocess.DEVNULL

@@ -7,7 +7,7 @@ import pytest
 
 from policy.inventories import FOLDER_VARIABLE, Inventory
 from tests.attacks import attack
-from tests.engine.toolchain_project import Project
+from tests.engine.toolchain_project import Project, errors
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +95,7 @@ def test_one_rule_refuses_the_preview_and_nothing_else_does(
     assert preview.returncode != 0, preview.stdout
     assert mandatory(preview.stdout) == {rule}
     assert message in preview.stdout
-    assert set(re.findall("error: .*", preview.stdout)) == {"error: preview failed"}
+    assert errors(preview.stdout) == {"error: preview failed"}
     assert "sesame-4711" not in preview.stdout
 
 

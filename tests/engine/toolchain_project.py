@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 PROGRAMS = Path(__file__).parent / "programs"
 _MARK = "LANGFUSE_STACK_TEST_MARK"
+
+
+def errors(output: str) -> set[str]:
+    """Why a run failed, in the engine's words; in a hurry, it also blames plugins that it has just stopped itself."""
+    return {line for line in re.findall("error: .*", output) if "exited prematurely" not in line}
 
 
 class Project:
