@@ -23,8 +23,8 @@ class Effort:
     """Numbers of further services."""
 
 
-THOROUGH = Effort(cold=3, no_op=7, memory=3, traces=20, growth=3, counts=(10, 50, 100))
-QUICK = Effort(cold=1, no_op=3, memory=1, traces=5, growth=1, counts=(10, 50, 100))
+THOROUGH = Effort(cold=3, no_op=15, memory=3, traces=20, growth=5, counts=(10, 50, 100))
+QUICK = Effort(cold=1, no_op=5, memory=1, traces=5, growth=1, counts=(10, 50, 100))
 
 
 def measure(effort: Effort, say: Callable[[str], None]) -> Results:

@@ -20,11 +20,11 @@ def whole_stack(rig: Rig, empty: Program, rounds: int) -> list[Row]:
     plain, packed, update = preview(rig.session), preview(rig.session, *PACK), up(rig.session, *PACK)
     taken = in_turns(
         {
-            "empty preview": partial(empty.no_op, ["preview"], EMPTY),
-            "preview": partial(rig.run, plain),
-            "preview with pack": partial(rig.run, packed),
             "empty up": partial(empty.no_op, ["up", "--yes"], EMPTY),
             "make up": rig.no_op_up,
+            "preview with pack": partial(rig.run, packed),
+            "empty preview": partial(empty.no_op, ["preview"], EMPTY),
+            "preview": partial(rig.run, plain),
             "gated preview": partial(gated_plan, rig.session, Console(quiet=True)),
         },
         rounds,
