@@ -102,7 +102,8 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "recover", lambda *_: None)
     for module in (lifecycle, rollback):
         monkeypatch.setattr(module, "access", lambda *_: nullcontext())
-    monkeypatch.setattr(power, "host_of", lambda _: host)
+    for module in (power, rollback):
+        monkeypatch.setattr(module, "host_of", lambda _: host)
     monkeypatch.setattr(lifecycle, "preflight", lambda _: None)
     monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: GatedPlan(PLAN, {}))
     monkeypatch.setattr(lifecycle, "apply", apply)
