@@ -185,7 +185,7 @@ class TestStack(Driven):
     def remove(self) -> None:
         """Remove what this stack made on the machine, and nothing else."""
         for container in self.names("container"):
-            self.docker("rm", "--force", container)
+            self.docker("rm", "--force", "--volumes", container)
         for network in self.names("network"):
             self.docker("network", "rm", network)
         for volume in self.names("volume"):
