@@ -95,11 +95,8 @@ def access(session: Session, state: State | None = None, *, partly: bool = False
     known = state or read_state(session, show_secrets=True)
     # Without tracing only the gateway is called, and the rest may be down: that is why it was switched off.
     gates = GATES if partly or session.settings.gateway.tracing else GATES[-1:]
-    ways: dict[str, Any] = {}
-    for gate in gates:
-        ways |= known.resource(gate)["outputs"].get("tunnels") or {}
     try:
-        with tunnels.opened(ways, partly=partly) as (there, _):
+        with tunnels.opened(known.tunnels(gates), partly=partly) as (there, _):
             yield _access(session, known, there)
     except tunnels.TunnelError as error:
         raise OpsError(str(error)) from None

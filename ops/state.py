@@ -1,6 +1,6 @@
 """The stack's state, read for what the outputs do not carry: who owns what, and the operator's own keys."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,25 @@ class State:
         """One output of a resource, decrypted if the export was."""
         value = self.resource(logical_name)["outputs"][name]
         return _plain(value)
+
+    def outputs(self, logical_name: str) -> dict[str, Any]:
+        """All outputs of a resource; empty where the state has none."""
+        try:
+            found = self.resource(logical_name)["outputs"]
+        except OpsError:
+            return {}
+        return {name: _plain(value) for name, value in found.items()}
+
+    def tunnels(self, logical_names: Iterable[str]) -> dict[str, Sequence[str]]:
+        """Address to the command of its tunnel, for all that gates know and that are not reached from here.
+
+        Raises:
+            OpsError: the state lacks one of the gates.
+        """
+        found: dict[str, Sequence[str]] = {}
+        for name in logical_names:
+            found |= self.resource(name)["outputs"].get("tunnels") or {}
+        return found
 
     def _of_type(self, resource_type: str) -> Iterator[Mapping[str, Any]]:
         return (entry for entry in self.resources if entry["type"] == resource_type)

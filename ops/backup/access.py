@@ -60,11 +60,8 @@ def access(session: Session) -> Iterator[Access]:
     if not session.exists():
         raise RefusedError(f"there is no stack {session.stack}: `make up` makes one")
     state = read_state(session, show_secrets=True)
-    ways: dict[str, Any] = {}
-    for resource in (GATE, KEY, SCHEMA):
-        ways |= state.resource(resource)["outputs"].get("tunnels") or {}
     try:
-        with tunnels.opened(ways) as (there, _):
+        with tunnels.opened(state.tunnels((GATE, KEY, SCHEMA))) as (there, _):
             yield _access(session, state, there)
     except tunnels.TunnelError as error:
         raise OpsError(str(error)) from None
@@ -102,21 +99,9 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
             client=connect(output(KEY, "endpoint"), output(KEY, "access_key"), output(KEY, "secret_key")),
         ),
         containers=containers,
-        checks={name: _told(state, name) for name in CHECKS if _known(state, name)},
+        checks={name: told for name in CHECKS if (told := state.outputs(name))},
         redis_image=_redis_image(session),
     )
-
-
-def _told(state: State, check: str) -> Mapping[str, Any]:
-    return {name: state.output(check, name) for name in state.resource(check)["outputs"]}
-
-
-def _known(state: State, check: str) -> bool:
-    try:
-        state.resource(check)
-    except OpsError:
-        return False
-    return True
 
 
 def _redis_image(session: Session) -> str | None:

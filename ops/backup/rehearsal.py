@@ -52,15 +52,14 @@ class Rehearsal:
             prove: returns what was seen.
             redact: takes secrets out of a finding.
         """
-        progress(name)
-        started = time.monotonic()
-        try:
-            seen = prove()
-        except CheckFailedError as failure:
-            self.findings.append(redact(f"{name}: {failure.probe}: {failure.seen}; {failure.fix}"))
-            seen = ""
-        except OpsError as error:
-            self.findings.append(redact(f"{name}: {error}"))
-            seen = ""
-        self.steps.append((name, time.monotonic() - started, seen or "not proven"))
+        with self.step(name, progress) as say:
+            try:
+                seen = prove()
+            except CheckFailedError as failure:
+                self.findings.append(redact(f"{name}: {failure.probe}: {failure.seen}; {failure.fix}"))
+                seen = ""
+            except OpsError as error:
+                self.findings.append(redact(f"{name}: {error}"))
+                seen = ""
+            say(seen or "not proven")
         return bool(seen)

@@ -4,7 +4,7 @@ import contextlib
 import json
 import secrets
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -149,8 +149,7 @@ def moved(copy: Copy, to: str, variables: Mapping[str, str], alias: Sequence[str
 def running(copy: Copy, variables: Mapping[str, str]) -> str:
     """How a container ended, in Docker's words; empty while it runs."""
     [facts] = json.loads(docker(variables, "inspect", copy.id))
-    state = facts["State"]
-    return "" if state["Running"] else f"{state['Status']}, exit code {state['ExitCode']}"
+    return "" if facts["State"]["Running"] else _ended(facts)
 
 
 def log(copy: Copy, variables: Mapping[str, str], lines: int) -> str:
@@ -167,7 +166,7 @@ def names(live: str, variables: Mapping[str, str]) -> set[str]:
     return found - {""}
 
 
-def leftovers(lives: Iterable[str], variables: Mapping[str, str]) -> list[str]:
+def leftovers(lives: Sequence[str], variables: Mapping[str, str]) -> list[str]:
     """Remove what killed rehearsals of the same containers left; returns the names. No other rehearsal may run.
 
     Raises:
@@ -190,9 +189,12 @@ def _published(made: str, ports: Sequence[int], variables: Mapping[str, str]) ->
     bound = facts["NetworkSettings"]["Ports"]
     lost = [port for port in ports if not bound.get(f"{port}/tcp")]
     if lost:
-        ended = f"{facts['State']['Status']}, exit code {facts['State']['ExitCode']}"
-        raise OpsError(f"{facts['Name'].lstrip('/')} does not serve port {lost[0]}: {ended}")
+        raise OpsError(f"{facts['Name'].lstrip('/')} does not serve port {lost[0]}: {_ended(facts)}")
     return {port: f"127.0.0.1:{bound[f'{port}/tcp'][0]['HostPort']}" for port in ports}
+
+
+def _ended(facts: Mapping[str, Any]) -> str:
+    return f"{facts['State']['Status']}, exit code {facts['State']['ExitCode']}"
 
 
 def _remove(made: str, variables: Mapping[str, str]) -> None:

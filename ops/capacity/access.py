@@ -70,11 +70,8 @@ def access(session: Session) -> Iterator[Access]:
     if not session.exists():
         raise OpsError(f"there is no stack {session.stack}: `make up` makes one")
     state, settings = read_state(session, show_secrets=True), session.settings
-    ways: dict[str, Any] = {}
-    for resource in (CLICKHOUSE, REDIS, STORE):
-        ways |= state.resource(resource)["outputs"].get("tunnels") or {}
     try:
-        with tunnels.opened(ways) as (there, _):
+        with tunnels.opened(state.tunnels((CLICKHOUSE, REDIS, STORE))) as (there, _):
 
             def output(resource: str, name: str) -> Any:
                 return there(state.output(resource, name))

@@ -1,12 +1,12 @@
 """The `doctor` command: the live stack, or a log, explained."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from ops.answer import answer
 from ops.doctor import report, words
 from ops.doctor.access import Access
 from ops.doctor.examine import examine
@@ -14,13 +14,12 @@ from ops.doctor.logs import explain
 from ops.doctor.looks import LookError, masked
 from ops.doctor.opening import of_session
 from ops.doctor.rows import ROWS
-from ops.failure import fail
+from ops.failure import COULD_NOT_LOOK, explained, fail
 from ops.session import ROOT, OpsError, Session, open_session
 from ops.stackfile import StackFileError
 from settings import SettingsError
-from toolchain.report import ToolchainError
 
-HEALTHY, FINDINGS, COULD_NOT_LOOK = 0, 1, 2
+HEALTHY, FINDINGS = 0, 1
 STANDARD_INPUT = "-"
 SHOWN_ENVIRONMENTS = ("langfuse-web", "langfuse-worker", "gateway")
 
@@ -34,17 +33,14 @@ def live(stack: str, config_file: Path | None, *, as_json: bool, everything: boo
         as_json: print JSON.
         everything: show healthy rows too, and what the services were given.
     """
-    try:
-        with of_session(open_session(stack, config_file)) as access:
-            results = examine(ROWS, access)
-            given = _given(access) if as_json or everything else {}
-    except (OpsError, StackFileError, SettingsError, ToolchainError) as error:
-        fail(error, COULD_NOT_LOOK, as_json=as_json)
+    with explained(COULD_NOT_LOOK, as_json=as_json), of_session(open_session(stack, config_file)) as access:
+        results = examine(ROWS, access)
+        given = _given(access) if as_json or everything else {}
     verdicts = {result.verdict for result in results}
     code = FINDINGS if "finding" in verdicts else COULD_NOT_LOOK if "not seen" in verdicts else HEALTHY
     if as_json:
         body: dict[str, Any] = {"healthy": code == HEALTHY, "rows": [report.as_dict(result) for result in results]}
-        print(json.dumps({**body, "environment": given}, indent=2))
+        answer({**body, "environment": given})
     else:
         report.show(results, Console(), everything=everything, given=given)
     sys.exit(code)
@@ -70,7 +66,7 @@ def log(name: str, stack: str, config_file: Path | None, *, as_json: bool) -> No
     own = _words(stack, config_file)
     if as_json:
         rows = [report.shown_as_dict(entry, own) for entry in found]
-        print(json.dumps({"healthy": not found, "rows": rows}, indent=2))
+        answer({"healthy": not found, "rows": rows})
     else:
         report.show_log(found, Console(), own)
     sys.exit(FINDINGS if found else HEALTHY)

@@ -11,12 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ops.doctor.looks import Facts, LookError
+from ops.doctor.looks import MIGRATIONS, Facts, LookError
 from platforms.docker_labels import INSTANCE_LABEL, SERVICE_LABEL
 
 SCRIPTS = Path(__file__).parents[2] / "platforms" / "scripts"
 SECONDS = 6
-MIGRATIONS = "/app/packages/shared/clickhouse/migrations/unclustered"
 
 
 class DockerLooks:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from ops.doctor.docker_looks import MIGRATIONS
-from ops.doctor.looks import UNKNOWN, Facts, LookError
+from ops.doctor.looks import MIGRATIONS, UNKNOWN, Facts, LookError
 from ops.session import ROOT, Session
 
 SECONDS = 30

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|SALT|TOKEN|AUTH$|ENCRYPTION_KEY|MASTER_KEY|API_KEY|PUBLIC_KEY$")
 MASK = "…"
 UNKNOWN = "unknown"
+MIGRATIONS = "/app/packages/shared/clickhouse/migrations/unclustered"
+"""Folder in web's image."""
 INSIDE = r"(?!\"(?:[,}\]\s]|$))\S"
 """A character of a URL, which may be in JSON without spaces."""
 PARAMETER_SECRET = re.compile(

@@ -71,7 +71,7 @@ def of_session(session: Session) -> Iterator[Access]:
     if set(STORES.values()) == set(lacking):
         raise OpsError(lacking[Part.CLICKHOUSE])
     known = [part for part in told if part not in lacking]
-    ways = {part: _ways(state, part) for part in known}
+    ways = {part: state.tunnels(GATES[part]) for part in known}
     for part, address, command in place.services.values():
         ways[part] = {**ways.get(part, {}), address: command}
     resting = {host for service, host in place.hosts.items() if _rests(place.looks, service)}
@@ -145,7 +145,6 @@ def _fly(session: Session, state: State) -> Place:
 def _own(session: Session, state: State, place: Place) -> Access:
     """Access as the settings have it; what the state says better is put in its place."""
     in_use = session.settings.stack.generation
-
     return from_settings(
         session.settings,
         lambda name: str(state.output(generation(name, in_use(name)), "result")),
@@ -166,13 +165,6 @@ def _lacking(state: State, parts: Sequence[Part]) -> dict[Part, str]:
                 state.resource(gate)
             except OpsError as error:
                 found[part] = str(error)
-    return found
-
-
-def _ways(state: State, part: Part) -> dict[str, Sequence[str]]:
-    found: dict[str, Sequence[str]] = {}
-    for gate in GATES[part]:
-        found |= state.resource(gate)["outputs"].get("tunnels") or {}
     return found
 
 

@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,11 +14,12 @@ from typer.testing import CliRunner
 
 from ops.backup import commands, make
 from ops.backup.catalog import entries, named, newest
-from ops.backup.manifest import ClickHouse, Manifest, Part, Postgres
+from ops.backup.manifest import Manifest, Part
 from ops.backup.show import listing
 from ops.backup.store import DamagedError, Store
 from ops.commands import cli
 from ops.session import OpsError
+from tests.backup.manifests import manifest
 
 FIRST, SECOND, LAST = (f"2026030{day}T030000000Z-full-abcdef" for day in (1, 2, 3))
 
@@ -52,26 +52,11 @@ def refusal(code: str, key: str) -> S3Error:
     return S3Error(response, code, "no", key, "", "")
 
 
-def manifest(backup: str) -> Manifest:
-    now = datetime.now(UTC)
-    return Manifest(
-        id=backup,
-        kind="full",
-        base=None,
-        stack="local",
-        langfuse="3.225.4",
-        started=now,
-        finished=now,
-        clickhouse=ClickHouse(
-            version="25.12", database="langfuse", ledger=37, tables=[], files=0, objects=0, size=0, written_seconds=1
-        ),
-        postgres=Postgres(version="15", schema_name="langfuse", ledger=424, owner="langfuse", tables=[]),
-        buckets=[],
-        parts=[Part(key=f"{backup}/postgres.dump", size=1, etag="", version="", sha256="")],
-    )
+def dumped(backup: str) -> Manifest:
+    return manifest(backup, Part(key=f"{backup}/postgres.dump", size=1, etag="", version="", sha256=""))
 
 
-WELL = {backup: manifest(backup).model_dump_json().encode() for backup in (FIRST, SECOND, LAST)}
+WELL = {backup: dumped(backup).model_dump_json().encode() for backup in (FIRST, SECOND, LAST)}
 DAMAGED = {
     "no JSON": b"{cut sho",
     "nothing": b"",

@@ -1,33 +1,17 @@
 """What becomes a finding of a rehearsal, without servers."""
 
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
 from checks.base import CheckFailedError
 from ops.backup.langfuse import Proof
-from ops.backup.manifest import ClickHouse, Manifest, Postgres
 from ops.backup.rehearsal import Rehearsal
 from ops.session import OpsError
+from tests.backup.manifests import manifest
 
-NOW = datetime.now(UTC)
-MANIFEST = Manifest(
-    id="b",
-    kind="full",
-    base=None,
-    stack="test",
-    langfuse="3.225.4",
-    started=NOW,
-    finished=NOW,
-    clickhouse=ClickHouse(
-        version="25.12", database="langfuse", ledger=37, tables=[], files=0, objects=0, size=0, written_seconds=0
-    ),
-    postgres=Postgres(version="15", schema_name="langfuse", ledger=424, owner="langfuse", tables=[]),
-    buckets=[],
-    parts=[],
-)
+MANIFEST = manifest("b")
 
 
 def silent(_: str) -> None:

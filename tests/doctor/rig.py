@@ -1,12 +1,10 @@
 """A whole stack in containers, described as the program describes it, without the engine; and ways to break it."""
 
 import hashlib
-import io
 import re
 import secrets
 import shlex
 import subprocess
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from typing import Any
 from checks.bucket import AppKeyProvider, BucketProvider
 from checks.supabase import SchemaProvider
 from components.releases import RELEASES
+from ops.backup.docker_cli import archive
 from ops.doctor.access import Access, Limits, from_settings
 from ops.doctor.docker_looks import DockerLooks
 from ops.doctor.examine import examine
@@ -238,16 +237,6 @@ def verdict(access: Access, row: str) -> str:
 def own_file(name: str) -> str:
     """Content of a file beside the tests."""
     return (FILES / name).read_text(encoding="utf-8")
-
-
-def archive(files: Mapping[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as packed:
-        for path, content in files.items():
-            entry = tarfile.TarInfo(path.lstrip("/"))
-            entry.size, entry.mode = len(content.encode()), 0o644
-            packed.addfile(entry, io.BytesIO(content.encode()))
-    return buffer.getvalue()
 
 
 def digest(text: str) -> str:
