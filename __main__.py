@@ -9,6 +9,7 @@ from components.langfuse import LangfuseWeb, LangfuseWorker
 from components.langfuse_env import Stores
 from components.minio import Minio
 from components.phases import Phases
+from components.record import KnownData, Switches
 from components.secrets import StackSecrets
 from outputs import export
 from settings import from_engine
@@ -17,6 +18,7 @@ from wiring import Wiring
 register_delete_hook()
 settings = from_engine()
 warmup.begin(updates=True)
+Switches(settings.switches)
 wire = Wiring(settings, StackSecrets(settings.stack.generations, clustered=settings.clickhouse.clustered))
 platform = wire.platform()
 phases = Phases(settings.stack.phases)
@@ -33,6 +35,7 @@ worker = phases.add("langfuse-worker", lambda after: LangfuseWorker(langfuse, we
 litellm = wire.gateway(langfuse)
 gateway = phases.add("gateway", lambda after: Gateway(litellm, web, redis, platform, after))
 phases.add("proof", lambda after: Proof(litellm, gateway, web, after))
+KnownData(settings.known_data)
 
 export(
     langfuse=langfuse,

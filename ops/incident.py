@@ -26,7 +26,6 @@ from ops.run_folder import digest
 from ops.session import ROOT, OpsError, Session, open_session
 from ops.smoke import access, causes
 from ops.state import State, read_state
-from switches import FILE_VARIABLE
 from toolchain.paths import state_dir
 from toolchain.report import ToolchainError
 
@@ -100,7 +99,7 @@ def _session(stack: str, config_file: Path | None, bundle: Bundle) -> Session:
     except ToolchainError as error:
         bundle.missing["toolchain"] = str(error)
         path = (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve()
-        return Session(stack, {"PATH": os.environ["PATH"], FILE_VARIABLE: str(state_dir() / "switches.json")}, path)
+        return Session(stack, {"PATH": os.environ["PATH"]}, path, held=())
 
 
 def _gather(session: Session, bundle: Bundle) -> redaction.Redactor:

@@ -14,13 +14,13 @@ from rich.table import Table
 
 from ops.evidence import transcribed
 from ops.fingerprint import fingerprint, of_state, remember, remembered
-from ops.known_data import known, learn
 from ops.preview import ENFORCED, preview
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State, read_state
 from policy.allowed_changes import FILE, AllowListError, read_allowed
 from policy.plan import Plan, PlanError, Step
 from policy.plan_gate import Verdict, judge
+from settings.recorded import of_resources
 
 UP = ("up", "--yes", "--skip-preview", *ENFORCED)
 SYMBOLS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]"}
@@ -58,7 +58,7 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
     try:
         plan = read.plan
         today = dt.datetime.now(tz=dt.UTC).date()
-        verdict = judge(plan, resources, read_allowed(FILE, today), today, known(session.stack))
+        verdict = judge(plan, resources, read_allowed(FILE, today), today, of_resources(resources).known_data)
     except (PlanError, AllowListError) as error:
         session.check_passphrase()
         raise GateRefusedError(f"{error}; nothing was applied\n{read.ran.stderr.strip()[-2000:]}".strip()) from None
@@ -69,7 +69,6 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
         console.print(f"[yellow]allow list[/]  {escape(note)}")
     if verdict.refusals:
         raise GateRefusedError(_refused(verdict, plan))
-    learn(session.stack, resources)
     if read.ran.returncode != 0:
         session.check_passphrase()
         # Policies are not part of the engine's JSON: let it say in its own words what is wrong.
@@ -103,7 +102,6 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
             f"changed since the gate read the plan: {', '.join(moved)}. Nothing was applied; run the command again"
         )
     code = transcribed("pulumi up", argv, partial(session.run, aside=console.stderr))
-    learn(session.stack, read_state(session).resources)
     if code == 0:
         remember_applied(session, **overrides)
     return code

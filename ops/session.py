@@ -14,7 +14,9 @@ from typing import Any
 
 from ops.stackfile import read_config, remember_salt, working_copy
 from settings import Settings, load
-from switches import Switch, SwitchesError, read_switches
+from settings.recorded import Recorded, of_resources
+from switches import SETTING as SWITCHES
+from switches import Switch, SwitchesError, as_text
 
 ROOT = Path(__file__).resolve().parent.parent
 STANDARD_ERROR = 2
@@ -41,29 +43,48 @@ class Session:
     """Variables beside the caller's own."""
     config_file: Path
     """Stack settings; `Pulumi.<stack>.yaml` unless another was given."""
+    held: tuple[Switch, ...] | None = None
+    """Switches that runs of this session put in the place of the recorded ones; None leaves those in force."""
 
     @cached_property
     def settings(self) -> Settings:
         """The stack's settings as the program will see them, switches included; secret values are left out.
 
         Raises:
-            OpsError: the file of switches cannot be read.
+            OpsError: the state cannot be read, or records switches that are none.
             SettingsError: a setting is unknown or malformed.
             StackFileError: the settings file is missing or is not one.
         """
-        return load({**read_config(self.config_file), **{switch.key: switch.value for switch in self.switches}})
+        config = read_config(self.config_file)
+        if self.held is None:
+            return load(config, self.recorded)
+        return load({**config, SWITCHES: as_text(self.held)})
 
     @property
-    def switches(self) -> list[Switch]:
+    def switches(self) -> tuple[Switch, ...]:
         """Settings that an operator holds at another value than the settings file's.
 
         Raises:
-            OpsError: the file of switches cannot be read.
+            OpsError, SettingsError, StackFileError: see `settings`.
+        """
+        return self.settings.switches
+
+    @cached_property
+    def recorded(self) -> Recorded:
+        """What the stack's state records beside resources; nothing for a stack that is not there yet.
+
+        Raises:
+            OpsError: the state cannot be read, or records switches that are none.
         """
         try:
-            return read_switches(self.stack.rpartition("/")[2], self.environment)
+            export = self.json(self.argv("stack", "export"))
+            return of_resources((export.get("deployment") or {}).get("resources") or [])
         except SwitchesError as error:
             raise OpsError(str(error)) from None
+        except OpsError as error:
+            if "no stack named" in str(error):
+                return Recorded()
+            raise
 
     def argv(self, *arguments: str) -> list[str]:
         """The command line of one engine call on this stack."""
@@ -76,7 +97,8 @@ class Session:
             arguments: of the engine.
             overrides: settings `langfuse-stack:<name>` for this run only.
         """
-        changed = {f"langfuse-stack:{name}": value for name, value in overrides.items()}
+        held = {} if self.held is None else {SWITCHES: as_text(self.held)}
+        changed = {**held, **{f"langfuse-stack:{name}": value for name, value in overrides.items()}}
         return [*self.argv(*arguments), "--config-file", str(working_copy(self.stack, self.config_file, changed))]
 
     def run(self, argv: Sequence[str], *, aside: bool = False) -> int:

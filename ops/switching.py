@@ -1,13 +1,14 @@
-"""Throws a switch and takes it back: the way for `rollback` and `members` to hold a setting without an edit."""
+"""Holds a setting at a value and takes that back: the way for `rollback` and `members`, without an edit of the file.
+
+The next run of the session records it in the stack's state, before it changes anything else.
+"""
 
 from dataclasses import replace
-from pathlib import Path
 
 from evidence import now
 from ops.decisions import operator
 from ops.session import Session
-from switches import FILE_VARIABLE, Switch, replaced
-from toolchain.paths import write_private
+from switches import Switch
 
 
 def hold(session: Session, key: str, value: str, undo: str) -> Session:
@@ -19,23 +20,24 @@ def hold(session: Session, key: str, value: str, undo: str) -> Session:
         value: as the settings file would have it.
         undo: the command that takes it back, without its stack.
     """
-    thrown = _thrown(session, key)
-    if thrown and thrown.value == value:
+    before = _switches(session)
+    if any((switch.key, switch.value) == (key, value) for switch in before):
         return replace(session)
-    at = f"{now()[:19]}Z"
-    return _write(session, key, Switch(key, value, at, operator(), f"{undo} --stack {session.stack}"))
+    made = Switch(key, value, f"{now()[:19]}Z", operator(), f"{undo} --stack {session.stack}")
+    return replace(session, held=(*_others(before, key), made))
 
 
 def release(session: Session, key: str) -> Session:
     """The session with the setting as the settings file has it."""
-    return _write(session, key, None) if _thrown(session, key) else replace(session)
+    before = _switches(session)
+    after = _others(before, key)
+    return replace(session) if after == before else replace(session, held=after)
 
 
-def _thrown(session: Session, key: str) -> Switch | None:
-    return next((switch for switch in session.switches if switch.key == key), None)
+def _switches(session: Session) -> tuple[Switch, ...]:
+    """Those in force at this moment: another machine may have changed them since the session was opened."""
+    return replace(session).switches
 
 
-def _write(session: Session, key: str, switch: Switch | None) -> Session:
-    path = Path(session.environment[FILE_VARIABLE])
-    write_private(path, replaced(path, session.stack.rpartition("/")[2], key, switch))
-    return replace(session)
+def _others(switches: tuple[Switch, ...], key: str) -> tuple[Switch, ...]:
+    return tuple(switch for switch in switches if switch.key != key)

@@ -18,6 +18,7 @@ from settings.groups import (
     WebSettings,
     WorkerSettings,
 )
+from switches import Switch
 
 GROUPS: tuple[type[Group], ...] = (
     StackSettings,
@@ -49,6 +50,10 @@ class Settings(BaseModel):
     web: WebSettings
     worker: WorkerSettings
     proxy: ProxySettings
+    switches: tuple[Switch, ...] = ()
+    """Settings that an operator holds at another value than the settings file's; they are in force above."""
+    known_data: frozenset[str] = frozenset()
+    """URNs of all data that the stack has had."""
 
     @property
     def release(self) -> Release:

@@ -40,7 +40,6 @@ def environment(engine: Engine, docker: DockerEngine) -> dict[str, str]:
         # The salt of the passphrase comes from the state when the stack's settings file has lost it.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "LANGFUSE_STACK_IMAGES": str(state / "images.json"),
-        "LANGFUSE_STACK_SWITCHES": str(state / "switches.json"),
         # The engine and its plugins live for seconds: collecting garbage less often makes them start faster.
         "GOGC": os.environ.get("GOGC", "400"),
     }

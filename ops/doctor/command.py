@@ -74,7 +74,7 @@ def log(name: str, stack: str, config_file: Path | None, *, as_json: bool) -> No
 
 def _words(stack: str, config_file: Path | None) -> words.Words:
     try:
-        session = Session(stack, {}, (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve())
+        session = Session(stack, {}, (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve(), held=())
         return words.of(session.settings, stack)
     except (OpsError, StackFileError, SettingsError):
         return report.USUAL

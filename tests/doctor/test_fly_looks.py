@@ -222,7 +222,7 @@ def test_a_service_that_was_never_deployed_cannot_be_looked_into(fly: Fly) -> No
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
     """What runs is a Python that finds another `platforms.fly` first."""
-    return Session("prod", {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}, ROOT / "Pulumi.prod.yaml")
+    return Session("prod", {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}, ROOT / "Pulumi.prod.yaml", held=())
 
 
 def program(folder: Path, text: str) -> None:

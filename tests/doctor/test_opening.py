@@ -73,7 +73,7 @@ def state(*lacking: str, generated: tuple[str, ...] = ()) -> State:
 
 
 def session(monkeypatch: pytest.MonkeyPatch, settings: Settings, known: State) -> Session:
-    made = Session("prod", {}, ROOT / "Pulumi.prod.yaml")
+    made = Session("prod", {}, ROOT / "Pulumi.prod.yaml", held=())
     monkeypatch.setitem(made.__dict__, "settings", settings)
     monkeypatch.setattr(opening, "read_state", lambda *_, **__: known)
     return made

@@ -16,7 +16,7 @@ NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 def session(tmp_path: Path) -> Session:
     file = tmp_path / "settings.yaml"
     file.write_text("config:\n  langfuse-stack:rotations: {redis-password: 2}\n")
-    return Session("local", {}, file)
+    return Session("local", {}, file, held=())
 
 
 def state(**made: str) -> State:

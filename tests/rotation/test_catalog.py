@@ -63,7 +63,7 @@ def vaulted(tmp_path: Path, **values: str) -> Session:
     file = tmp_path / "settings.yaml"
     text = (ROOT / "Pulumi.prod.yaml").read_text()
     file.write_text(f"{text}\n  langfuse-stack:vault: {vault}\n")
-    return Session("prod", {}, file)
+    return Session("prod", {}, file, held=())
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_what_the_vault_holds_beyond_what_it_must_is_the_vaults(tmp_path: Path) 
 def test_a_stack_that_generates_everything_rotates_everything(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("config: {}\n")
-    assert [held(Session("local", {}, file), secret) for secret in SECRETS.values()] == [None] * len(SECRETS)
+    assert [held(Session("local", {}, file, held=()), secret) for secret in SECRETS.values()] == [None] * len(SECRETS)

@@ -22,7 +22,7 @@ OURS = {
     "toolchain",
 }
 ALLOWED = {
-    "components": {"components", "platforms.spec", "checks"},
+    "components": {"components", "platforms.spec", "checks", "switches", "policy.data_types"},
     "platforms": {"platforms", "evidence"},
     "checks": {"checks", "evidence", "policy.migrations"},
     "policy": {"policy"},

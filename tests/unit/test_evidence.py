@@ -31,7 +31,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     config = tmp_path / "settings.yaml"
     config.write_text("config: {}\n")
-    return Session("local", {}, config)
+    return Session("local", {}, config, held=())
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ from pathlib import Path
 from evidence import record
 from ops.evidence import recorded
 from ops.session import Session
-with recorded(Session("local", {}, Path(sys.argv[1])), "rollback"):
+with recorded(Session("local", {}, Path(sys.argv[1]), held=()), "rollback"):
     record("command", "pulumi up", {"exit_code": 0})
     print("recorded", flush=True)
     signal.pause()
@@ -234,7 +234,7 @@ from evidence import record
 from ops.evidence import recorded
 from ops.session import Session
 for number in range(10):
-    with recorded(Session("local", {}, Path(sys.argv[1])), "start"):
+    with recorded(Session("local", {}, Path(sys.argv[1]), held=()), "start"):
         record("gate", f"gate {number}", {"result": "ok"})
 """
 
@@ -311,7 +311,7 @@ from evidence import EvidenceError, record
 from ops.evidence import recorded
 from ops.session import Session
 try:
-    with recorded(Session("local", {}, Path(sys.argv[1])), "down"):
+    with recorded(Session("local", {}, Path(sys.argv[1]), held=()), "down"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         record("gate", "gate minio", {"result": "ok", "evidence": "x" * 1000})
 except EvidenceError as error:

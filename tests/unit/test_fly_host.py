@@ -38,7 +38,7 @@ class Recording(Session):
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Recording:
     monkeypatch.setattr(fly_host, "read_state", lambda _: State({"deployment": {"resources": RESOURCES}}))
-    return Recording("prod", {}, ROOT / "Pulumi.prod.yaml")
+    return Recording("prod", {}, ROOT / "Pulumi.prod.yaml", held=())
 
 
 def test_services_are_those_that_the_state_knows_as_deployed(session: Recording) -> None:

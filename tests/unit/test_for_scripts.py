@@ -101,8 +101,7 @@ def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path / "state"))
     monkeypatch.setenv(PLACE_VARIABLE, str(tmp_path / "artifacts"))
     monkeypatch.setattr("toolchain.ready.make_ready", lambda: (None, None))
-    switches = {"LANGFUSE_STACK_SWITCHES": str(tmp_path / "switches.json"), "PATH": "/nowhere"}
-    monkeypatch.setattr("toolchain.environment.environment", lambda *_: switches)
+    monkeypatch.setattr("toolchain.environment.environment", lambda *_: {"PATH": "/nowhere"})
     monkeypatch.setattr(Session, "exists", lambda _: False)
     monkeypatch.setattr(Session, "text", unknown)
     monkeypatch.setattr(report, "resolve_images", resolved)

@@ -27,7 +27,8 @@ from ops.upgrade import command as upgrade
 from ops.upgrade import show
 from ops.upgrade.decide import Verdict
 from policy.plan import Plan, Step
-from switches import FILE_VARIABLE
+from settings.recorded import Recorded
+from switches import Switch
 
 URN = "urn:pulumi:test::langfuse-stack::docker:index/container:Container::gateway"
 PLAN = Plan(steps=(Step(op="update", urn=URN, diffReasons=("image",)), Step(op="same", urn=f"{URN}-2")))
@@ -41,6 +42,8 @@ OUTPUTS = {
 }
 UP = {**CHANGES, "hops": [asdict(HOP)], **{name: OUTPUTS[name] for name in ("langfuse_url", "gateway_url", "checks")}}
 FOLLOW = report.follow
+STATE: list[Switch] = []
+"""Switches that the stack's state records."""
 ENGINE = [sys.executable, "-c", "print('the engine speaks')"]
 
 
@@ -58,6 +61,10 @@ class Known(Session):
 
     def check_passphrase(self) -> None:
         """It opens the stack."""
+
+    @property
+    def recorded(self) -> Recorded:
+        return Recorded(STATE)
 
 
 class Docker:
@@ -83,6 +90,7 @@ def recorded(*_: Any) -> Iterator[Any]:
 
 def apply(session: Session, _gated: GatedPlan, console: Console, **_: Any) -> int:
     console.print("0 changes, 2 unchanged")
+    STATE[:] = STATE if session.held is None else session.held
     return session.run(ENGINE, aside=console.stderr)
 
 
@@ -91,10 +99,10 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack whose engine says something and succeeds."""
     file = tmp_path / "settings.yaml"
     file.write_text(yaml.safe_dump({"config": {}}))
-    variables = {FILE_VARIABLE: str(tmp_path / "switches.json")}
+    STATE.clear()
     host = Docker()
     for module in (lifecycle, rollback, members, power, reset, upgrade):
-        monkeypatch.setattr(module, "open_session", lambda name, _: Known(name, variables, file))
+        monkeypatch.setattr(module, "open_session", lambda name, _: Known(name, {}, file))
     for module in (lifecycle, rollback, members, power, reset):
         monkeypatch.setattr(module, "recorded", recorded)
         monkeypatch.setattr(module, "exclusive", nullcontext)
@@ -157,7 +165,6 @@ def test_a_preview_that_fails_lets_the_engine_speak_beside_the_document(
     monkeypatch.setattr(lifecycle, "gated_plan", gated_plan)
     monkeypatch.setattr(plan, "preview", lambda *_, **__: failed)
     monkeypatch.setattr(plan, "judge", lambda *_: SimpleNamespace(notes=(), refusals=()))
-    monkeypatch.setattr(plan, "learn", lambda *_: None)
     assert "there is no plan to apply" in told("preview", code=1)["error"]
 
 

@@ -39,7 +39,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(decisions.PLACE_VARIABLE, str(tmp_path / "artifacts"))
     config = tmp_path / "settings.yaml"
     config.write_text("config:\n  gateway:providerKeys: {OPENAI_API_KEY: canary-of-the-settings}\n")
-    monkeypatch.setattr(incident, "open_session", lambda *_: Session("local", {"PATH": "/nowhere"}, config))
+    monkeypatch.setattr(incident, "open_session", lambda *_: Session("local", {"PATH": "/nowhere"}, config, held=()))
     monkeypatch.setattr(incident, "host_of", lambda _: HalfDown())
     monkeypatch.setattr(
         incident,

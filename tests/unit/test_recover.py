@@ -35,7 +35,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSession:
     config = tmp_path / "Pulumi.local.yaml"
     config.write_text("config: {}\n")
     backend = (tmp_path / "backend").as_uri() + "?metadata=skip"
-    return FakeSession("local", {"PULUMI_BACKEND_URL": backend, "PATH": "/nowhere"}, config)
+    return FakeSession("local", {"PULUMI_BACKEND_URL": backend, "PATH": "/nowhere"}, config, held=())
 
 
 def state(*, pending: list[str] = [], containers: list[str] = []) -> State:  # noqa: B006 - never changed

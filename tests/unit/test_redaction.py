@@ -96,4 +96,4 @@ def test_keys_that_were_set_in_plain_are_secret_all_the_same(tmp_path: Path) -> 
     config = tmp_path / "settings.yaml"
     keys, variables = "gateway:providerKeys: {OPENAI_API_KEY: canary-4}", "langfuse:extraEnv: {A: canary-5}"
     config.write_text(f"config:\n  {keys}\n  {variables}\n")
-    assert of_settings(Session("local", {}, config)) == {"canary-4", "canary-5"}
+    assert of_settings(Session("local", {}, config, held=())) == {"canary-4", "canary-5"}

@@ -38,7 +38,7 @@ def test_only_what_is_followed_is_reached(
         raise tunnels.TunnelError("no way")
 
     monkeypatch.setattr(tunnels, "opened", ways)
-    session = Session("prod", {}, ROOT / "Pulumi.prod.yaml")
+    session = Session("prod", {}, ROOT / "Pulumi.prod.yaml", held=())
     settings = load({**read_config(session.config_file), "gateway:tracing": tracing})
     monkeypatch.setitem(session.__dict__, "settings", settings)
     with pytest.raises(OpsError, match="no way"), smoke.access(session, STATE, partly=partly):
