@@ -1,6 +1,7 @@
 """What each component is told: settings, images and secrets turned into its arguments."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from urllib.parse import urlencode
@@ -33,6 +34,8 @@ from settings.urls import ServerUrl
 
 LANGFUSES_PARAMETERS = frozenset({"schema", "pgbouncer", "connection_limit"})
 """Parameters of a Postgres URL that the components set themselves."""
+
+BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 
 
 class Wiring:
@@ -86,7 +89,16 @@ class Wiring:
         return vault
 
     def platform(self) -> Platform:
-        """Where the stack runs."""
+        """Where the stack runs.
+
+        Raises:
+            SettingsError: its state may not live where it does.
+        """
+        refused = settings_module.refused_backend(self._settings, os.environ.get(BACKEND_VARIABLE))
+        if refused and not pulumi.runtime.is_dry_run():
+            raise SettingsError(refused)
+        if refused:
+            pulumi.log.warn(f"`up` would refuse this: {refused}")
         stack, fly = self._settings.stack, self._settings.fly
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from ops.stackfile import read_config, remember_salt, working_copy
+from ops.stackfile import add_keys, copy_keys, read_config, remember_salt, working_copy
 from settings import Settings, load
 from settings.recorded import Recorded, of_resources
 from switches import SETTING as SWITCHES
@@ -24,6 +25,15 @@ NOT_OPENED = (
     "the passphrase does not open this stack: put the one it was made with into the file that "
     "PULUMI_CONFIG_PASSPHRASE_FILE names (0600), or set PULUMI_CONFIG_PASSPHRASE"
 )
+
+FIXES: Mapping[str, str] = {
+    "incorrect passphrase": NOT_OPENED,
+    "passphrase must be set": "the state is shared, and so is its passphrase: put it into a file (0600), and set "
+    "PULUMI_CONFIG_PASSPHRASE_FILE to its name",
+    "the stack is currently locked": "another run is changing this stack, perhaps on another machine: wait until it is "
+    "done; nothing was changed here",
+}
+"""What the engine says to what is done about it."""
 
 
 class OpsError(Exception):
@@ -158,8 +168,18 @@ class Session:
             return
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(ROOT / "Pulumi.yaml", folder)
+            made = Path(folder) / f"Pulumi.{self.stack}.yaml"
+            copy_keys(self.config_file, made)
             self.text(["pulumi", "--cwd", folder, "stack", "init", self.stack, "--non-interactive"])
-            remember_salt(self.stack, Path(folder) / f"Pulumi.{self.stack}.yaml")
+            if self.is_shared:
+                add_keys(self.config_file, made)
+            else:
+                remember_salt(self.stack, made)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the state lives where other machines reach it."""
+        return urlsplit(self.environment.get("PULUMI_BACKEND_URL", "")).scheme not in {"", "file"}
 
     def check_passphrase(self) -> None:
         """Find out whether the passphrase opens the stack, after a run that failed without saying so.
@@ -187,8 +207,9 @@ class Session:
 
 def explain(message: str) -> str:
     """The engine's message, with the fix where it does not name one itself."""
-    if "incorrect passphrase" in message:
-        return f"{NOT_OPENED}\n{message}"
+    for words, fix in FIXES.items():
+        if words in message:
+            return f"{fix}\n{message}"
     return message
 
 

@@ -3,6 +3,7 @@
 Unknown keys, wrong types and values out of range are all reported at once, each with the command that sets it right.
 """
 
+from settings.backend import refused_backend
 from settings.loading import SettingsError, from_engine, load
 from settings.model import Settings
 from settings.resolution import IMAGES_FILE_VARIABLE, images, only_here, refused_by_fly
@@ -19,5 +20,6 @@ __all__ = [
     "load",
     "only_here",
     "open_vault",
+    "refused_backend",
     "refused_by_fly",
 ]

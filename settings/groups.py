@@ -48,6 +48,8 @@ class StackSettings(Group):
     """`vault`: what the vault file holds is used; the rest is generated."""
     vault: Path = Path("vault/hotrodan/llm-gateway-secrets.json")
     """Relative to the project's folder."""
+    single_machine: bool = False
+    """Whether no other machine ever works on the stack: then its state may be a folder here, whatever the platform."""
     rotations: Mapping[Rotatable, Annotated[int, Field(ge=1)]] = {}
     """Secret to the generation in use; what is not listed is in its first."""
     rotating: Rotatable | None = None

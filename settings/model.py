@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from components.releases import RELEASES, Release, references
+from platforms.spec import SHARED
 from settings.fly import MACHINES, FlySettings, Machine, kind_of
 from settings.groups import (
     ClickHouseSettings,
@@ -54,6 +55,11 @@ class Settings(BaseModel):
     """Settings that an operator holds at another value than the settings file's; they are in force above."""
     known_data: frozenset[str] = frozenset()
     """URNs of all data that the stack has had."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several people and machines act on what the platform runs."""
+        return SHARED[self.stack.platform]
 
     @property
     def release(self) -> Release:

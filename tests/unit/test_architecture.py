@@ -29,7 +29,7 @@ ALLOWED = {
     "evidence": set[str](),
     "switches": set[str](),
     "toolchain": {"toolchain"},
-    "settings": {"settings", "components.releases", "switches"},
+    "settings": {"settings", "components.releases", "platforms.spec", "switches"},
     "outputs": {"components"},
     "wiring": {"settings", "components", "platforms"},
     "ops": OURS - {"__main__"},
