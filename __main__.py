@@ -9,7 +9,7 @@ from components.langfuse import LangfuseWeb, LangfuseWorker
 from components.langfuse_env import Stores
 from components.minio import Minio
 from components.phases import Phases
-from components.record import KnownData, Switches
+from components.record import History, Switches
 from components.secrets import StackSecrets
 from outputs import export
 from settings import from_engine
@@ -19,7 +19,8 @@ register_delete_hook()
 settings = from_engine()
 warmup.begin(updates=True)
 Switches(settings.switches)
-wire = Wiring(settings, StackSecrets(settings.stack.generations, clustered=settings.clickhouse.clustered))
+secrets = StackSecrets(settings.stack.generations, clustered=settings.clickhouse.clustered)
+wire = Wiring(settings, secrets)
 platform = wire.platform()
 phases = Phases(settings.stack.phases)
 
@@ -35,7 +36,13 @@ worker = phases.add("langfuse-worker", lambda after: LangfuseWorker(langfuse, we
 litellm = wire.gateway(langfuse)
 gateway = phases.add("gateway", lambda after: Gateway(litellm, web, redis, platform, after))
 phases.add("proof", lambda after: Proof(litellm, gateway, web, after))
-KnownData(settings.known_data)
+had = settings.recorded
+History(
+    [secrets, *phases.components],
+    data=had.known_data or (),
+    release=had.release or "",
+    proven=phases.once_proven("langfuse-web", settings.langfuse_version),
+)
 
 export(
     langfuse=langfuse,

@@ -60,11 +60,7 @@ class Wiring:
         found = settings_module.images(self._settings)
         if self._settings.stack.platform == "docker":
             return found
-        refused = settings_module.refused_by_fly(self._settings, found)
-        if refused and not pulumi.runtime.is_dry_run():
-            raise SettingsError(refused)
-        if refused:
-            pulumi.log.warn(f"`up` would refuse this: {refused}")
+        _refuse(settings_module.refused_by_fly(self._settings, found))
         return {service: image.at_registry() for service, image in found.items()}
 
     @cached_property
@@ -94,11 +90,7 @@ class Wiring:
         Raises:
             SettingsError: its state may not live where it does.
         """
-        refused = settings_module.refused_backend(self._settings, os.environ.get(BACKEND_VARIABLE))
-        if refused and not pulumi.runtime.is_dry_run():
-            raise SettingsError(refused)
-        if refused:
-            pulumi.log.warn(f"`up` would refuse this: {refused}")
+        _refuse(settings_module.refused_backend(self._settings, os.environ.get(BACKEND_VARIABLE)))
         stack, fly = self._settings.stack, self._settings.fly
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform
@@ -240,7 +232,12 @@ class Wiring:
         return Redis(arguments, platform, after)
 
     def langfuse(self, stores: Stores) -> LangfuseArgs:
-        """Langfuse's arguments."""
+        """Langfuse's arguments.
+
+        Raises:
+            SettingsError: they ask for a new major release over data, and this is no upgrade.
+        """
+        _refuse(settings_module.refused_release(self._settings))
         group = self._settings.langfuse
         return LangfuseArgs(
             release=self._settings.release,
@@ -272,6 +269,7 @@ class Wiring:
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
             stand_in_on_old_clickhouse=group.stand_in_on_old_clickhouse,
+            proven_image=self._settings.recorded.proven_image,
         )
 
     def gateway(self, langfuse: LangfuseArgs) -> GatewayArgs:
@@ -319,6 +317,18 @@ class Wiring:
 
     def _volume(self, store: str, size_gb: int) -> VolumeSpec:
         return VolumeSpec(self._settings.volume(store), size_gb)
+
+
+def _refuse(reason: str) -> None:
+    """Stop an update for a reason, if there is one; a preview only says it.
+
+    Raises:
+        SettingsError: it is an update.
+    """
+    if reason and not pulumi.runtime.is_dry_run():
+        raise SettingsError(reason)
+    if reason:
+        pulumi.log.warn(f"`up` would refuse this: {reason}")
 
 
 def _database(url: ServerUrl) -> DatabaseUrl:

@@ -123,27 +123,7 @@ class SupabaseGate(CheckResource, module="checks", name="Supabase"):
 
 
 class SnapshotProvider(CheckProvider):
-    """See `ForeignSnapshot`."""
-
-    label = "foreign schemas before the migrations"
-    libraries = ("psycopg",)
-    secrets = ("admin_url",)
-    keys = ("admin_url", "schema", "watch")
-
-    def probe(self, inputs: Inputs) -> Evidence:
-        objects = foreign_objects(inputs["admin_url"], inputs["schema"])
-        digest = hashlib.sha256(json.dumps(objects, sort_keys=True).encode()).hexdigest()
-        return {"taken_at": now(), "sha256": digest, "objects": objects}
-
-
-class ForeignSnapshot(CheckResource, module="checks", name="ForeignSnapshot"):
-    """What every schema that is not Langfuse's looks like before a Langfuse image migrates.
-
-    Args:
-        inputs: `admin_url` (secret), `schema` (Langfuse's own), `watch` (the web image).
-    """
-
-    provider = SnapshotProvider
+    """Of a resource that former versions declared; the engine still asks it to forget that one."""
 
 
 class UntouchedProvider(CheckProvider):
@@ -152,7 +132,7 @@ class UntouchedProvider(CheckProvider):
     label = "foreign schemas after the migrations"
     libraries = ("psycopg",)
     secrets = ("admin_url",)
-    keys = ("admin_url", "schema", "before")
+    keys = ("admin_url", "schema", "before", "image")
 
     def probe(self, inputs: Inputs) -> Evidence:
         before = inputs["before"]["objects"]
@@ -163,20 +143,32 @@ class UntouchedProvider(CheckProvider):
             raise CheckFailedError(
                 "catalog of every schema but Langfuse's, before and after the migrations",
                 f"changed: {', '.join([*changed[:NAMED_CHANGES], *more])}",
-                "stop, and find out what changed them: Langfuse's role must not be able to. Nothing was undone",
+                "find out what changed them: Langfuse's role must not be able to. Nothing was undone. If it was their "
+                "owner, the next run compares with how they are then",
                 final=True,
             )
         return {"objects": len(after), "sha256": inputs["before"]["sha256"]}
 
 
 class ForeignUntouched(CheckResource, module="checks", name="ForeignUntouched"):
-    """Every schema that is not Langfuse's is what it was before the migrations.
+    """Every schema that is not Langfuse's is defined as it was before the migrations.
 
     Args:
-        inputs: `admin_url` (secret), `schema`, `before` (evidence of the `ForeignSnapshot`).
+        inputs: `admin_url` (secret), `schema`, `before` (see `foreign_snapshot`), `image` (the web that migrated).
     """
 
     provider = UntouchedProvider
+
+
+def foreign_snapshot(admin_url: str, own_schema: str) -> Evidence:
+    """How every schema but `own_schema` is defined.
+
+    Raises:
+        CheckFailedError: the catalog cannot be read.
+    """
+    objects = foreign_objects(admin_url, own_schema)
+    digest = hashlib.sha256(json.dumps(objects, sort_keys=True).encode()).hexdigest()
+    return {"taken_at": now(), "sha256": digest, "objects": objects}
 
 
 def foreign_objects(admin_url: str, own_schema: str) -> dict[str, str]:

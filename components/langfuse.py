@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pulumi
 
@@ -9,7 +10,7 @@ from checks.base import CheckResource
 from checks.data_keys import DataKeys
 from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
-from checks.supabase import ForeignSnapshot, ForeignUntouched
+from checks.supabase import ForeignUntouched
 from components import langfuse_env
 from components.base import Component, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
@@ -55,6 +56,8 @@ class LangfuseArgs:
     crypto: Crypto
     stores: Stores
     stand_in_on_old_clickhouse: bool
+    proven_image: str | None
+    """Web image that was proven to have left foreign schemas alone; `None` for none."""
 
 
 class LangfuseWeb(Component):
@@ -84,18 +87,15 @@ class LangfuseWeb(Component):
         image = {
             "image": args.web_image.image,
             "folder": args.web_image.migrations or "",
+            "admin_url": postgres.operator_admin_url,
+            "proven": args.proven_image or "",
             **({"clustered": True} if clickhouse.clustered else {}),
         }
         way = ways(clickhouse.http)
         migrations = [MigrationGate("migration-gate", {**stores, **image, **way}, self.child())] if after else []
-        before = (
-            [ForeignSnapshot("foreign-before", {**catalog, "watch": args.web_image.image}, self.child())]
-            if after
-            else []
-        )
         crypto = {"salt": args.crypto.salt, "encryption_key": args.crypto.encryption_key}
         keys = DataKeys("data-keys", crypto, self.data())
-        first = self._web(1, args, platform, [keys, *migrations, *before])
+        first = self._web(1, args, platform, [keys, *migrations])
         front = self._behind_proxy(first, args, platform)
         self.address = front.addresses["http"]
         gate = self.prove(
@@ -116,8 +116,12 @@ class LangfuseWeb(Component):
         for number in range(2, args.web_replicas + 1):
             self._web(number, args, platform, gate)
         untouched = [
-            ForeignUntouched("foreign-after", {**catalog, "before": snapshot.evidence}, self.child(after=gate))
-            for snapshot in before
+            ForeignUntouched(
+                "foreign-after",
+                {**catalog, "before": proof.evidence.apply(_foreign), "image": args.web_image.image},
+                self.child(after=gate),
+            )
+            for proof in migrations
         ]
         self.gates = [*migrations, *gate, *untouched]
         self.register_outputs({"url": f"http://{self.address.operator}"})
@@ -208,6 +212,10 @@ def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input
         "secret_key": args.bootstrap.secret_key,
         "find_path": args.release.find_path,
     }
+
+
+def _foreign(evidence: Mapping[str, Any]) -> Any:
+    return evidence.get("foreign")
 
 
 def _replica(service: str, number: int) -> str:

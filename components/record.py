@@ -21,23 +21,35 @@ class Switches(Component):
         self.register_outputs({"switches": [vars(switch) for switch in switches]})
 
 
-class KnownData(Component):
-    """URNs of all data that the stack has had: tells data that is new from data that vanished. Nothing is forgotten.
+class History(Component):
+    """What the stack has had.
 
-    Declare it last: it records what is declared by then.
+    Its outputs: `data`, the URNs of all data that there ever was, which tell data that is new from data that vanished;
+    `release`, the version of Langfuse that migrated the data and was proven.
 
     Args:
-        before: what was recorded so far.
+        parts: all components, fully declared.
+        data: recorded so far.
+        release: recorded so far; empty for none.
+        proven: version of Langfuse, once it is proven; `None` while the stack is stopped.
     """
 
-    def __init__(self, before: Iterable[str]) -> None:
-        super().__init__("known-data")
-        root = pulumi.runtime.get_root_resource()
-        declared = pulumi.Output.all(*(resource.urn for resource in _below(root))) if root else pulumi.Output.all()
-        self.register_outputs({"data": declared.apply(lambda urns: _merged(before, urns))})
+    def __init__(
+        self,
+        parts: Iterable[object],
+        *,
+        data: Iterable[str],
+        release: str,
+        proven: pulumi.Output[str] | None,
+    ) -> None:
+        super().__init__("history")
+        declared = pulumi.Output.all(*(resource.urn for part in parts for resource in _below(part)))
+        self.register_outputs({"data": declared.apply(lambda urns: _merged(data, urns)), "release": proven or release})
 
 
-def _below(parent: pulumi.Resource) -> Iterator[pulumi.CustomResource]:
+def _below(parent: object) -> Iterator[pulumi.CustomResource]:
+    if not isinstance(parent, pulumi.Resource):
+        return
     for child in list(parent._childResources):  # noqa: SLF001 - the SDK tells a resource's children nowhere else
         if isinstance(child, pulumi.CustomResource):
             yield child

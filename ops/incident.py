@@ -26,6 +26,7 @@ from ops.run_folder import digest
 from ops.session import ROOT, OpsError, Session, open_session
 from ops.smoke import access, causes
 from ops.state import State, read_state
+from settings.recorded import NOTHING
 from toolchain.paths import state_dir
 from toolchain.report import ToolchainError
 
@@ -99,7 +100,7 @@ def _session(stack: str, config_file: Path | None, bundle: Bundle) -> Session:
     except ToolchainError as error:
         bundle.missing["toolchain"] = str(error)
         path = (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve()
-        return Session(stack, {"PATH": os.environ["PATH"]}, path, held=())
+        return Session(stack, {"PATH": os.environ["PATH"]}, path, known=NOTHING)
 
 
 def _gather(session: Session, bundle: Bundle) -> redaction.Redactor:

@@ -15,6 +15,7 @@ from ops.preflight import preflight
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.smoke import access
+from settings import refused_release
 
 
 def up(stack: str, config_file: Path | None, *, as_json: bool) -> None:
@@ -94,8 +95,12 @@ def converge(session: Session, console: Console, **overrides: bool | None) -> Ga
         overrides: settings `langfuse-stack:<name>` for this run only; None leaves one out.
 
     Raises:
+        RefusedError: it would put a new major release over data, and is no upgrade.
         OpsError: the plan gate refused, or the engine failed.
     """
+    may = overrides.get("running") is False or overrides.get("upgrading")
+    if not may and (refused := refused_release(session.settings)):
+        raise RefusedError(refused)
     plan = gated_plan(session, console, **overrides)
     require_done(session, apply(session, plan, console, **overrides))
     return plan

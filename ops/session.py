@@ -55,6 +55,8 @@ class Session:
     """Stack settings; `Pulumi.<stack>.yaml` unless another was given."""
     held: tuple[Switch, ...] | None = None
     """Switches that runs of this session put in the place of the recorded ones; None leaves those in force."""
+    known: Recorded | None = None
+    """What the state records, where that is known already; None has it read when it is needed."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -65,10 +67,8 @@ class Session:
             SettingsError: a setting is unknown or malformed.
             StackFileError: the settings file is missing or is not one.
         """
-        config = read_config(self.config_file)
-        if self.held is None:
-            return load(config, self.recorded)
-        return load({**config, SWITCHES: as_text(self.held)})
+        held = {} if self.held is None else {SWITCHES: as_text(self.held)}
+        return load({**read_config(self.config_file), **held}, self.recorded)
 
     @property
     def switches(self) -> tuple[Switch, ...]:
@@ -86,6 +86,8 @@ class Session:
         Raises:
             OpsError: the state cannot be read, or records switches that are none.
         """
+        if self.known is not None:
+            return self.known
         try:
             export = self.json(self.argv("stack", "export"))
             return of_resources((export.get("deployment") or {}).get("resources") or [])

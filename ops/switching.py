@@ -20,24 +20,28 @@ def hold(session: Session, key: str, value: str, undo: str) -> Session:
         value: as the settings file would have it.
         undo: the command that takes it back, without its stack.
     """
-    before = _switches(session)
-    if any((switch.key, switch.value) == (key, value) for switch in before):
-        return replace(session)
+    fresh = _fresh(session)
+    if any((switch.key, switch.value) == (key, value) for switch in fresh.switches):
+        return fresh
     made = Switch(key, value, f"{now()[:19]}Z", operator(), f"{undo} --stack {session.stack}")
-    return replace(session, held=(*_others(before, key), made))
+    return _holding(fresh, (*_others(fresh, key), made))
 
 
 def release(session: Session, key: str) -> Session:
     """The session with the setting as the settings file has it."""
-    before = _switches(session)
-    after = _others(before, key)
-    return replace(session) if after == before else replace(session, held=after)
+    fresh = _fresh(session)
+    others = _others(fresh, key)
+    return fresh if others == fresh.switches else _holding(fresh, others)
 
 
-def _switches(session: Session) -> tuple[Switch, ...]:
-    """Those in force at this moment: another machine may have changed them since the session was opened."""
-    return replace(session).switches
+def _fresh(session: Session) -> Session:
+    """With what the state records at this moment: another machine may have changed it since the session was opened."""
+    return replace(session, known=None)
 
 
-def _others(switches: tuple[Switch, ...], key: str) -> tuple[Switch, ...]:
-    return tuple(switch for switch in switches if switch.key != key)
+def _others(session: Session, key: str) -> tuple[Switch, ...]:
+    return tuple(switch for switch in session.switches if switch.key != key)
+
+
+def _holding(session: Session, switches: tuple[Switch, ...]) -> Session:
+    return replace(session, held=switches, known=session.recorded)

@@ -12,7 +12,6 @@ CHECKS = frozenset(
         "ClickHouse",
         "DataKeys",
         "EndToEnd",
-        "ForeignSnapshot",
         "ForeignUntouched",
         "Gateway",
         "LangfuseSchema",

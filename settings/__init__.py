@@ -7,6 +7,7 @@ from settings.backend import refused_backend
 from settings.loading import SettingsError, from_engine, load
 from settings.model import Settings
 from settings.resolution import IMAGES_FILE_VARIABLE, images, only_here, refused_by_fly
+from settings.upgrading import refused_release
 from settings.vault import Vault, VaultError, open_vault
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "open_vault",
     "refused_backend",
     "refused_by_fly",
+    "refused_release",
 ]

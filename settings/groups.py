@@ -50,6 +50,8 @@ class StackSettings(Group):
     """Relative to the project's folder."""
     single_machine: bool = False
     """Whether no other machine ever works on the stack: then its state may be a folder here, whatever the platform."""
+    upgrading: bool = False
+    """Whether this run may put a new major release over data; `upgrade` says so for its own."""
     rotations: Mapping[Rotatable, Annotated[int, Field(ge=1)]] = {}
     """Secret to the generation in use; what is not listed is in its first."""
     rotating: Rotatable | None = None

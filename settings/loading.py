@@ -58,7 +58,7 @@ def load(config: Mapping[str, str], before: Recorded = NOTHING) -> Settings:
         except ValidationError as error:
             problems += [_problem(group.namespace, item) for item in error.errors()]
     if not problems:
-        settings = Settings.model_validate({**groups, "switches": switches, "known_data": before.known_data or ()})
+        settings = Settings.model_validate({**groups, "switches": switches, "recorded": before})
         problems = _clashes(settings.published_ports)
         if not problems:
             return settings

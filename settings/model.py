@@ -19,6 +19,7 @@ from settings.groups import (
     WebSettings,
     WorkerSettings,
 )
+from settings.recorded import NOTHING, Recorded
 from switches import Switch
 
 GROUPS: tuple[type[Group], ...] = (
@@ -53,8 +54,8 @@ class Settings(BaseModel):
     proxy: ProxySettings
     switches: tuple[Switch, ...] = ()
     """Settings that an operator holds at another value than the settings file's; they are in force above."""
-    known_data: frozenset[str] = frozenset()
-    """URNs of all data that the stack has had."""
+    recorded: Recorded = NOTHING
+    """What the stack's state says of the runs before."""
 
     @property
     def is_shared(self) -> bool:

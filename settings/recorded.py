@@ -10,7 +10,9 @@ import switches
 from switches import Switch
 
 READ = "pulumi:pulumi:readStackResourceOutputs"
-KNOWN_DATA = "langfuse-stack:index:KnownData"
+HISTORY = "langfuse-stack:index:History"
+STACK = "pulumi:pulumi:Stack"
+FOREIGN = "pulumi-python:dynamic/checks:ForeignUntouched"
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,10 @@ class Recorded:
     switches: Sequence[Switch] = ()
     known_data: frozenset[str] | None = None
     """URNs of all data that the stack has had; None where no run has recorded it."""
+    release: str | None = None
+    """Version of Langfuse that migrated the stack's data; None for none."""
+    proven_image: str | None = None
+    """Langfuse's web image that was proven to have left foreign schemas alone; None for none."""
 
 
 NOTHING = Recorded()
@@ -34,8 +40,17 @@ def of_resources(resources: Sequence[Mapping[str, Any]]) -> Recorded:
     Raises:
         SwitchesError: the switches there are none.
     """
-    known = [(entry.get("outputs") or {}).get("data") or [] for entry in resources if entry.get("type") == KNOWN_DATA]
-    return Recorded(switches.recorded(resources), frozenset(map(str, known[0])) if known else None)
+    outputs = {str(entry.get("type")): entry.get("outputs") or {} for entry in resources}
+    history = outputs.get(HISTORY, {})
+    known = history.get("data")
+    # A state of before there was a history has the version among what it exports.
+    release = history.get("release") or outputs.get(STACK, {}).get("release")
+    return Recorded(
+        switches.recorded(resources),
+        None if known is None else frozenset(map(str, known)),
+        release or None,
+        outputs.get(FOREIGN, {}).get("image"),
+    )
 
 
 def of_engine() -> Recorded:

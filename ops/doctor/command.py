@@ -18,6 +18,7 @@ from ops.failure import COULD_NOT_LOOK, explained, fail
 from ops.session import ROOT, OpsError, Session, open_session
 from ops.stackfile import StackFileError
 from settings import SettingsError
+from settings.recorded import NOTHING
 
 HEALTHY, FINDINGS = 0, 1
 STANDARD_INPUT = "-"
@@ -74,7 +75,7 @@ def log(name: str, stack: str, config_file: Path | None, *, as_json: bool) -> No
 
 def _words(stack: str, config_file: Path | None) -> words.Words:
     try:
-        session = Session(stack, {}, (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve(), held=())
+        session = Session(stack, {}, (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve(), known=NOTHING)
         return words.of(session.settings, stack)
     except (OpsError, StackFileError, SettingsError):
         return report.USUAL

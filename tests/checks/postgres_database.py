@@ -51,8 +51,8 @@ class Database:
         return {**gate_inputs("postgres-gate"), **own}
 
     def foreign_inputs(self) -> dict[str, Any]:
-        """What the program gives the `ForeignSnapshot`."""
-        return {**gate_inputs("foreign-before"), "admin_url": self.admin_url, "deadline_seconds": 5}
+        """What the program gives the `ForeignUntouched`."""
+        return {**gate_inputs("foreign-after"), "admin_url": self.admin_url, "deadline_seconds": 5}
 
     def with_schema(self) -> "Database":
         """The same, now with Langfuse's schema and role."""

@@ -19,7 +19,7 @@ from pulumi.runtime import mocks, settings
 import components.base
 from components.releases import Image
 from settings import IMAGES_FILE_VARIABLE, load
-from settings.recorded import KNOWN_DATA
+from settings.recorded import HISTORY
 from switches import RESOURCE, Switch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,6 +139,7 @@ def record(
     stand_in: bool = False,
     switches: Any = (),
     known_data: Sequence[str] = (),
+    release: str = "",
 ) -> Recording:
     """Run the program with `config`, images that look resolved, and what the state records beside resources."""
     images = {
@@ -160,7 +161,7 @@ def record(
     held = [vars(entry) for entry in switches] if all(isinstance(entry, Switch) for entry in switches) else switches
     state = {
         "switches": {"type": RESOURCE, "outputs": {"switches": held}},
-        "known": {"type": KNOWN_DATA, "outputs": {"data": list(known_data)}},
+        "known": {"type": HISTORY, "outputs": {"data": list(known_data), "release": release}},
     }
     recorder = _Recorder(state)
     asyncio.set_event_loop(asyncio.new_event_loop())

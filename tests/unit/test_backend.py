@@ -10,6 +10,7 @@ from ops.recover import exclusive
 from ops.session import RefusedError, Session
 from ops.stackfile import add_keys, copy_keys
 from settings import load, refused_backend
+from settings.recorded import NOTHING
 from tests.unit.recorder import record
 
 SHARED = ("s3://bucket?endpoint=http://127.0.0.1:1&use_path_style=true", "gs://bucket", "azblob://container")
@@ -40,7 +41,7 @@ def test_no_command_changes_such_a_stack(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path))
     config = tmp_path / "settings.yaml"
     config.write_text("config: {langfuse-stack:platform: fly}\n")
-    session = Session("prod", {"PULUMI_BACKEND_URL": FOLDER}, config, held=())
+    session = Session("prod", {"PULUMI_BACKEND_URL": FOLDER}, config, known=NOTHING)
     with pytest.raises(RefusedError, match="langfuse-stack:singleMachine"), exclusive(session):
         pytest.fail("it went on")
 

@@ -16,9 +16,10 @@ from ops.stackfile import read_config
 from ops.state import State
 from platforms.docker_labels import OWNER_LABEL
 from settings import load
+from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
-SESSION = Session("test", {}, ROOT / "Pulumi.local.yaml", held=())
+SESSION = Session("test", {}, ROOT / "Pulumi.local.yaml", known=NOTHING)
 REDIS = "urn:pulumi:test::langfuse-stack::langfuse-stack:index:Redis$"
 
 
@@ -64,7 +65,7 @@ def test_a_volume_that_held_data_and_is_gone_stops_up(
     assert "docs/data-safety.md" in str(stopped.value)
 
 
-FLY = Session("test", {"PATH": "/usr/bin"}, ROOT / "Pulumi.prod.yaml", held=())
+FLY = Session("test", {"PATH": "/usr/bin"}, ROOT / "Pulumi.prod.yaml", known=NOTHING)
 
 
 def ready_for_fly(monkeypatch: pytest.MonkeyPatch, local_images: str, **image: Any) -> None:
@@ -160,7 +161,7 @@ def test_docker_says_who_made_a_volume_and_a_stack_of_that_name_is_refused(
     config = tmp_path / "Pulumi.test.yaml"
     instance = min(made).removesuffix("_minio_data").replace("_", "-")
     config.write_text(f"config:\n  langfuse-stack:instance: {instance}\n")
-    session = Session("test", {}, config, held=())
+    session = Session("test", {}, config, known=NOTHING)
     assert made.items() <= docker.volumes(session).items()
     monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": [STACK_ID]}}))
     assert sorted(problem.split()[1] for problem in preflight._volumes(session)) == sorted(made)

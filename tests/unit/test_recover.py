@@ -15,6 +15,7 @@ from ops import docker, recover
 from ops.docker import Container
 from ops.session import OpsError, Session
 from ops.state import State
+from settings.recorded import NOTHING
 
 OWNER = "0123456789abcdef"
 
@@ -35,7 +36,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSession:
     config = tmp_path / "Pulumi.local.yaml"
     config.write_text("config: {}\n")
     backend = (tmp_path / "backend").as_uri() + "?metadata=skip"
-    return FakeSession("local", {"PULUMI_BACKEND_URL": backend, "PATH": "/nowhere"}, config, held=())
+    return FakeSession("local", {"PULUMI_BACKEND_URL": backend, "PATH": "/nowhere"}, config, known=NOTHING)
 
 
 def state(*, pending: list[str] = [], containers: list[str] = []) -> State:  # noqa: B006 - never changed
