@@ -84,6 +84,12 @@ class Wiring:
             pulumi.log.warn(warning)
         return vault
 
+    @cached_property
+    def owner(self) -> pulumi.Output[str]:
+        """Whose the stack's apps and data are: its own id, or the one that the vault takes over."""
+        taken_over = self.vault.stack_id if self.vault else None
+        return pulumi.Output.from_input(taken_over) if taken_over else self._secrets.stack_id
+
     def platform(self) -> Platform:
         """Where the stack runs.
 
@@ -110,6 +116,7 @@ class Wiring:
                 machines=size,
                 public=[self._public(service) for service in fly.public],
                 snapshot_retention=fly.snapshot_retention,
+                owner=self.owner,
                 secrets_key=self._secrets.first["nextauth-secret"].apply(_key_of_hashes),
                 running=stack.running,
             ),
@@ -187,6 +194,8 @@ class Wiring:
                     direct=_database(vault.supabase_direct_url),
                     pooled=_database(vault.supabase_pooled_url),
                     role_password=self._secrets.langfuse_role_password,
+                    owner=self.owner,
+                    takes_over=vault.stack_id is not None,
                     connection_limit=group.connection_limit,
                     floor=self._settings.release.postgres_floor,
                     running=self._settings.stack.running,
@@ -197,6 +206,7 @@ class Wiring:
             image=self.images["postgres"],
             admin_password=self._secrets.postgres_admin_password,
             role_password=self._secrets.langfuse_role_password,
+            owner=self.owner,
             volume=self._volume("postgres", group.volume_gb),
             port=group.port,
             event_trigger=group.event_trigger,

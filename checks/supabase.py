@@ -35,14 +35,16 @@ class SchemaProvider(DataProvider):
     label = "langfuse schema"
     libraries = ("psycopg",)
     secrets = ("admin_url", "role_password")
-    keys = ("admin_url", "schema", "role", "role_password", "event_trigger")
+    keys = ("admin_url", "schema", "role", "role_password", "event_trigger", "owner")
 
     def probe(self, inputs: Inputs) -> Evidence:
         from psycopg import sql
 
         schema, role = inputs["schema"], inputs["role"]
         with connection(inputs["admin_url"], "for schema changes") as db:
-            continuous(inputs[KNOWN_IDENTITY], _identity(db, schema))
+            known = inputs[KNOWN_IDENTITY]
+            continuous(known, _identity(db, schema))
+            _is_ours(db, inputs, is_known=bool(known))
             version = server_version(db)
             database = query(db, "SELECT current_database()")[0][0]
             names = {
@@ -51,6 +53,7 @@ class SchemaProvider(DataProvider):
                 "schema": sql.Identifier(schema),
                 "schema_text": sql.Literal(schema),
                 "database": sql.Identifier(database),
+                "owner_text": sql.Literal(inputs["owner"]),
                 "password": sql.Literal(_scram_verifier(db, role, inputs["role_password"])),
             }
             guard = ["event_trigger.sql"] if inputs["event_trigger"] else []
@@ -67,7 +70,8 @@ class LangfuseSchema(CheckResource, module="checks", name="LangfuseSchema"):
 
     Args:
         inputs: `admin_url` (secret; a role that may create schemas), `schema`, `role`, `role_password` (secret),
-            `event_trigger` (whether the database refuses to drop what is outside the schema; needs a superuser).
+            `event_trigger` (whether the database refuses to drop what is outside the schema; needs a superuser),
+            `owner` (id of the stack), `takes_over` (whether the vault has the keys of the data that is there).
     """
 
     provider = SchemaProvider
@@ -205,6 +209,25 @@ def _identity(db: "Connection[Any]", schema: str) -> Identity:
     """The schema's mark; none when there is no schema, or when somebody else made it."""
     marks = [str(mark) for (mark,) in query(db, "schema_identity.sql", {"schema": schema}) if mark]
     return {f"schema {schema}": marks[0]} if marks else {}
+
+
+def _is_ours(db: "Connection[Any]", inputs: Inputs, *, is_known: bool) -> None:
+    """Refuse a schema that another stack has marked, or that holds data which this one neither made nor has keys of."""
+    schema, ours = inputs["schema"], inputs["owner"]
+    for owner, holds_tables in query(db, "schema_owner.sql", {"schema": schema}):
+        if owner and owner != ours:
+            seen = f"of stack {owner}, and this is stack {ours}"
+        elif holds_tables and not owner and not is_known and not inputs.get("takes_over"):
+            seen = f"of nobody that stack {ours} knows, and there is data in it"
+        else:
+            continue
+        raise CheckFailedError(
+            f"owner of schema {schema}",
+            seen,
+            "work on the state that made it (PULUMI_BACKEND_URL); if that is lost, put STACK_ID, SALT and "
+            "ENCRYPTION_KEY of that stack into the vault (docs/data-safety.md, Shared production); nothing was changed",
+            final=True,
+        )
 
 
 def _scram_verifier(db: "Connection[Any]", role: str, password: str) -> str:

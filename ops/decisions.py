@@ -33,6 +33,8 @@ Action = Literal[
     "restore",
     "rehearse",
     "upgrade",
+    "adopt",
+    "migrate-state",
     "rotate",
     "members",
     "refused",

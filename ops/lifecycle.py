@@ -1,5 +1,6 @@
 """`up`, `preview` and `down`: the engine, with everything around it that makes a run safe to repeat."""
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from checks.base import CheckFailedError
 from ops import report
+from ops.adopt import refuse_unowned
 from ops.answer import answer
 from ops.evidence import recorded
 from ops.plan import GatedPlan, apply, as_dict, gated_plan, require_done
@@ -15,6 +17,7 @@ from ops.preflight import preflight
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.smoke import access
+from ops.state import read_state
 from settings import refused_release
 
 
@@ -63,6 +66,8 @@ def preview(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     session = open_session(stack, config_file)
     report.resolve_images(session, console)
     session.create()
+    if session.settings.is_shared and shutil.which("fly", path=session.environment.get("PATH")):
+        refuse_unowned(session, read_state(session))
     plan = gated_plan(session, console)
     if as_json:
         answer(as_dict(plan))

@@ -187,13 +187,13 @@ class Session:
         """Find out whether the passphrase opens the stack, after a run that failed without saying so.
 
         Raises:
-            OpsError: it does not; names the variable that says where it comes from.
+            OpsError: it does not, or there is none; names the variable that says where it comes from.
         """
         argv = self.with_config("config", "set", "--secret", "langfuse-stack:probe")
         try:
             self.text(argv, stdin="probe")
         except OpsError as error:
-            if NOT_OPENED in str(error):
+            if any(fix in str(error) for fix in FIXES.values()):
                 raise
 
     def exists(self) -> bool:

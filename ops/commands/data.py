@@ -52,6 +52,23 @@ def migrations(
 
 
 @cli.command(cls=Changing)
+def adopt(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Mark them; without, show which.")] = False,
+) -> None:
+    """Mark apps that exist already, and that no stack has marked, as this stack's. Nothing in them is changed.
+
+    The vault must have STACK_ID, and the SALT and ENCRYPTION_KEY that their data was written with.
+    """
+    from ops.adopt import adopt as run
+
+    run(stack, config_file, apply=apply, as_json=as_json)
+
+
+@cli.command(cls=Changing)
 def backup(
     *,
     stack: Stack = "local",

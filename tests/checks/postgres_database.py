@@ -10,6 +10,7 @@ from checks.supabase import SchemaProvider
 from tests.checks.containers import Container, blueprint, gate_inputs
 from tests.checks.gates import green
 
+OWNER = "0123456789abcdef"
 FOREIGN_APP = "/docker-entrypoint-initdb.d/foreign_app.sql"
 
 
@@ -42,6 +43,7 @@ class Database:
             "role": self.role,
             "role_password": self.password,
             "event_trigger": self.guarded,
+            "owner": OWNER,
             "deadline_seconds": 5,
         }
 
