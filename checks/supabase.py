@@ -7,6 +7,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from pulumi import dynamic
+
 from checks.base import (
     KNOWN_IDENTITY,
     CheckFailedError,
@@ -126,7 +128,7 @@ class SupabaseGate(CheckResource, module="checks", name="Supabase"):
     provider = SupabaseProvider
 
 
-class SnapshotProvider(CheckProvider):
+class SnapshotProvider(dynamic.ResourceProvider):
     """Of a resource that former versions declared; the engine still asks it to forget that one."""
 
 

@@ -215,7 +215,7 @@ def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input
 
 
 def _foreign(evidence: Mapping[str, Any]) -> Any:
-    return evidence.get("foreign")
+    return evidence.get("foreign") or {}
 
 
 def _replica(service: str, number: int) -> str:

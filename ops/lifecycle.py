@@ -12,6 +12,7 @@ from ops import report
 from ops.adopt import refuse_unowned
 from ops.answer import answer
 from ops.evidence import recorded
+from ops.migrate_state import refuse_unmigrated
 from ops.plan import GatedPlan, apply, as_dict, gated_plan, require_done
 from ops.preflight import preflight
 from ops.recover import exclusive, recover
@@ -100,9 +101,11 @@ def converge(session: Session, console: Console, **overrides: bool | None) -> Ga
         overrides: settings `langfuse-stack:<name>` for this run only; None leaves one out.
 
     Raises:
-        RefusedError: it would put a new major release over data, and is no upgrade.
+        RefusedError: a former version left something that is not taken over yet; or it would put a new major release
+            over data, and is no upgrade.
         OpsError: the plan gate refused, or the engine failed.
     """
+    refuse_unmigrated(session)
     may = overrides.get("running") is False or overrides.get("upgrading")
     if not may and (refused := refused_release(session.settings)):
         raise RefusedError(refused)

@@ -39,6 +39,8 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "inventory": ([], 1),
     "inventory --check": ([], 2),
     "migrations": ([], 2),
+    "adopt": ([], 1),
+    "migrate-state": ([], 1),
     "backup": ([], 1),
     "backup --incremental": ([], 1),
     "backup --list": ([], 2),
