@@ -12,6 +12,7 @@ from ops import report
 from ops.adopt import refuse_unowned
 from ops.answer import answer
 from ops.evidence import recorded
+from ops.image_lock import refuse_unlocked
 from ops.migrate_state import refuse_unmigrated
 from ops.plan import GatedPlan, apply, as_dict, gated_plan, require_done
 from ops.preflight import preflight
@@ -39,9 +40,10 @@ def put_up(session: Session, console: Console) -> dict[str, Any]:
     Raises:
         OpsError: the machine is not ready, the plan gate refused, or a gate did not open.
     """
-    report.resolve_images(session, console)
+    resolved = report.resolve_images(session, console)
     with recorded(session, "langfuse_self_host_executed") as run:
         with exclusive(session):
+            refuse_unlocked(session, resolved)
             session.create()
             recover(session, console)
             preflight(session)

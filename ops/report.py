@@ -14,6 +14,7 @@ from ops import docker
 from ops.answer import answer
 from ops.failure import FAILED, explained
 from ops.host import Host, host_of
+from ops.image_lock import write
 from ops.session import OpsError, Session, open_session
 from ops.smoke import Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
@@ -33,15 +34,17 @@ STAND_IN_BANNER = (
 
 
 def resolve_images(session: Session, console: Console, *, refresh: bool = False) -> "dict[str, ResolvedImage]":
-    """Find the image of every service and show where each came from.
+    """Find the image of every service, as it is locked, and show where each came from.
 
     Raises:
-        ToolchainError: one can be neither pulled nor built.
+        ToolchainError: one can be neither pulled nor built; or the lock file cannot be read.
     """
+    from toolchain.images.lock import read_lock
     from toolchain.report import Report
     from toolchain.resolve import resolve
 
-    resolved = resolve(session.settings.image_references, Report(), refresh=refresh)
+    locked = read_lock(session.lock_file)
+    resolved = resolve(session.settings.image_references, Report(), locked=locked, refresh=refresh)
     table = Table("service", "version", "source", box=None, pad_edge=False)
     for service, image in resolved.items():
         table.add_row(service, image.version, image.source)
@@ -58,11 +61,13 @@ def show_switches(session: Session, console: Console) -> None:
         console.print(Text.assemble(("SWITCHED ", "bold red"), (str(switch), "bold")))
 
 
-def images(stack: str, config_file: Path | None, *, as_json: bool, refresh: bool) -> None:
+def images(stack: str, config_file: Path | None, *, as_json: bool, refresh: bool, lock: bool) -> None:
     """The `images` command."""
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
     resolved = resolve_images(session, console, refresh=refresh)
+    if lock and write(session, resolved):
+        console.print(f"Review and commit {session.lock_file.name}.", highlight=False)
     if as_json:
         answer({service: asdict(image) for service, image in resolved.items()})
 

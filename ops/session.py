@@ -58,6 +58,13 @@ class Session:
     known: Recorded | None = None
     """What the state records, where that is known already; None has it read when it is needed."""
 
+    @property
+    def lock_file(self) -> Path:
+        """What the stack's images are locked to, beside its settings; it may not be there."""
+        from toolchain.images.lock import lock_file
+
+        return lock_file(self.stack, self.config_file)
+
     @cached_property
     def settings(self) -> Settings:
         """The stack's settings as the program will see them, switches included; secret values are left out.

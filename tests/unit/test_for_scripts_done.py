@@ -116,6 +116,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: GatedPlan(PLAN, {}))
     monkeypatch.setattr(lifecycle, "apply", apply)
     monkeypatch.setattr(report, "resolve_images", lambda _, console: console.print("service version source"))
+    monkeypatch.setattr(lifecycle, "refuse_unlocked", lambda *_: None)
     monkeypatch.setattr(report, "follow", lambda *_: [HOP])
     monkeypatch.setattr(report, "summary", lambda *_: OUTPUTS)
 
