@@ -11,7 +11,8 @@ from platforms.fly.secret_lines import lines
 
 OWNER_VARIABLE = "LANGFUSE_STACK_OWNER"
 """Names the stack's id to the action `app`: an input of its own, since what identifies data is known in a preview."""
-MARK = re.compile(r"LANGFUSE_STACK_ID_([0-9A-F]{16})")
+PREFIX = "OWNED_BY_STACK_"
+MARK = re.compile(rf"{PREFIX}([0-9A-F]{{16}})")
 
 
 def owners(secrets: list[str]) -> set[str]:
@@ -70,7 +71,7 @@ def mark(fly: Client, app: str, owner: str) -> None:
     Raises:
         FlyError: a call failed.
     """
-    fly(argv.secrets_import(app), lines({f"LANGFUSE_STACK_ID_{owner.upper()}": "of this stack"}))
+    fly(argv.secrets_import(app), lines({f"{PREFIX}{owner.upper()}": "of this stack"}))
 
 
 def _holds_something(fly: Client, app: str) -> bool:
