@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ops.answer import answer
 from ops.evidence import recorded
 from ops.recover import exclusive
 from ops.session import ROOT, OpsError, RefusedError, Session, explain, open_session
+from ops.stackfile import drop_salt
 from policy.data_types import what_is
 from settings.recorded import HISTORY, STACK, of_resources
 from switches import RESOURCE as SWITCHES
@@ -96,8 +97,9 @@ def migrate(stack: str, config_file: Path | None, *, source: Path | None, as_jso
         moves = session.environment["PULUMI_BACKEND_URL"] != old.backend
         done = _moved(session, old) if moves else _carried(session, old)
         run.facts["resources"] = done
-    what = f"{done} resources, " if moves else ""
-    console.print(f"Taken over: {what}{len(old.switches)} switches, {len(old.data or [])} known data.", highlight=False)
+    has = replace(session).recorded
+    switches, known = len(has.switches), len(has.known_data or ())
+    console.print(f"Taken over: {done} resources, {switches} switches in force, {known} known data.", highlight=False)
     if moves:
         console.print(
             f"The state is in {session.environment['PULUMI_BACKEND_URL']} now. Commit {session.config_file.name}. "
@@ -106,7 +108,7 @@ def migrate(stack: str, config_file: Path | None, *, source: Path | None, as_jso
             soft_wrap=True,
         )
     if as_json:
-        answer({"moved": moves, "resources": done, "switches": len(old.switches), "known_data": len(old.data or [])})
+        answer({"moved": moves, "resources": done, "switches": switches, "known_data": known})
 
 
 def refuse_unmigrated(session: Session) -> None:
@@ -138,6 +140,9 @@ def _moved(session: Session, old: Old) -> int:
     """Move the state, with what was kept beside it; the number of its resources."""
     source = old.export(session)
     resources = source["deployment"].get(RESOURCES) or []
+    if not session.exists():
+        # It belongs to the old passphrase; the engine makes one for the passphrase of where the state goes.
+        drop_salt(session.config_file, _salt(source))
     session.create()
     there = session.json(session.argv("stack", "export", "--show-secrets"))
     present = (there.get("deployment") or {}).get(RESOURCES) or []
@@ -169,20 +174,26 @@ def _moved(session: Session, old: Old) -> int:
 def with_records(resources: Sequence[Mapping[str, Any]], old: Old, stack: str) -> list[Mapping[str, Any]]:
     """The resources of a state, and those in which it keeps what was kept beside it."""
     name = stack.rpartition("/")[2]
-    prefix = f"urn:pulumi:{name}::langfuse-stack::"
-    root = f"{prefix}{STACK}::langfuse-stack-{name}"
-    roots = [] if any(entry["urn"] == root for entry in resources) else [{"urn": root, "custom": False, "type": STACK}]
+    made = {"urn": f"urn:pulumi:{name}::langfuse-stack::{STACK}::langfuse-stack-{name}", "custom": False, "type": STACK}
+    roots = [entry for entry in resources if entry.get("type") == STACK] or [made]
+    root = str(roots[0]["urn"])
+    prefix = "::".join(root.split("::")[:2])
     had = {str(entry["urn"]) for entry in resources if what_is(str(entry["urn"]))} | set(old.data or [])
     records = {
         "switches": (SWITCHES, {"switches": old.switches}),
         "history": (HISTORY, {"data": sorted(had), "release": of_resources(resources).release or ""}),
     }
     missing = [
-        {"urn": f"{prefix}{kind}::{name}", "custom": False, "type": kind, "parent": root, "outputs": outputs}
+        {"urn": f"{prefix}::{kind}::{name}", "custom": False, "type": kind, "parent": root, "outputs": outputs}
         for name, (kind, outputs) in records.items()
         if not any(entry.get("type") == kind for entry in resources)
     ]
-    return [*roots, *resources, *missing]
+    return [*([] if roots[0] in resources else roots), *resources, *missing]
+
+
+def _salt(exported: Mapping[str, Any]) -> str:
+    provider = exported["deployment"].get("secrets_providers") or {}
+    return str((provider.get("state") or {}).get("salt", ""))
 
 
 def _same(sent: Sequence[Mapping[str, Any]], arrived: Sequence[Mapping[str, Any]]) -> bool:

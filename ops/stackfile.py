@@ -93,6 +93,21 @@ def add_keys(source: Path, made: Path) -> None:
         raise StackFileError(f"{source} cannot be written: {error.strerror}") from None
 
 
+def drop_salt(source: Path, salt: str) -> None:
+    """Take a salt out of the settings file `source`, unless another one stands there.
+
+    Raises:
+        StackFileError: it cannot be read or written.
+    """
+    if _document(source).get(SALT) != salt:
+        return
+    try:
+        lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
+        source.write_text("".join(line for line in lines if not line.startswith(f"{SALT}:")), encoding="utf-8")
+    except OSError as error:
+        raise StackFileError(f"{source} cannot be written: {error.strerror}") from None
+
+
 def remember_salt(stack: str, made: Path) -> None:
     """Keep the salt that the engine wrote into the settings file `made`."""
     write_private(_copy_path(stack), yaml.safe_dump({SALT: _document(made)[SALT]}))
