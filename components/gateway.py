@@ -23,6 +23,27 @@ LISTEN = "--host="
 EXPORT_SECONDS = 60
 """How long finished calls are tried again while Langfuse does not take them: long enough for web to be replaced."""
 HEALTHCHECK_FILE = "/etc/litellm/healthcheck.py"
+OWN_VARIABLES = frozenset(
+    {
+        "CLICKHOUSE_URL",
+        "DATABASE_URL",
+        "DIRECT_URL",
+        "LANGFUSE_HOST",
+        "LANGFUSE_OTEL_HOST",
+        "LANGFUSE_PUBLIC_KEY",
+        "LANGFUSE_SECRET_KEY",
+        "LITELLM_LOCAL_MODEL_COST_MAP",
+        "LITELLM_MASTER_KEY",
+        "MINIO_ENDPOINT",
+        "OTEL_BSP_SCHEDULE_DELAY",
+        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+        "REDIS_HOST",
+        "REDIS_PASSWORD",
+        "REDIS_PORT",
+        "REDIS_URL",
+    }
+)
+"""Variables of the gateway that the stack sets, and those of a database, which LiteLLM would migrate."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,7 @@ class Gateway(Component):
         after: Sequence[pulumi.Resource],
     ) -> None:
         super().__init__("gateway", after)
+        require_usable(args.models, args.provider_keys)
         stores, cache = args.langfuse.stores, _cache(redis)
         self.service = platform.service(
             "gateway",
@@ -173,10 +195,37 @@ class Proof(Component):
         self.register_outputs({})
 
 
+class GatewaySettingsError(pulumi.RunError):
+    """A model or a provider key that the gateway cannot run with."""
+
+
+def require_usable(models: Sequence[GatewayModel], provider_keys: Mapping[str, str]) -> None:
+    """Refuse models and provider keys that LiteLLM would start with and then fail on.
+
+    Raises:
+        GatewaySettingsError: names each of them and the setting that mends it.
+    """
+    problems = [
+        f"{name} is a variable that the stack itself sets: take it out of gateway:providerKeys or PROVIDER_KEYS"
+        for name in sorted(OWN_VARIABLES & provider_keys.keys())
+    ]
+    for model in models:
+        if model.name == SMOKE_MODEL:
+            problems.append(f"a model named {SMOKE_MODEL} is the stack's own: rename yours in gateway:models")
+        if model.api_key_env and model.api_key_env not in provider_keys:
+            problems.append(
+                f"the model {model.name} wants {model.api_key_env}, which nothing sets: run `pulumi config set "
+                f"--secret --path gateway:providerKeys.{model.api_key_env} <key>`, or put it "
+                "into PROVIDER_KEYS of the vault"
+            )
+    if problems:
+        raise GatewaySettingsError("gateway:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
 def _cache(redis: Queue) -> Environment:
     """How LiteLLM finds its response cache. It takes REDIS_URL before anything else, so that is there only if meant."""
-    if redis.url is not None:
-        return Environment({}, {"REDIS_URL": redis.url})
+    if redis.cache_url is not None:
+        return Environment({}, {"REDIS_URL": redis.cache_url})
     host, _, port = redis.address.internal.rpartition(":")
     return Environment({"REDIS_HOST": host, "REDIS_PORT": port}, {"REDIS_PASSWORD": redis.password})
 
