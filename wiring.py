@@ -16,7 +16,8 @@ from components.external import (
     ExternalRedis,
     ExternalRedisArgs,
 )
-from components.gateway import GatewayArgs, GatewayModel
+from components.gateway import GatewayArgs
+from components.gateway_config import GatewayModel
 from components.langfuse import WEB, WEB_PROXY, LangfuseArgs
 from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
@@ -261,9 +262,12 @@ class Wiring:
             tracing=group.tracing,
             callback=group.callback,
             export_delay_ms=group.export_delay_ms,
+            config=settings_module.gateway_config(group.config),
             models=tuple(
-                GatewayModel(model.name, model.model, model.api_base, model.api_key_env) for model in group.models
+                GatewayModel(model.name, model.model, model.api_base, model.api_key_env, model.params, model.model_info)
+                for model in group.models
             ),
+            env=group.env,
             provider_keys={**group.provider_keys, **(self.vault.provider_keys if self.vault else {})},
             cache_ttl_seconds=group.cache_ttl_seconds,
             langfuse=langfuse,

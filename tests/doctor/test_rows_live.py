@@ -60,7 +60,7 @@ VARIABLES = (
         "postgres-url",
         ("langfuse-web",),
         {"DIRECT_URL": "postgresql://langfuse:a#b@postgres:5432/postgres?schema=langfuse"},
-        "DIRECT_URL cannot be taken apart",
+        "DIRECT_URL has a #: percent-encode the password",
     ),
     Variable(
         "postgres-connection",

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 import yaml
 
-from components.gateway import OWN_VARIABLES
+from components.gateway_config import OWN_VARIABLES
 from policy.data_types import DATA_TYPES
 from tests.contract import OUTPUTS
 from tests.unit.recorder import PINNED, ROOT, Recording, recorded
@@ -160,10 +160,10 @@ def test_the_gateway_serves_the_configured_models_beside_its_smoke_model() -> No
     [
         ([{"name": "a", "model": "openai/a", "apiKeyEnv": "OPENAI_API_KEY"}], {}, "OPENAI_API_KEY, which nothing sets"),
         ([{"name": "smoke", "model": "openai/a"}], {}, "a model named smoke is the stack's own"),
-        ([], {"LITELLM_MASTER_KEY": "canary"}, "LITELLM_MASTER_KEY is a variable that the stack itself sets"),
-        ([], {"LANGFUSE_SECRET_KEY": "canary"}, "LANGFUSE_SECRET_KEY is a variable"),
-        ([], {"REDIS_URL": "canary"}, "REDIS_URL is a variable"),
-        ([], {"DATABASE_URL": "canary"}, "DATABASE_URL is a variable"),
+        ([], {"LITELLM_MASTER_KEY": "canary"}, "LITELLM_MASTER_KEY is set by the stack"),
+        ([], {"LANGFUSE_SECRET_KEY": "canary"}, "LANGFUSE_SECRET_KEY is set by the stack"),
+        ([], {"REDIS_URL": "canary"}, "REDIS_URL is set by the stack"),
+        ([], {"DATABASE_URL": "canary"}, "DATABASE_URL is set by the stack"),
     ],
 )
 def test_a_gateway_that_could_not_run_is_refused_before_anything_is_registered(
