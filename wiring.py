@@ -235,6 +235,7 @@ class Wiring:
             telemetry=group.telemetry,
             log_level=group.log_level,
             extra_env=group.extra_env,
+            secret_env={**group.secret_env, **(self.vault.langfuse_env if self.vault else {})},
             bootstrap=Bootstrap(
                 organization_id=group.organization.id,
                 organization_name=group.organization.name,

@@ -3,7 +3,6 @@
 LiteLLM starts with almost any file and fails at the first call, so whatever cannot work here is refused by its path.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import yaml
 
 from checks.trace import SMOKE_MODEL
 from components.templates import read
+from secretlike import looks_like_secret
 
 FROM_ENVIRONMENT = "os.environ/"
 """How LiteLLM's configuration names an environment variable."""
@@ -21,7 +21,6 @@ MASTER_KEY = f"{FROM_ENVIRONMENT}LITELLM_MASTER_KEY"
 LANGFUSE_CALLBACKS = frozenset({"langfuse", "langfuse_otel"})
 CALLBACK_LISTS = ("callbacks", "success_callback", "failure_callback")
 CACHE_ADDRESS = frozenset({"host", "port", "password", "url", "username", "ssl"})
-SECRET_NAME = re.compile(r"(^|_)(key|token|secret|password|credentials?)$", re.IGNORECASE)
 OWN_VARIABLES = frozenset(
     {
         "CLICKHOUSE_URL",
@@ -199,9 +198,9 @@ def _plain_secrets(own: Mapping[str, Any]) -> Iterator[str]:
     """Secrets in plain text: the file is part of the state and of the container's description."""
     for path, value in _leaves(own):
         name = path.rpartition(".")[2]
-        if path == "general_settings.master_key":
-            continue  # a conflict of its own
-        if SECRET_NAME.search(name) and isinstance(value, str) and not value.startswith(FROM_ENVIRONMENT):
+        if path == "general_settings.master_key" or not isinstance(value, str) or value.startswith(FROM_ENVIRONMENT):
+            continue  # another master key is a conflict of its own
+        if looks_like_secret(name, value):
             yield (
                 f"{path} is a secret in plain text: put it into gateway:providerKeys with --secret, or into "
                 f"PROVIDER_KEYS of the vault, and write {FROM_ENVIRONMENT}NAME here"

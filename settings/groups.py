@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, V
 from pydantic.alias_generators import to_camel
 
 from components.releases import ReleaseName, WriteMode
+from secretlike import looks_like_secret
 
 
 def _as_text(value: object) -> object:
@@ -25,6 +26,18 @@ EnvName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 EnvValue = Annotated[str, BeforeValidator(_as_text)]
 Place = Literal["internal", "external"]
 """`external`: somebody else's server, reached by the URL in the vault."""
+
+
+def _without_secrets(variables: Mapping[str, str], setting: str, key: str) -> Mapping[str, str]:
+    """Refuse plain variables that look like secrets, and name the place for them."""
+    for name, value in variables.items():
+        if looks_like_secret(name, value):
+            raise ValueError(
+                f"{name} looks like a secret: remove it here, then `pulumi config set --secret --path {setting}.{name} "
+                f"<value>`, or put it into {key} of the vault"
+            )
+    return variables
+
 
 Rotatable = Literal[
     "clickhouse-password",
@@ -175,8 +188,15 @@ class LangfuseSettings(Group):
     project: Project = Project()
     owner: Owner = Owner()
     extra_env: Mapping[EnvName, EnvValue] = {}
+    secret_env: Mapping[EnvName, EnvValue] = {}
+    """As `extra_env`, for what nobody may read: the client secret of a sign-in provider, a mail server's URL."""
     stand_in_on_old_clickhouse: bool = False
     """Test setting: the stand-in alone may run below the release's ClickHouse floor."""
+
+    @field_validator("extra_env")
+    @classmethod
+    def _nothing_secret(cls, variables: Mapping[str, str]) -> Mapping[str, str]:
+        return _without_secrets(variables, "langfuse:secretEnv", "LANGFUSE_ENV")
 
     @field_validator("write_mode")
     @classmethod
@@ -240,4 +260,10 @@ class GatewaySettings(Group):
     env: Mapping[EnvName, EnvValue] = {}
     """Further variables of the gateway, which may be seen."""
     provider_keys: Mapping[EnvName, EnvValue] = {}
+
+    @field_validator("env")
+    @classmethod
+    def _nothing_secret(cls, variables: Mapping[str, str]) -> Mapping[str, str]:
+        return _without_secrets(variables, "gateway:providerKeys", "PROVIDER_KEYS")
+
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 600

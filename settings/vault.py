@@ -66,6 +66,7 @@ MEANING: Mapping[str, str] = {
     "LANGFUSE_HOST": "an http or https URL without a path",
     "ENCRYPTION_KEY": "64 hexadecimal digits",
     "SALT": "a string that is not empty",
+    "LANGFUSE_ENV": "an object of variable names and their values",
     "PROVIDER_KEYS": "an object of variable names and their values, each a string or a JSON object",
 }
 
@@ -94,6 +95,7 @@ class Vault(BaseModel):
     provider_keys: Mapping[
         Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Annotated[Text, BeforeValidator(_provider_value)]
     ] = Field({}, alias="PROVIDER_KEYS")
+    langfuse_env: Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Text] = Field({}, alias="LANGFUSE_ENV")
     about: str = Field("", alias="$schema")
 
     def __repr__(self) -> str:

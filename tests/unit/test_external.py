@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.recorder import Recording, record
 from urls import postgres_url
+
+SECRET_MARK = "4dabf18193072939515e22adb298388d"
+"""The engine's mark of a secret value."""
 
 DIRECT = "postgresql://jane.doe:canary@[2a05:d018::1]:5432/my%20app?sslmode=verify-full"
 POOLED = (
@@ -15,7 +19,7 @@ POOLED = (
 REDIS = "rediss://app:canary@redis.example.com:6380/2?family=6"
 
 
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **vault: str) -> Recording:
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **vault: object) -> Recording:
     path = tmp_path / "vault.json"
     urls = {"SUPABASE_DIRECT_URL": DIRECT, "SUPABASE_POOLED_URL": POOLED, "REDIS_URL": REDIS}
     path.write_text(json.dumps(urls | vault))
@@ -74,3 +78,20 @@ def test_each_redis_client_gets_the_parameters_that_it_knows(tmp_path: Path, mon
     assert recording.env("langfuse-worker")["REDIS_CONNECTION_STRING"] == f"{place}?family=6"
     assert recording.env("gateway")["REDIS_URL"] == place
     assert recording.one("redis-gate").inputs["db"] == 2
+
+
+def test_secrets_that_langfuse_reads_reach_web_and_worker_as_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"AUTH_OKTA_CLIENT_SECRET": "canary-okta", "SMTP_CONNECTION_URL": "smtp://me:canary@mail.example.com:587"}
+    recording = stack(tmp_path, monkeypatch, LANGFUSE_ENV=names)
+    for service in ("langfuse-web", "langfuse-worker"):
+        assert names.items() <= recording.env(service).items()
+        assert "canary" not in json.dumps(_shown(recording.one(service).inputs["envs"]))
+
+
+def _shown(value: Any) -> Any:
+    """What is not marked as secret."""
+    if isinstance(value, dict):
+        return None if value.get(SECRET_MARK) else {key: _shown(inner) for key, inner in value.items()}
+    return [_shown(inner) for inner in value] if isinstance(value, list) else value
