@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tarfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -96,7 +96,9 @@ def incident(stack: str, config_file: Path | None, *, note: str, as_json: bool) 
 
 def _session(stack: str, config_file: Path | None, bundle: Bundle) -> Session:
     try:
-        return open_session(stack, config_file)
+        session = open_session(stack, config_file)
+        switches = bundle.seen("switches", lambda: session.recorded)
+        return session if switches else replace(session, known=NOTHING)
     except ToolchainError as error:
         bundle.missing["toolchain"] = str(error)
         path = (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve()

@@ -184,7 +184,8 @@ from pathlib import Path
 from evidence import record
 from ops.evidence import recorded
 from ops.session import Session
-with recorded(Session("local", {}, Path(sys.argv[1]), known=NOTHING), "rollback"):
+from settings.recorded import Recorded
+with recorded(Session("local", {}, Path(sys.argv[1]), known=Recorded()), "rollback"):
     record("command", "pulumi up", {"exit_code": 0})
     print("recorded", flush=True)
     signal.pause()
@@ -234,8 +235,9 @@ from pathlib import Path
 from evidence import record
 from ops.evidence import recorded
 from ops.session import Session
+from settings.recorded import Recorded
 for number in range(10):
-    with recorded(Session("local", {}, Path(sys.argv[1]), known=NOTHING), "start"):
+    with recorded(Session("local", {}, Path(sys.argv[1]), known=Recorded()), "start"):
         record("gate", f"gate {number}", {"result": "ok"})
 """
 
@@ -311,8 +313,9 @@ from pathlib import Path
 from evidence import EvidenceError, record
 from ops.evidence import recorded
 from ops.session import Session
+from settings.recorded import Recorded
 try:
-    with recorded(Session("local", {}, Path(sys.argv[1]), known=NOTHING), "down"):
+    with recorded(Session("local", {}, Path(sys.argv[1]), known=Recorded()), "down"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         record("gate", "gate minio", {"result": "ok", "evidence": "x" * 1000})
 except EvidenceError as error:

@@ -80,6 +80,8 @@ def ready_for_fly(monkeypatch: pytest.MonkeyPatch, local_images: str, **image: A
     monkeypatch.setattr(preflight, "images", lambda *_: found)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: "/usr/bin/fly")
     monkeypatch.setitem(FLY.__dict__, "settings", settings)
+    monkeypatch.setattr(preflight, "read_state", lambda _: State({}))
+    monkeypatch.setattr(preflight, "refuse_unowned", lambda *_: None)
     preflight.preflight(FLY)
 
 
