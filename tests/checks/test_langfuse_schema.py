@@ -61,13 +61,16 @@ def test_a_schema_that_is_there_is_adopted_with_its_rows(database: Database) -> 
     green(SupabaseProvider, database.gate_inputs())
 
 
+@pytest.mark.attack(
+    "another stack's keys and password over Langfuse's schema", layer="owner's mark", message="of stack", alone=True
+)
 def test_another_stacks_schema_is_refused_before_anything_is_changed_even_with_its_keys(database: Database) -> None:
-    database.with_schema().langfuse("CREATE TABLE kept (id int)")
+    database.with_schema().langfuse("CREATE TABLE kept (id int)", "INSERT INTO kept VALUES (7)")
     other = {"owner": "fedcba9876543210", "role_password": "canary-of-another-stack"}
     for takes_over in (False, True):
         found = red(SchemaProvider, database.schema_inputs(), **other, takes_over=takes_over)
         assert found.seen == f"of stack {OWNER}, and this is stack fedcba9876543210"
-    assert database.langfuse("SELECT 1") == [(1,)]
+    assert database.langfuse("SELECT id FROM kept") == [(7,)]
 
 
 def test_a_schema_of_before_there_was_an_owner_is_marked_by_the_stack_that_knows_it(database: Database) -> None:

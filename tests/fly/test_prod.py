@@ -79,6 +79,12 @@ def test_each_app_gets_its_secrets_before_its_volume_and_its_volume_before_its_d
         assert list(dict.fromkeys(writes)) == [verb for verb in order if verb in writes], app
 
 
+@pytest.mark.attack(
+    "prod: `make up` and plain `pulumi up` from another machine with an empty state, which would stage new keys",
+    layer="owner's mark",
+    message="is of stack",
+    alone=True,
+)
 def test_a_second_engineer_without_state_and_keys_is_refused_before_anything_is_staged(
     first: Up, tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ WANTED = (
     ),
     *("prod: change the name of an app", "prod: `state unprotect`, then remove", "prod: `pulumi destroy`"),
     *("prod: `pulumi destroy --run-program`", "prod: remove the schema", "prod: another schema"),
+    *("prod: `make up` and plain `pulumi up` from another machine", "another stack's keys and password"),
 )
 """Attacks that may never be missing, by their names or the beginnings of these."""
 
