@@ -172,6 +172,7 @@ class Wiring:
             volume=self._volume("minio", group.volume_gb),
             api_port=group.api_port,
             console_port=group.console_port,
+            media_proxy=self.images["proxy"] if settings_module.media_is_public(self._settings) else None,
         )
 
     def postgres(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Database:
@@ -230,6 +231,8 @@ class Wiring:
     def langfuse(self, stores: Stores) -> LangfuseArgs:
         """Langfuse's arguments."""
         group = self._settings.langfuse
+        if warning := settings_module.media_warning(self._settings, self._public_url()):
+            pulumi.log.warn(warning)
         return LangfuseArgs(
             release=self._settings.release,
             version=self._settings.langfuse_version,
@@ -241,7 +244,7 @@ class Wiring:
             web_port=group.web_port,
             worker_port=group.worker_port,
             public_url=self._public_url(),
-            media_url=self._settings.minio.public_url,
+            media_url=settings_module.media_url(self._settings) or f"http://{stores.minio.api.internal}",
             sign_up=group.sign_up,
             telemetry=group.telemetry,
             log_level=group.log_level,

@@ -44,8 +44,8 @@ class LangfuseArgs:
     web_port: int
     worker_port: int
     public_url: str
-    media_url: str | None
-    """Where browsers and SDKs outside the private network reach the object store."""
+    media_url: str
+    """Where browsers and SDKs reach media and exports."""
     sign_up: bool
     telemetry: bool
     log_level: str
@@ -133,7 +133,9 @@ class LangfuseWeb(Component):
             port=Port("http", WEB_PORT, published, "langfuse:webPort"),
             health=HealthSpec(HttpProbe(WEB_PORT, "/api/public/health"), start_period=MIGRATION_SECONDS),
             stop_grace=WEB_STOP_GRACE,
-            own=langfuse_env.web_only(args.stores, args.crypto, args.bootstrap, sign_up=args.sign_up),
+            own=langfuse_env.web_only(
+                args.stores, args.crypto, args.bootstrap, media_url=args.media_url, sign_up=args.sign_up
+            ),
         )
         return platform.service(name, replace(spec, until_healthy=number > 1), self.child(after=after))
 

@@ -4,6 +4,7 @@ Unknown keys, wrong types and values out of range are all reported at once, each
 """
 
 from settings.loading import SettingsError, from_engine, load
+from settings.media import media_is_public, media_url, media_warning
 from settings.model import Settings
 from settings.resolution import IMAGES_FILE_VARIABLE, images, only_here, refused_by_fly
 from settings.vault import Vault, VaultError, open_vault
@@ -17,6 +18,9 @@ __all__ = [
     "from_engine",
     "images",
     "load",
+    "media_is_public",
+    "media_url",
+    "media_warning",
     "only_here",
     "open_vault",
     "refused_by_fly",

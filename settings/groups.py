@@ -88,7 +88,7 @@ class MinioSettings(Group):
 
     namespace = "minio"
     public_url: Url | None = None
-    """Where browsers and SDKs outside the private network reach it, for media and exports."""
+    """Where browsers and SDKs reach media and exports: `https://…`, or `http://localhost:<port>`."""
     api_port: TcpPort = 9090
     console_port: TcpPort = 9091
     image: str | None = None

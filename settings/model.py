@@ -18,6 +18,7 @@ from settings.groups import (
     WebSettings,
     WorkerSettings,
 )
+from settings.media import media_is_public
 
 GROUPS: tuple[type[Group], ...] = (
     StackSettings,
@@ -89,7 +90,7 @@ class Settings(BaseModel):
         }
         given = {service: reference for service, reference in overrides.items() if reference}
         wanted = references(self.release, self.langfuse.version, given)
-        proxied = self.clickhouse.clustered or self.web.replicas > 1
+        proxied = self.clickhouse.clustered or self.web.replicas > 1 or media_is_public(self)
         return {service: reference for service, reference in wanted.items() if proxied or service != "proxy"}
 
     @property
