@@ -30,6 +30,8 @@ def export(
     pulumi.export("gateway_master_key", litellm.master_key)
     pulumi.export("langfuse_public_key", keys.public_key)
     pulumi.export("langfuse_secret_key", keys.secret_key)
+    pulumi.export("owner_email", keys.owner_email)
+    pulumi.export("owner_password", pulumi.Output.secret(keys.owner_password))
     pulumi.export("clickhouse_url", f"http://{clickhouse.http.operator}")
     pulumi.export("minio_endpoint", f"http://{minio.api.operator}")
     pulumi.export("release", langfuse.version)

@@ -15,6 +15,7 @@ from rich.table import Table
 from ops.evidence import transcribed
 from ops.fingerprint import fingerprint, of_state, remember, remembered
 from ops.known_data import known, learn
+from ops.owner import second_owner
 from ops.preview import ENFORCED, preview
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State, read_state
@@ -63,7 +64,7 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
         session.check_passphrase()
         raise GateRefusedError(f"{error}; nothing was applied\n{read.ran.stderr.strip()[-2000:]}".strip()) from None
     show(plan, console)
-    for warning in plan.warnings:
+    for warning in (*plan.warnings, *second_owner(session, read.state.owner_email)):
         console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
     for note in verdict.notes:
         console.print(f"[yellow]allow list[/]  {escape(note)}")

@@ -14,6 +14,7 @@ from ops import docker
 from ops.answer import answer
 from ops.failure import FAILED, explained
 from ops.host import Host, host_of
+from ops.owner import sign_in
 from ops.session import OpsError, Session, open_session
 from ops.smoke import Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
@@ -220,7 +221,8 @@ def summary(session: Session, console: Console) -> dict[str, Any]:
     else:
         console.print(states_table(host_of(session)))
     outputs: dict[str, Any] = session.json(session.argv("stack", "output", "--json"))
-    console.print(f"Langfuse  {outputs['langfuse_url']}   owner {session.settings.langfuse.owner.email}")
+    console.print(f"Langfuse  {outputs['langfuse_url']}")
+    console.print(sign_in(session), highlight=False, soft_wrap=True)
     console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")
     console.print("Keys      `make env` writes the application's .env")
     show_switches(session, console)

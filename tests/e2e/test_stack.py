@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 SERVICES = ["clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
 HOPS = ["gateway answer", "object in the bucket", "queue drained", "rows in ClickHouse", "read back by the API"]
 GENERATED = "random:index/randomPassword:RandomPassword"
-SECRETS = {"gateway_master_key", "langfuse_secret_key", "gateway_env"}
+SECRETS = {"gateway_master_key", "langfuse_secret_key", "owner_password", "gateway_env"}
 
 
 def admin_url(stack: TestStack) -> str:

@@ -51,6 +51,7 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "upgrade --apply": ([], 2),
     "rotate": ([], 2),
     "rotate redis-password": ([], 1),
+    "owner-password": ([], 2),
     "members": ([], 2),
     "members add": (["ada@example.com"], 1),
     "members unlock": ([], 1),

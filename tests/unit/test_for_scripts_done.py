@@ -23,6 +23,7 @@ from ops.members import scim
 from ops.plan import GatedPlan, gated_plan
 from ops.session import OpsError, Session
 from ops.smoke import BrokenHopError, Hop
+from ops.state import State
 from ops.upgrade import command as upgrade
 from ops.upgrade import show
 from ops.upgrade.decide import Verdict
@@ -151,9 +152,7 @@ def test_a_failure_of_the_engine_is_told_with_its_code(
 def test_a_preview_that_fails_lets_the_engine_speak_beside_the_document(
     told: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed = SimpleNamespace(
-        plan=PLAN, state=SimpleNamespace(resources=[]), ran=SimpleNamespace(returncode=255, stderr=""), stands_on={}
-    )
+    failed = SimpleNamespace(plan=PLAN, state=State({}), ran=SimpleNamespace(returncode=255, stderr=""), stands_on={})
     monkeypatch.setattr(lifecycle, "gated_plan", gated_plan)
     monkeypatch.setattr(plan, "preview", lambda *_, **__: failed)
     monkeypatch.setattr(plan, "judge", lambda *_: SimpleNamespace(notes=(), refusals=()))
