@@ -53,5 +53,5 @@ def export(
 
 
 def _described(image: Image) -> dict[str, object]:
-    inner = {"ledgers", "migrations"}
+    inner = {"ledgers", "migrations", "clickhouse_floor"}
     return {name: value for name, value in asdict(image).items() if value is not None and name not in inner}

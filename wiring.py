@@ -1,5 +1,6 @@
 """What each component is told: settings, images and secrets turned into its arguments."""
 
+import datetime as dt
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
@@ -24,7 +25,7 @@ from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
 from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
-from components.releases import RELEASES, Image
+from components.releases import Image, end_of_support
 from components.secrets import StackSecrets
 from platforms.spec import Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
@@ -113,20 +114,8 @@ class Wiring:
         )
 
     def clickhouse(self) -> ClickHouseArgs:
-        """ClickHouse's arguments.
-
-        Raises:
-            SettingsError: a test-only allowance is set for a real Langfuse.
-        """
+        """ClickHouse's arguments."""
         group, release = self._settings.clickhouse, self._settings.release
-        floor = release.clickhouse_floor
-        if self._settings.langfuse.stand_in_on_old_clickhouse:
-            if not self.images["langfuse-web"].stand_in:
-                raise SettingsError(
-                    "langfuse:standInOnOldClickhouse is for the stand-in alone, and this is a real Langfuse image: "
-                    "run `pulumi config rm langfuse:standInOnOldClickhouse`"
-                )
-            floor = min(known.clickhouse_floor for known in RELEASES.values())
         return ClickHouseArgs(
             image=self.images["clickhouse"],
             password=self._secret("clickhouse_password"),
@@ -142,7 +131,7 @@ class Wiring:
             memory_ratio=group.memory_ratio,
             query_log_ttl_days=group.query_log_ttl_days,
             release=release.name,
-            floor=floor,
+            floor=self.images["langfuse-web"].clickhouse_floor or release.clickhouse_floor,
             cluster=self._cluster(),
         )
 
@@ -231,7 +220,9 @@ class Wiring:
     def langfuse(self, stores: Stores) -> LangfuseArgs:
         """Langfuse's arguments."""
         group = self._settings.langfuse
-        if warning := settings_module.media_warning(self._settings, self._public_url()):
+        today = dt.datetime.now(tz=dt.UTC).date()
+        unseen = settings_module.media_warning(self._settings, self._public_url())
+        for warning in filter(None, (unseen, end_of_support(self._settings.release, today))):
             pulumi.log.warn(warning)
         return LangfuseArgs(
             release=self._settings.release,
@@ -262,7 +253,6 @@ class Wiring:
             ),
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
-            stand_in_on_old_clickhouse=group.stand_in_on_old_clickhouse,
         )
 
     def gateway(self, langfuse: LangfuseArgs) -> GatewayArgs:

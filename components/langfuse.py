@@ -54,7 +54,6 @@ class LangfuseArgs:
     bootstrap: Bootstrap
     crypto: Crypto
     stores: Stores
-    stand_in_on_old_clickhouse: bool
 
 
 class LangfuseWeb(Component):
@@ -241,9 +240,8 @@ def _spec(
         telemetry=args.telemetry,
         log_level=args.log_level,
     )
-    stand_in = {"LANGFUSE_STANDIN_OLD_CLICKHOUSE": "true"} if args.stand_in_on_old_clickhouse else {}
     environment = langfuse_env.combined(both, own)
-    plain = {**environment.plain, "PORT": str(port.number), **stand_in, **args.extra_env}
+    plain = {**environment.plain, "PORT": str(port.number), **args.extra_env}
     return ServiceSpec(
         name=name,
         image=image.image,

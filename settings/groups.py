@@ -159,15 +159,13 @@ class LangfuseSettings(Group):
     public_url: Url | None = None
     sign_up: bool = False
     deletions: bool = False
-    """Whether Langfuse may delete rows; without, deleting a trace fails and loses nothing."""
+    """Whether Langfuse may delete rows and objects; without, a deletion is answered with 200 and refused later."""
     telemetry: bool = False
     log_level: Literal["trace", "debug", "info", "warn", "error"] = "info"
     organization: Organization = Organization()
     project: Project = Project()
     owner: Owner = Owner()
     extra_env: Mapping[EnvName, str] = {}
-    stand_in_on_old_clickhouse: bool = False
-    """Test setting: the stand-in alone may run below the release's ClickHouse floor."""
 
     @field_validator("write_mode")
     @classmethod

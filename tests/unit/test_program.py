@@ -4,7 +4,6 @@ import ast
 import json
 from pathlib import Path
 
-import pulumi
 import pytest
 import yaml
 
@@ -127,12 +126,6 @@ def test_strict_phases_start_one_after_the_other(later: str, earlier: str) -> No
     strict = recorded({"langfuse-stack:phases": "strict"})
     [entry] = [e for e in strict.resources if e.name == later and not e.type.startswith("langfuse-stack:")]
     assert earlier in entry.depends_on
-
-
-def test_a_stand_in_below_the_floor_is_refused_for_a_real_langfuse() -> None:
-    config = {"langfuse:release": "4", "langfuse:standInOnOldClickhouse": "true"}
-    with pytest.raises(pulumi.RunError, match="for the stand-in alone"):
-        recorded(config, stand_in=False)
 
 
 def test_the_gateway_serves_the_configured_models_beside_its_smoke_model() -> None:
