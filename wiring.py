@@ -159,6 +159,7 @@ class Wiring:
             - (self._before("minio-app-secret-key") is not None),
             backup_secret_key=self._secrets.minio_backup_secret_key,
             volume=self._volume("minio", group.volume_gb),
+            deletions=self._settings.langfuse.deletions,
             api_port=group.api_port,
             console_port=group.console_port,
             media_proxy=self.images["proxy"] if settings_module.media_is_public(self._settings) else None,

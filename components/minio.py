@@ -57,6 +57,8 @@ class MinioArgs:
     """Oldest generation of that key whose user may still come in."""
     backup_secret_key: pulumi.Output[str]
     volume: VolumeSpec
+    deletions: bool
+    """Whether the application may delete objects; an older version stays in any case."""
     api_port: int
     console_port: int
     media_proxy: Image | None
@@ -114,7 +116,12 @@ class Minio(Component):
             Bucket(f"bucket-{name}", {**root, "name": name, **ways(self.api)}, self.data(after=running))
             for name in (*self.buckets.names, BACKUP_BUCKET)
         ]
-        app = {"access_key": self.access_key, "secret_key": args.app_secret_key, "buckets": self.buckets.names}
+        app = {
+            "access_key": self.access_key,
+            "secret_key": args.app_secret_key,
+            "buckets": self.buckets.names,
+            "deletions": args.deletions,
+        }
         retired = [app_user(number) for number in range(1, args.app_accepted_from)]
         app_key = self.prove(
             AppKey,

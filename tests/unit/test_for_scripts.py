@@ -47,6 +47,8 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "rehearse": ([], 1),
     "retention": ([], 2),
     "retention --apply": ([], 2),
+    "undelete": ([], 2),
+    "undelete --apply": ([], 1),
     "upgrade": ([], 2),
     "upgrade --apply": ([], 2),
     "rotate": ([], 2),
