@@ -3,6 +3,7 @@
 Unknown keys, wrong types and values out of range are all reported at once, each with the command that sets it right.
 """
 
+from settings.gateway_config import gateway_config
 from settings.loading import SettingsError, from_engine, load
 from settings.media import media_is_public, media_url, media_warning
 from settings.model import Settings
@@ -16,6 +17,7 @@ __all__ = [
     "Vault",
     "VaultError",
     "from_engine",
+    "gateway_config",
     "images",
     "load",
     "media_is_public",
