@@ -25,9 +25,9 @@ def ensure() -> None:
 @cli.command()
 def shell() -> None:
     """Print the `export` lines with which plain `pulumi` works: eval "$(python -m toolchain shell)"."""
-    from toolchain.environment import environment
+    from toolchain import environment
 
-    for name, value in environment(*make_ready()).items():
+    for name, value in environment.shell(environment.environment(*make_ready())).items():
         print(f"export {name}={shlex.quote(value)}")
 
 
