@@ -7,7 +7,6 @@ some. A run that a gate judges must not be changed by them, so what is not on th
 from __future__ import annotations
 
 import os
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from toolchain.report import ToolchainError
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 FURTHER_VARIABLE = "LANGFUSE_STACK_PASS_ON"
-"""Names further variables, with commas between them; `*` stands for any end of a name."""
+"""Names further variables, with commas between them; a `*` at the end stands for whatever a name goes on with."""
 PASSED_ON = (
     # the user and the terminal
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "XDG_*"),
@@ -92,4 +91,4 @@ def _further(variables: Mapping[str, str]) -> list[str]:
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return any(name.startswith(each[:-1]) if each.endswith("*") else name == each for each in patterns)
