@@ -89,7 +89,7 @@ def _destructive(eyes: Eyes, folder: Path) -> tuple[str, ...]:
 
 def _recorded(session: Session, version: str) -> bool:
     try:
-        recorded = read(session.stack.rpartition("/")[2]).versions
+        recorded = read(session.name).versions
     except InventoryError:
         return False
     return major(version) in {major(entry) for entry in recorded}
