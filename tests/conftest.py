@@ -32,7 +32,7 @@ TOGETHER = {
     "servers with backups": ("tests/backup/",),
     "stack of the doctor": ("tests/doctor/",),
     "stack of the attacks": tuple(
-        f"tests/engine/test_{name}.py" for name in ("attacks", "gated_run", "environment", "terminals")
+        f"tests/engine/test_{name}.py" for name in ("attacks", "gated_run", "environment", "terminals", "recover")
     ),
 }
 """What tests share, and where their names begin; the longest first. All others stay together by file."""

@@ -26,8 +26,8 @@ class Part(Component):
             bucket = Bucket(bucket_name, {"name": "events", "region": "here", **inputs}, self.guarded())
             length = 33 if edit == "new-salt" else 32
             salt = random.RandomBytes(f"{name}-salt", length=length, opts=self.salted())
-            watched = {"watch": "destructive" if edit == "migrate" else "container"}
-            gate = Gate(f"{name}-gate", watched, self.child(after=[bucket, salt]), deadline_seconds=1)
+            watched = {"migrate": "destructive", "pause": "paused"}.get(edit, "container")
+            gate = Gate(f"{name}-gate", {"watch": watched}, self.child(after=[bucket, salt]), deadline_seconds=1)
             if edit == "migrate":
                 Migration("migration", {"name": "events"}, self.child(after=[gate]))
         if edit == "twice":

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ class GateProvider(CheckProvider):
     def probe(self, inputs: Inputs) -> Evidence:
         if inputs["watch"] == "destructive":
             raise CheckFailedError("migrations", "DROP TABLE traces", "name another release", final=True)
+        if inputs["watch"] == "paused":
+            time.sleep(60)
         return {"watch": inputs["watch"]}
 
 
