@@ -268,7 +268,7 @@ def test_rows_are_counted_in_whatever_stores_them(login: Login, session: Session
         "stored": 1,
         "plain": 0,
     }
-    assert live["parent"].columns == {"id"}
+    assert live["parent"].columns == {"id": "int4"}
 
 
 def test_langfuses_own_user_sees_the_rows_that_the_gate_counts(clickhouse: Container) -> None:
@@ -279,4 +279,4 @@ def test_langfuses_own_user_sees_the_rows_that_the_gate_counts(clickhouse: Conta
         found = {str(row[0]): row[2] for row in rows(session.client, "clickhouse_objects.sql", database=own.database)}
         columns = rows(session.client, "clickhouse_columns.sql", database=own.database)
     assert found["seen_by_the_gate"] == 2
-    assert ("seen_by_the_gate", "id") in [tuple(row) for row in columns]
+    assert ("seen_by_the_gate", "id", "String") in [tuple(row) for row in columns]
