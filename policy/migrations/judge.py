@@ -111,6 +111,10 @@ def _keeps(_dialect: Dialect, _effect: Effect, _batch: _Batch) -> tuple[Verdict,
     return Verdict.ADDITIVE, "adds, and takes nothing away"
 
 
+def _stays(_dialect: Dialect, effect: Effect, _batch: _Batch) -> tuple[Verdict, str]:
+    return Verdict.NET_ADDITIVE, effect.what
+
+
 def _takes(dialect: Dialect, effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
     found = batch.objects.get(effect.name)
     old = found.columns.get(effect.column or "", "") if found else ""
@@ -172,7 +176,15 @@ def _feeds(_dialect: Dialect, effect: Effect, batch: _Batch) -> tuple[Verdict, s
     return Verdict.DESTRUCTIVE, f"may replace or hide some of {found.rows} rows by those that a view computes"
 
 
-_JUDGES = {"keeps": _keeps, "makes": _keeps, "takes": _takes, "writes": _writes, "adds": _adds, "feeds": _feeds}
+_JUDGES = {
+    "keeps": _keeps,
+    "makes": _keeps,
+    "stays": _stays,
+    "takes": _takes,
+    "writes": _writes,
+    "adds": _adds,
+    "feeds": _feeds,
+}
 
 
 def _has(found: Existing, column: str) -> bool:

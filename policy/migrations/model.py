@@ -50,8 +50,9 @@ class Effect:
 
     Attributes:
         does: `makes` an object; `keeps` all data; `takes` rows, or the whole of an object, away; `writes` changes or
-            removes rows of a table; `adds` rows; `feeds` a table with whatever a view computes; is `unknown`, so that
-            it is safe only where no table holds rows; reaches `outside` Langfuse's own database or schema.
+            removes rows of a table; `adds` rows; `feeds` a table with whatever a view computes; `stays` at home, which
+            is all that is known of it; is `unknown`, so that it is safe only where no table holds rows; reaches
+            `outside` Langfuse's own database or schema.
         what: kind of the object (`table`, `view`, `column` …), or the reason for `unknown` and `outside`.
         name: the object, without its own database or schema; empty when there is none.
         column: the only column whose values are lost; None for all of them.
@@ -62,7 +63,7 @@ class Effect:
         cause: of `unknown`: whether it could be read at all.
     """
 
-    does: Literal["makes", "keeps", "takes", "writes", "adds", "feeds", "unknown", "outside"]
+    does: Literal["makes", "keeps", "takes", "writes", "adds", "feeds", "stays", "unknown", "outside"]
     what: str
     name: str = ""
     column: str | None = None

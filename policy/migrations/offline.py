@@ -2,11 +2,11 @@
 
 import logging
 
-from policy.migrations.model import KEEPS, Cause, Effect, Statement
+from policy.migrations.model import Cause, Effect, Statement
 
 
 def statements(sql: str, namespace: str) -> list[Statement]:
-    """Effects of each piece between semicolons: none, outside, or unknown where only a server could read it.
+    """Effects of each piece between semicolons: it stays at home, reaches outside, or only a server could read it.
 
     Args:
         sql: the file's text.
@@ -31,5 +31,5 @@ def _effect(sql: str, namespace: str) -> Effect:
     if isinstance(tree, (exp.Create, exp.Drop)) and tree.args.get("kind") not in {"TABLE", "VIEW", "INDEX"}:
         return Effect("outside", f"{tree.key.upper()} of what is no table or view")
     if isinstance(tree, (exp.Create, exp.Drop, exp.Alter, exp.Insert, exp.Select, exp.Delete, exp.TruncateTable)):
-        return KEEPS
+        return Effect("stays", "names nothing outside, and no table holds a row")
     return unread
