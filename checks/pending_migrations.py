@@ -76,9 +76,9 @@ def inspect(folder: Path, databases: Databases | None, approvals_file: Path = mi
         empty = Live("langfuse")
         judged = (migrations.judge(files, empty, reasons) for files in (shipped.postgres, shipped.clickhouse))
         return Report([verdict for verdicts in judged for verdict in verdicts], stale)
+    clickhouse, newest = clickhouse_live(databases.login)
     postgres = postgres_live(databases.direct_url, databases.schema)
     files = migrations.judge(shipped.pending_postgres(postgres.applied), postgres, reasons)
-    clickhouse, newest = clickhouse_live(databases.login)
     pending = shipped.pending_clickhouse(newest)
     if pending:
         client = databases.login.connect()
