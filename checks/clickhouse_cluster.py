@@ -1,6 +1,5 @@
 """Proof that several ClickHouse servers are one cluster: all there, each with all tables, none behind."""
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +86,8 @@ def replicated(client: "Client", database: str, count: int) -> None:
         CheckFailedError: a table is on one server alone and is no known empty one, is missing on another, is
             read-only, or lags behind.
     """
+    import tomllib
+
     alone = {
         str(name): int(held) for name, held in rows(client, "clickhouse_cluster_unreplicated.sql", database=database)
     }
