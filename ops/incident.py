@@ -23,7 +23,7 @@ from ops.answer import answer
 from ops.evidence import ready
 from ops.host import Host, host_of
 from ops.run_folder import digest
-from ops.session import ROOT, OpsError, Session, open_session
+from ops.session import OpsError, Session, open_session, settings_file
 from ops.smoke import access, causes
 from ops.state import State, read_state
 from settings.recorded import NOTHING
@@ -101,8 +101,7 @@ def _session(stack: str, config_file: Path | None, bundle: Bundle) -> Session:
         return session if switches else replace(session, known=NOTHING)
     except ToolchainError as error:
         bundle.missing["toolchain"] = str(error)
-        path = (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve()
-        return Session(stack, {"PATH": os.environ["PATH"]}, path, known=NOTHING)
+        return Session(stack, {"PATH": os.environ["PATH"]}, settings_file(stack, config_file), known=NOTHING)
 
 
 def _gather(session: Session, bundle: Bundle) -> redaction.Redactor:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +134,9 @@ def both(
 ) -> Iterator[tuple[Engineer, Engineer]]:
     """One stack, put up by the first."""
     stack = new_stack(tmp_path_factory.mktemp("ada"))
-    ada = Engineer(stack.folder, stack.instance, stack.config, clone(stack.folder), store[1])
+    ada = Engineer(stack.folder, stack.instance, stack.config, clone=clone(stack.folder), backend=store[1])
     folder = tmp_path_factory.mktemp("berta")
-    berta = Engineer(folder, stack.instance, stack.config, clone(folder), store[1])
+    berta = Engineer(folder, stack.instance, stack.config, clone=clone(folder), backend=store[1])
     try:
         up = ada.ops("up")
         assert up.code == 0, up.output
@@ -225,7 +225,7 @@ def gateway(engineer: Engineer) -> str:
 def test_who_does_not_know_the_passphrase_is_told_so_and_changes_nothing(both: tuple[Engineer, Engineer]) -> None:
     _, berta = both
     for passphrase, words in (("another", "does not open this stack"), (None, "the state is shared")):
-        stranger = Engineer(berta.folder, berta.instance, berta.config, berta.clone, dict(berta.backend))
+        stranger = replace(berta, backend=dict(berta.backend))
         stranger.backend.pop("PULUMI_CONFIG_PASSPHRASE")
         if passphrase:
             stranger.backend["PULUMI_CONFIG_PASSPHRASE"] = passphrase
