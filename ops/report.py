@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from checks.base import CheckFailedError, until_healthy
-from components.releases import end_of_support
+from components.releases import Release, end_of_support
 from ops import docker
 from ops.answer import answer
 from ops.failure import FAILED, explained
@@ -154,9 +154,9 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-def release_warnings(session: Session) -> list[str]:
-    """What is to be said of the stack's Langfuse release."""
-    warning = end_of_support(session.settings.release, dt.datetime.now(tz=dt.UTC).date())
+def release_warnings(release: Release) -> list[str]:
+    """What is to be said of a stack's Langfuse release today."""
+    warning = end_of_support(release, dt.datetime.now(tz=dt.UTC).date())
     return [warning] if warning else []
 
 
@@ -169,7 +169,7 @@ def show_warnings(warnings: Sequence[str], console: Console) -> None:
 def _print_json(session: Session, services: list[dict[str, Any]], *, healthy: bool) -> None:
     switches = [asdict(switch) for switch in session.switches]
     secrets = [asdict(age) for age in _ages(session)] if services else []
-    warnings = release_warnings(session)
+    warnings = release_warnings(session.settings.release)
     answer({"healthy": healthy, "services": services, "switches": switches, "secrets": secrets, "warnings": warnings})
 
 
@@ -203,7 +203,7 @@ def _remind(session: Session) -> None:
     from ops.rotation.age import reminder
 
     Console().print(reminder(_ages(session)), highlight=False, soft_wrap=True)
-    show_warnings(release_warnings(session), Console())
+    show_warnings(release_warnings(session.settings.release), Console())
 
 
 def states_table(host: Host) -> Table:

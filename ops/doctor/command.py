@@ -35,11 +35,8 @@ def live(stack: str, config_file: Path | None, *, as_json: bool, everything: boo
         as_json: print JSON.
         everything: show healthy rows too, and what the services were given.
     """
-    with explained(COULD_NOT_LOOK, as_json=as_json):
-        session = open_session(stack, config_file)
-        warnings = release_warnings(session)
-    with explained(COULD_NOT_LOOK, as_json=as_json), of_session(session) as access:
-        results = examine(ROWS, access)
+    with explained(COULD_NOT_LOOK, as_json=as_json), of_session(open_session(stack, config_file)) as access:
+        results, warnings = examine(ROWS, access), release_warnings(access.release)
         given = _given(access) if as_json or everything else {}
     verdicts = {result.verdict for result in results}
     code = FINDINGS if "finding" in verdicts else COULD_NOT_LOOK if "not seen" in verdicts else HEALTHY

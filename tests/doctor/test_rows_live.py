@@ -109,6 +109,16 @@ def test_a_wrong_variable_is_found_in_the_containers(rig: Rig, fault: Variable) 
     assert verdict(rig.fresh(), fault.row) == "healthy"
 
 
+def test_deletions_that_were_refused_before_they_were_switched_on_are_no_finding(rig: Rig) -> None:
+    redis("ZADD", FAILED_DELETIONS, "1", "refused")(rig)
+    redis("HSET", "bull:trace-delete:refused", "failedReason", "Not enough privileges")(rig)
+    try:
+        assert verdict(rig.fresh(), "langfuse-deletions") == "finding"
+        assert verdict(replace(rig.fresh(), deletions=True), "langfuse-deletions") == "healthy"
+    finally:
+        redis("DEL", FAILED_DELETIONS, "bull:trace-delete:refused")(rig)
+
+
 @dataclass(frozen=True)
 class Fault:
     """Something done to a store, and undone unless the row's own fix does it."""
