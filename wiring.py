@@ -264,7 +264,7 @@ class Wiring:
             ),
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
-            proven_image=self._settings.recorded.proven_image,
+            unproven_image=self._settings.recorded.unproven_image,
         )
 
     def gateway(self, langfuse: LangfuseArgs) -> GatewayArgs:

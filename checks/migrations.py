@@ -57,9 +57,8 @@ class MigrationProvider(CheckProvider):
         return {**found, "foreign": foreign_snapshot(inputs["admin_url"], inputs["schema"])}
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        """Also runs again while nobody has proven that this image left foreign schemas alone, to look at them anew."""
-        unproven = "proven" in news and news["proven"] != news["image"]
-        return dynamic.DiffResult(changes=unproven or super().diff(id_, olds, news).changes, replaces=[])
+        """Also runs again to look at foreign schemas anew; see `retake`."""
+        return dynamic.DiffResult(changes="retake" in news or super().diff(id_, olds, news).changes, replaces=[])
 
 
 class MigrationGate(CheckResource, module="checks", name="Migrations"):
@@ -69,8 +68,8 @@ class MigrationGate(CheckResource, module="checks", name="Migrations"):
 
     Args:
         inputs: `image` (re-runs the gate), `folder` (its SQL; None when it could not be read), `http_address`, `user`,
-            `password`, `database`, `clustered` (ClickHouse), `direct_url`, `admin_url`, `schema` (Postgres), `proven`
-            (the image that was proven to have left foreign schemas alone; empty for none).
+            `password`, `database`, `clustered` (ClickHouse), `direct_url`, `admin_url`, `schema` (Postgres),
+            `retake` (only where this image was let start and never proven to have left foreign schemas alone).
     """
 
     provider = MigrationProvider

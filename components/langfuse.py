@@ -57,8 +57,8 @@ class LangfuseArgs:
     bootstrap: Bootstrap
     crypto: Crypto
     stores: Stores
-    proven_image: str | None
-    """Web image that was proven to have left foreign schemas alone; `None` for none."""
+    unproven_image: str | None
+    """Web image that was let start and never proven to have left foreign schemas alone; `None` for none."""
 
 
 class LangfuseWeb(Component):
@@ -89,7 +89,7 @@ class LangfuseWeb(Component):
             "image": args.web_image.image,
             "folder": args.web_image.migrations or "",
             "admin_url": postgres.operator_admin_url,
-            "proven": args.proven_image or "",
+            **({"retake": True} if args.unproven_image == args.web_image.image else {}),
             **({"clustered": True} if clickhouse.clustered else {}),
         }
         judged = {**stores, **image, **ways(clickhouse.http)}

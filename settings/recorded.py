@@ -13,6 +13,7 @@ READ = "pulumi:pulumi:readStackResourceOutputs"
 HISTORY = "langfuse-stack:index:History"
 STACK = "pulumi:pulumi:Stack"
 FOREIGN = "pulumi-python:dynamic/checks:ForeignUntouched"
+MIGRATIONS = "pulumi-python:dynamic/checks:Migrations"
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Recorded:
     """URNs of all data that the stack has had; None where no run has recorded it."""
     release: str | None = None
     """Version of Langfuse that migrated the stack's data; None for none."""
-    proven_image: str | None = None
-    """Langfuse's web image that was proven to have left foreign schemas alone; None for none."""
+    unproven_image: str | None = None
+    """Langfuse's web image that was let start, and was never proven to have left foreign schemas alone."""
 
 
 NOTHING = Recorded()
@@ -45,11 +46,12 @@ def of_resources(resources: Sequence[Mapping[str, Any]]) -> Recorded:
     known = history.get("data")
     # A state of before there was a history has the version among what it exports.
     release = history.get("release") or outputs.get(STACK, {}).get("release")
+    started, proven = (outputs.get(kind, {}).get("image") for kind in (MIGRATIONS, FOREIGN))
     return Recorded(
         switches.recorded(resources),
         None if known is None else frozenset(map(str, known)),
         release or None,
-        outputs.get(FOREIGN, {}).get("image"),
+        started if started != proven else None,
     )
 
 

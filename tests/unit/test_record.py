@@ -12,7 +12,7 @@ from ops.lifecycle import converge
 from ops.session import RefusedError, Session
 from policy.data_types import what_is
 from settings import load, refused_release
-from settings.recorded import NOTHING, Recorded, of_resources
+from settings.recorded import FOREIGN, MIGRATIONS, NOTHING, Recorded, of_resources
 from tests.unit.recorder import record
 
 VANISHED = "urn:pulumi:test::langfuse-stack::docker:index/volume:Volume::gone"
@@ -91,3 +91,15 @@ def test_plain_pulumi_is_told_in_a_preview_and_refused_in_an_update(
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
     with pytest.raises(pulumi.RunError, match="has migrated the data of this stack"):
         record(FOUR, tmp_path, monkeypatch, release="3.225.4")
+
+
+@pytest.mark.parametrize(
+    ("started", "proven", "unproven"),
+    [(None, None, None), ("new", None, "new"), ("new", "old", "new"), ("new", "new", None)],
+)
+def test_an_image_that_was_let_start_is_unproven_until_foreign_schemas_were_seen_to_be_as_before(
+    started: str | None, proven: str | None, unproven: str | None
+) -> None:
+    kinds = {MIGRATIONS: started, FOREIGN: proven}
+    state = [{"type": kind, "outputs": {"image": image}} for kind, image in kinds.items() if image]
+    assert of_resources(state).unproven_image == unproven
