@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic.alias_generators import to_camel
 
 from components.releases import ReleaseName, WriteMode
+from settings.reserved import taken
 
 TcpPort = Annotated[int, Field(ge=1, le=65535)]
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$")]
@@ -168,6 +169,13 @@ class LangfuseSettings(Group):
     extra_env: Mapping[EnvName, str] = {}
     stand_in_on_old_clickhouse: bool = False
     """Test setting: the stand-in alone may run below the release's ClickHouse floor."""
+
+    @field_validator("extra_env")
+    @classmethod
+    def _nothing_that_the_stack_sets(cls, env: Mapping[str, str]) -> Mapping[str, str]:
+        if found := taken(env):
+            raise ValueError(found)
+        return env
 
     @field_validator("write_mode")
     @classmethod
