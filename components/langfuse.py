@@ -94,7 +94,8 @@ class LangfuseWeb(Component):
             else []
         )
         crypto = {"salt": args.crypto.salt, "encryption_key": args.crypto.encryption_key}
-        keys = DataKeys("data-keys", crypto, self.data())
+        addresses = langfuse_env.addresses(args.stores, args.bootstrap)
+        keys = DataKeys("data-keys", {**crypto, "addresses": addresses}, self.data())
         first = self._web(1, args, platform, [keys, *migrations, *before])
         front = self._behind_proxy(first, args, platform)
         self.address = front.addresses["http"]

@@ -51,6 +51,11 @@ class Image:
     migrations: str | None = None
     """Langfuse web only: folder with the SQL of those migrations, taken out of the image."""
 
+    @property
+    def server(self) -> dict[str, str]:
+        """What a store's gate keeps of it: the image, and the version that the program in it says it is."""
+        return {"image": self.image, "version": self.version}
+
     def at_registry(self) -> "Image":
         """The same image as another machine can pull it; itself when it came from no registry."""
         if self.digest is None:
