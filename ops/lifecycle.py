@@ -15,6 +15,7 @@ from ops.preflight import preflight
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.smoke import access
+from ops.volume_holder import hold, volumes_of
 
 
 def up(stack: str, config_file: Path | None, *, as_json: bool) -> None:
@@ -41,6 +42,7 @@ def put_up(session: Session, console: Console) -> dict[str, Any]:
             recover(session, console)
             preflight(session)
             plan = converge(session, console)
+            hold(session, volumes_of(plan.plan))
         with access(session) as to:
             hops = report.follow(to, console)
         try:
