@@ -1,4 +1,4 @@
-"""Variables of Langfuse that the stack sets, or that lead to other data: `langfuse:extraEnv` may set none of them.
+"""Variables of Langfuse that the stack sets, or that lead to other data: nobody may set them beside it.
 
 A test compares them with what the program gives web and worker.
 """
@@ -90,8 +90,4 @@ RESERVED: Mapping[str, str] = {
 
 def taken(names: Iterable[str]) -> str:
     """Which of these names are not free, and what sets each; empty when all are."""
-    return "; ".join(
-        f"{name} is set by {RESERVED[name]} (`pulumi config rm --path langfuse:extraEnv.{name}`)"
-        for name in sorted(names)
-        if name in RESERVED
-    )
+    return "; ".join(f"{name} is set by {RESERVED[name]}" for name in sorted(names) if name in RESERVED)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from settings import SettingsError, load
+from settings import SettingsError, Vault, load
 from settings.loading import known_keys
 from settings.reserved import ITSELF, RESERVED, VAULT
 from tests.unit.recorder import recorded
@@ -24,15 +24,21 @@ def test_everything_that_the_program_gives_langfuse_is_reserved(config: dict[str
     assert given - RESERVED.keys() == set()
 
 
+@pytest.mark.parametrize("setting", ["langfuse:extraEnv", "langfuse:secretEnv"])
 @pytest.mark.parametrize("name", sorted(RESERVED))
-def test_a_reserved_variable_is_refused_by_name_with_what_sets_it(name: str) -> None:
+def test_a_reserved_variable_is_refused_by_name_with_what_sets_it(name: str, setting: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        load({"langfuse:extraEnv": json.dumps({name: "elsewhere", "LANGFUSE_CACHE_PROMPT_ENABLED": "true"})})
+        load({setting: json.dumps({name: "elsewhere", "LANGFUSE_CACHE_PROMPT_ENABLED": "true"})})
     said = str(refused.value)
     assert f"{name} is set by {RESERVED[name]}" in said
-    assert f"pulumi config rm --path langfuse:extraEnv.{name}" in said
+    assert f"pulumi config rm --path '{setting}.<name>'" in said
     assert "elsewhere" not in said
     assert "LANGFUSE_CACHE_PROMPT_ENABLED" not in said
+
+
+def test_the_vault_sets_none_of_them_either() -> None:
+    with pytest.raises(ValueError, match="LANGFUSE_ENV: CLICKHOUSE_DB is set by clickhouse:database"):
+        Vault.model_validate({"LANGFUSE_ENV": {"CLICKHOUSE_DB": "elsewhere"}})
 
 
 def test_what_the_stack_leaves_open_can_be_set() -> None:
