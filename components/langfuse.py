@@ -97,7 +97,8 @@ class LangfuseWeb(Component):
         # Web migrates at every start of its own, not only when its image changes.
         self._start = proven_before_start("judge-migrations", MigrationGate, judged) if after else None
         crypto = {"salt": args.crypto.salt, "encryption_key": args.crypto.encryption_key}
-        keys = DataKeys("data-keys", crypto, self.data())
+        addresses = langfuse_env.addresses(args.stores, args.bootstrap)
+        keys = DataKeys("data-keys", {**crypto, "addresses": addresses}, self.data())
         first = self._web(1, args, platform, [keys, *migrations])
         front = self._behind_proxy(first, args, platform)
         self.address = front.addresses["http"]

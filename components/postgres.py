@@ -96,6 +96,7 @@ class Postgres(Component):
             service,
             {
                 "volume": args.volume.name,
+                "server": args.image.server,
                 "direct_url": self.operator_url,
                 "pooled_url": self.operator_url,
                 "schema": SCHEMA,

@@ -21,6 +21,7 @@ from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.smoke import access
 from ops.state import read_state
+from ops.volume_holder import hold, volumes_of
 from settings import refused_release
 
 
@@ -51,6 +52,7 @@ def put_up(session: Session, console: Console, *, expect_no_changes: bool = Fals
             recover(session, console)
             preflight(session)
             plan = converge(session, console, expect_no_changes=expect_no_changes)
+            hold(session, volumes_of(plan.plan))
         with access(session) as to:
             hops = report.follow(to, console)
         try:

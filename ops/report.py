@@ -17,13 +17,15 @@ from components.releases import Release, end_of_support
 from ops import docker
 from ops.answer import answer
 from ops.failure import FAILED, explained
+from ops.guarded import lacking
 from ops.host import Host, host_of
 from ops.image_lock import write
 from ops.owner import sign_in
 from ops.session import OpsError, Session, open_session
 from ops.smoke import Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
-from ops.state import read_state
+from ops.state import State, read_state
+from policy.guards import in_one_line
 
 if TYPE_CHECKING:
     from ops.rotation.age import Age
@@ -150,6 +152,7 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         _remind(session)
     else:
         Console().print(f"Nothing of stack {stack} runs: `make up`.")
+        _show_missing_guards(session, _state(session))
     if not healthy:
         sys.exit(1)
 
@@ -168,9 +171,18 @@ def show_warnings(warnings: Sequence[str], console: Console) -> None:
 
 def _print_json(session: Session, services: list[dict[str, Any]], *, healthy: bool) -> None:
     switches = [asdict(switch) for switch in session.switches]
-    secrets = [asdict(age) for age in _ages(session)] if services else []
-    warnings = release_warnings(session.settings.release)
-    answer({"healthy": healthy, "services": services, "switches": switches, "secrets": secrets, "warnings": warnings})
+    state = _state(session)
+    secrets = [asdict(age) for age in _ages(session, state)] if services else []
+    answer(
+        {
+            "healthy": healthy,
+            "services": services,
+            "switches": switches,
+            "secrets": secrets,
+            "missing_guards": lacking(session, state.resources),
+            "warnings": release_warnings(session.settings.release),
+        }
+    )
 
 
 def _states(session: Session, *, as_json: bool) -> None:
@@ -189,21 +201,37 @@ def _states(session: Session, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _ages(session: Session) -> "list[Age]":
+def _state(session: Session) -> State:
+    """The stack's state; an empty one where it cannot be had, since what runs is shown even then."""
+    try:
+        return read_state(session)
+    except OpsError:
+        return State({})
+
+
+def _ages(session: Session, state: State) -> "list[Age]":
     from ops.rotation.age import ages
 
     try:
-        return ages(session, read_state(session))
-    except OpsError:  # what runs is shown even where the state cannot be had
+        return ages(session, state)
+    except OpsError:
         return []
 
 
 def _remind(session: Session) -> None:
-    """Say how old the secrets are that may be rotated."""
+    """Say how old the secrets are that may be rotated, and which guards the state lacks."""
     from ops.rotation.age import reminder
 
-    Console().print(reminder(_ages(session)), highlight=False, soft_wrap=True)
+    state = _state(session)
+    Console().print(reminder(_ages(session, state)), highlight=False, soft_wrap=True)
     show_warnings(release_warnings(session.settings.release), Console())
+    _show_missing_guards(session, state)
+
+
+def _show_missing_guards(session: Session, state: State) -> None:
+    missing = in_one_line(lacking(session, state.resources))
+    if missing:
+        Console().print(f"[bold red]GUARDS[/]  {escape(missing)}", highlight=False, soft_wrap=True)
 
 
 def states_table(host: Host) -> Table:

@@ -42,8 +42,18 @@ TYPES = CHECKS | {
     "random:index/randomPassword:RandomPassword",
 }
 
-COMMANDS = frozenset(
-    f"langfuse-stack:fly:{component}$command:local:Command"
-    for component in ("App", "Secrets", "Service", "State", "Volume")
-)
-"""A command can do anything, so it is known by the component that owns it."""
+COMMANDS = {
+    f"langfuse-stack:fly:{component}$command:local:Command": f"python3 -m platforms.fly {action}"
+    for component, action in {
+        "App": "app",
+        "Secrets": "secrets",
+        "Service": "deploy",
+        "State": "state",
+        "Volume": "volume",
+    }.items()
+}
+"""Owner and type of a command to its command line. A command can do anything, so both are reviewed together."""
+COMMAND = "command:"
+"""Of the provider that runs commands."""
+COMMAND_INPUTS = frozenset({"create", "stdin", "logging", "addPreviousOutputInEnv"})
+"""What a reviewed command may set. Everything else runs something more, somewhere else, or at another time."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from settings.loading import SettingsError
 from settings.model import Settings
+from settings.reserved import taken
 from urls import TRANSACTION_POOLER_PORT, PostgresUrl, RedisUrl, UrlError, postgres_url, redis_url
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -112,7 +113,7 @@ class Vault(BaseModel):
     def _fits_together(self) -> "Vault":
         """Refuse values that cannot serve their purpose together."""
         direct, pooled = self.postgres_direct_url, self.postgres_pooled_url
-        problems = []
+        problems = [f"LANGFUSE_ENV: {found}; take it out"] if (found := taken(self.langfuse_env)) else []
         if self.minio_root_user == APPLICATION_USER:
             problems.append(
                 f"MINIO_ROOT_USER: {APPLICATION_USER} is the application's own user, which must not be root"

@@ -85,6 +85,8 @@ class Access:
     """Whether Langfuse may delete what it is asked to."""
     store_is_private: bool = False
     """Whether the object store has no address outside of the private network, and is given none."""
+    missing_guards: str = ""
+    """Which guards of data the state lacks, in words; empty when it has all."""
     unreached: Mapping[Part, str] = field(default_factory=dict)
     """Parts that there is no way to at this moment, and why."""
     named: Callable[[str], Any] = str

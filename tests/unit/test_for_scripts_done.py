@@ -33,7 +33,7 @@ from switches import Switch
 
 URN = "urn:pulumi:test::langfuse-stack::docker:index/container:Container::gateway"
 PLAN = Plan(steps=(Step(op="update", urn=URN, diffReasons=("image",)), Step(op="same", urn=f"{URN}-2")))
-CHANGES = {"steps": [{"op": "update", "urn": URN, "changed": ["image"]}], "unchanged": 1}
+CHANGES = {"steps": [{"op": "update", "urn": URN, "changed": ["image"]}], "unchanged": 1, "missing_guards": {}}
 HOP = Hop("gateway answer", "model smoke said 'pong'", 118.0)
 OUTPUTS = {
     "langfuse_url": "http://localhost:3000",
@@ -194,7 +194,7 @@ def test_a_preview_that_fails_lets_the_engine_speak_beside_the_document(
     failed = SimpleNamespace(plan=PLAN, state=State({}), ran=SimpleNamespace(returncode=255, stderr=""), stands_on={})
     monkeypatch.setattr(lifecycle, "gated_plan", gated_plan)
     monkeypatch.setattr(plan, "preview", lambda *_, **__: failed)
-    monkeypatch.setattr(plan, "judge", lambda *_: SimpleNamespace(notes=(), refusals=()))
+    monkeypatch.setattr(plan, "judge", lambda *_, **__: SimpleNamespace(notes=(), refusals=()))
     assert "there is no plan to apply" in told("preview", code=1)["error"]
 
 

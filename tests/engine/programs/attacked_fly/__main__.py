@@ -1,6 +1,7 @@
 """A data app with its volume on Fly, and a schema in somebody's database; a setting says how somebody edits it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pulumi
 from schema import LangfuseSchema  # type: ignore[import-not-found]  # beside this file
@@ -64,6 +65,8 @@ class ClickHouse(Component):
             mounts=mounts,
         )
         platform.service("clickhouse", spec, self.child())
+        if edit == "cleaner":
+            platform.service("cleaner", replace(spec, command=("rm", "-rf", "/data"), secret_env={}), self.child())
         self.register_outputs({})
 
 
