@@ -134,11 +134,12 @@ class Wiring:
         group, secret = self._settings.clickhouse, self._secrets.clickhouse_cluster_secret
         if secret is None:
             return None
+        servers, keepers = self._settings.cluster_volumes(KEEPERS)
         return ClusterArgs(
             secret=secret,
             proxy_image=self.images["proxy"],
-            volumes=[self._volume(f"clickhouse_{n}", group.volume_gb) for n in range(2, group.replicas + 1)],
-            keeper_volumes=[self._volume(f"keeper_{n}", KEEPER_VOLUME_GB) for n in range(1, KEEPERS + 1)],
+            volumes=[VolumeSpec(name, group.volume_gb) for name in servers],
+            keeper_volumes=[VolumeSpec(name, KEEPER_VOLUME_GB) for name in keepers],
         )
 
     def minio(self) -> MinioArgs:

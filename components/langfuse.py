@@ -11,7 +11,7 @@ from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
 from checks.supabase import ForeignSnapshot, ForeignUntouched
 from components import langfuse_env
-from components.base import Component, ways
+from components.base import Component, proven_before_start, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
 from components.proxy import Behind, proxy
 from components.releases import Image, Release
@@ -87,8 +87,10 @@ class LangfuseWeb(Component):
             "folder": args.web_image.migrations or "",
             **({"clustered": True} if clickhouse.clustered else {}),
         }
-        way = ways(clickhouse.http)
-        migrations = [MigrationGate("migration-gate", {**stores, **image, **way}, self.child())] if after else []
+        judged = {**stores, **image, **ways(clickhouse.http)}
+        migrations = [MigrationGate("migration-gate", judged, self.child())] if after else []
+        # Web migrates at every start of its own, not only when its image changes.
+        self._start = proven_before_start("judge-migrations", MigrationGate, judged) if after else None
         before = (
             [ForeignSnapshot("foreign-before", {**catalog, "watch": args.web_image.image}, self.child())]
             if after
@@ -138,7 +140,8 @@ class LangfuseWeb(Component):
                 args.stores, args.crypto, args.bootstrap, media_url=args.media_url, sign_up=args.sign_up
             ),
         )
-        return platform.service(name, replace(spec, until_healthy=number > 1), self.child(after=after))
+        options = pulumi.ResourceOptions.merge(self.child(after=after), self._start)
+        return platform.service(name, replace(spec, until_healthy=number > 1), options)
 
     def _behind_proxy(self, first: Service, args: LangfuseArgs, platform: Platform) -> Service:
         """All webs as one service, with one address; the only one as it is."""

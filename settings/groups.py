@@ -70,7 +70,7 @@ class StackSettings(Group):
     """`vault`: what the vault file holds is used; the rest is generated."""
     vault: Path = Path("vault/hotrodan/llm-gateway-secrets.json")
     """Relative to the project's folder."""
-    rotations: Mapping[Rotatable, Annotated[int, Field(ge=1)]] = {}
+    rotations: Mapping[Rotatable, Annotated[int, Field(ge=1, le=1000)]] = {}
     """Secret to the generation in use; what is not listed is in its first."""
     rotating: Rotatable | None = None
     """The secret under rotation: where the part can, the generation before the one in use is accepted too."""

@@ -77,7 +77,7 @@ def _decoded(value: str) -> Any:
     if value[:1] in {"{", "["}:
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 

@@ -113,6 +113,13 @@ class Settings(BaseModel):
         """Physical name of a store's volume."""
         return f"{self.stack.instance.replace('-', '_')}_{store}_data"
 
+    def cluster_volumes(self, keepers: int) -> tuple[list[str], list[str]]:
+        """Physical names of the volumes of ClickHouse's further servers, and of its keepers; none without a cluster."""
+        if not self.clickhouse.clustered:
+            return [], []
+        servers = [self.volume(f"clickhouse_{number}") for number in range(2, self.clickhouse.replicas + 1)]
+        return servers, [self.volume(f"keeper_{number}") for number in range(1, keepers + 1)]
+
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""
         return self.fly.apps.get(service, f"{self.stack.instance}-{service}")

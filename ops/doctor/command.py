@@ -16,7 +16,7 @@ from ops.doctor.opening import of_session
 from ops.doctor.rows import ROWS
 from ops.failure import COULD_NOT_LOOK, explained, fail
 from ops.report import release_warnings, show_warnings
-from ops.session import ROOT, OpsError, Session, open_session
+from ops.session import OpsError, Session, open_session, settings_file
 from ops.stackfile import StackFileError
 from settings import SettingsError
 
@@ -76,7 +76,7 @@ def log(name: str, stack: str, config_file: Path | None, *, as_json: bool) -> No
 
 def _words(stack: str, config_file: Path | None) -> words.Words:
     try:
-        session = Session(stack, {}, (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve())
+        session = Session(stack, {}, settings_file(stack, config_file))
         return words.of(session.settings, stack)
     except (OpsError, StackFileError, SettingsError):
         return report.USUAL

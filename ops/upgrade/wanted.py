@@ -57,7 +57,7 @@ def _shipped(eyes: Eyes, live: LiveState, version: str) -> Shipped:
     known = settings.image_references if version == settings.langfuse_version else _usual(version)
     source = of_image(known["langfuse-web"])
     with told(f"read the migrations of {version}"):
-        files = read_folder(source.folder)
+        files = read_folder(source.folder, clustered=settings.clickhouse.clustered)
         newest = number(files.clickhouse[-1])
         # What the ledgers' state refuses by itself cannot be judged as well.
         judged = not (live.ledgers_broken or newest < live.clickhouse_ledger.version)
@@ -79,7 +79,8 @@ def _destructive(eyes: Eyes, folder: Path) -> tuple[str, ...]:
     """Files that the migration gate would stop."""
     stores = eyes.stores
     try:
-        report = inspect(folder, Databases(stores.reader, stores.postgres.url, stores.schema))
+        clustered = eyes.session.settings.clickhouse.clustered
+        report = inspect(folder, Databases(stores.reader, stores.postgres.url, stores.schema, clustered))
     except MigrationsError as error:
         if DOWNGRADE in str(error):
             return ()
@@ -89,7 +90,7 @@ def _destructive(eyes: Eyes, folder: Path) -> tuple[str, ...]:
 
 def _recorded(session: Session, version: str) -> bool:
     try:
-        recorded = read(session.stack.rpartition("/")[2]).versions
+        recorded = read(session.name).versions
     except InventoryError:
         return False
     return major(version) in {major(entry) for entry in recorded}

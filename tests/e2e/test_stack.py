@@ -52,7 +52,7 @@ def test_the_doctor_finds_nothing_in_a_new_stack(stack: TestStack) -> None:
 
 
 def test_a_second_up_changes_nothing(stack: TestStack) -> None:
-    run = stack.ops("up")
+    run = stack.ops("up", "--expect-no-changes")
     assert run.code == 0, run.output
     assert f"{REGISTERED} unchanged" in run.output
     assert not any(word in run.output for word in ("created", "updated", "replaced", "deleted"))

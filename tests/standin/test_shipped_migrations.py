@@ -88,6 +88,20 @@ def test_a_clustered_file_names_the_cluster_in_every_statement(shipped: tuple[st
         assert not re.search(r"^ENGINE = (?!Replicated|Null)", file.read_text(), re.MULTILINE)
 
 
+def test_two_tables_of_the_cluster_are_on_each_server_alone_as_in_the_real_release(shipped: tuple[str, Layout]) -> None:
+    _, layout = shipped
+    alone = re.compile(r"CREATE TABLE (\w+) ON CLUSTER default[^;]*?ENGINE = (?!Replicated|Null)")
+    text = "".join(file.read_text() for file in layout.clickhouse(clustered=True).glob("*.up.sql"))
+    assert set(alone.findall(text)) == {"event_log", "dataset_run_items"}
+
+
+def test_plain_strings_hold_backslashes_and_release_4_sets_an_isolation_level(shipped: tuple[str, Layout]) -> None:
+    release, layout = shipped
+    text = "".join(path.read_text() for path in layout.postgres.rglob("*.sql"))
+    assert re.search(r"'[^'\n]*\\'", text)
+    assert ("SET TRANSACTION ISOLATION LEVEL" in text) is (release == "4")
+
+
 @pytest.mark.parametrize(
     ("sql", "clustered"),
     [
