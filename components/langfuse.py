@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pulumi
 
@@ -9,7 +10,7 @@ from checks.base import CheckResource
 from checks.data_keys import DataKeys
 from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
-from checks.supabase import ForeignSnapshot, ForeignUntouched
+from checks.supabase import ForeignUntouched
 from components import langfuse_env
 from components.base import Component, proven_before_start, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
@@ -44,8 +45,8 @@ class LangfuseArgs:
     web_port: int
     worker_port: int
     public_url: str
-    media_url: str | None
-    """Where browsers and SDKs outside the private network reach the object store."""
+    media_url: str
+    """Where browsers and SDKs reach media and exports."""
     sign_up: bool
     telemetry: bool
     log_level: str
@@ -56,7 +57,8 @@ class LangfuseArgs:
     bootstrap: Bootstrap
     crypto: Crypto
     stores: Stores
-    stand_in_on_old_clickhouse: bool
+    proven_image: str | None
+    """Web image that was proven to have left foreign schemas alone; `None` for none."""
 
 
 class LangfuseWeb(Component):
@@ -86,20 +88,17 @@ class LangfuseWeb(Component):
         image = {
             "image": args.web_image.image,
             "folder": args.web_image.migrations or "",
+            "admin_url": postgres.operator_admin_url,
+            "proven": args.proven_image or "",
             **({"clustered": True} if clickhouse.clustered else {}),
         }
         judged = {**stores, **image, **ways(clickhouse.http)}
         migrations = [MigrationGate("migration-gate", judged, self.child())] if after else []
         # Web migrates at every start of its own, not only when its image changes.
         self._start = proven_before_start("judge-migrations", MigrationGate, judged) if after else None
-        before = (
-            [ForeignSnapshot("foreign-before", {**catalog, "watch": args.web_image.image}, self.child())]
-            if after
-            else []
-        )
         crypto = {"salt": args.crypto.salt, "encryption_key": args.crypto.encryption_key}
         keys = DataKeys("data-keys", crypto, self.data())
-        first = self._web(1, args, platform, [keys, *migrations, *before])
+        first = self._web(1, args, platform, [keys, *migrations])
         front = self._behind_proxy(first, args, platform)
         self.address = front.addresses["http"]
         gate = self.prove(
@@ -120,8 +119,12 @@ class LangfuseWeb(Component):
         for number in range(2, args.web_replicas + 1):
             self._web(number, args, platform, gate)
         untouched = [
-            ForeignUntouched("foreign-after", {**catalog, "before": snapshot.evidence}, self.child(after=gate))
-            for snapshot in before
+            ForeignUntouched(
+                "foreign-after",
+                {**catalog, "before": proof.evidence.apply(_foreign), "image": args.web_image.image},
+                self.child(after=gate),
+            )
+            for proof in migrations
         ]
         self.gates = [*migrations, *gate, *untouched]
         self.register_outputs({"url": f"http://{self.address.operator}"})
@@ -137,7 +140,9 @@ class LangfuseWeb(Component):
             port=Port("http", WEB_PORT, published, "langfuse:webPort"),
             health=HealthSpec(HttpProbe(WEB_PORT, "/api/public/health"), start_period=MIGRATION_SECONDS),
             stop_grace=WEB_STOP_GRACE,
-            own=langfuse_env.web_only(args.stores, args.crypto, args.bootstrap, sign_up=args.sign_up),
+            own=langfuse_env.web_only(
+                args.stores, args.crypto, args.bootstrap, media_url=args.media_url, sign_up=args.sign_up
+            ),
         )
         options = pulumi.ResourceOptions.merge(self.child(after=after), self._start)
         return platform.service(name, replace(spec, until_healthy=number > 1), options)
@@ -215,6 +220,10 @@ def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input
     }
 
 
+def _foreign(evidence: Mapping[str, Any]) -> Any:
+    return evidence.get("foreign") or {}
+
+
 def _replica(service: str, number: int) -> str:
     return service if number == 1 else f"{service}-{number}"
 
@@ -244,9 +253,8 @@ def _spec(
         telemetry=args.telemetry,
         log_level=args.log_level,
     )
-    stand_in = {"LANGFUSE_STANDIN_OLD_CLICKHOUSE": "true"} if args.stand_in_on_old_clickhouse else {}
     environment = langfuse_env.combined(both, own)
-    plain = {**environment.plain, "PORT": str(port.number), **stand_in, **args.extra_env}
+    plain = {**environment.plain, "PORT": str(port.number), **args.extra_env}
     return ServiceSpec(
         name=name,
         image=image.image,

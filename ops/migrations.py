@@ -37,6 +37,8 @@ class Source:
     named: str
     stand_in: bool = False
     """It is of the Langfuse stand-in."""
+    clickhouse_floor: tuple[int, ...] | None = None
+    """Oldest ClickHouse that the image runs on, where it says so itself."""
 
 
 def migrations(
@@ -76,10 +78,12 @@ def of_image(reference: str) -> Source:
     from toolchain.report import Report as Progress
 
     obtained = obtain({"langfuse-web": reference}, Progress())["langfuse-web"]
-    folder = facts_of("langfuse-web", obtained.image.id, reference).migrations
-    if folder is None:
+    facts = facts_of("langfuse-web", obtained.image.id, reference)
+    if facts.migrations is None:
         raise OpsError(f"{reference} ships no migrations where Langfuse's web image has them: is it another image?")
-    return Source(Path(folder), f"{reference} ({obtained.source})", stand_in=obtained.stand_in)
+    named = f"{reference} ({obtained.source})"
+    floor = tuple(facts.clickhouse_floor) if facts.clickhouse_floor else None
+    return Source(Path(facts.migrations), named, stand_in=obtained.stand_in, clickhouse_floor=floor)
 
 
 def _asked(session: Session | None, image: str | None) -> Source:

@@ -81,6 +81,8 @@ class Access:
     gateway_url: str
     looks: Looks
     limits: Limits = field(default_factory=Limits)
+    deletions: bool = False
+    """Whether Langfuse may delete what it is asked to."""
     store_is_private: bool = False
     """Whether the object store has no address outside of the private network, and is given none."""
     unreached: Mapping[Part, str] = field(default_factory=dict)
@@ -152,6 +154,7 @@ def from_settings(
         words=words.of(settings, stack),
         services=(*servers, *settings.stores[1:], "langfuse-web", "langfuse-worker", "gateway"),
         release=release,
+        deletions=settings.langfuse.deletions,
         version=settings.langfuse_version,
         images=settings.image_references,
         ledgers=ledgers or {},

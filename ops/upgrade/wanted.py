@@ -47,11 +47,9 @@ def goal_of(eyes: Eyes, live: LiveState, version: str) -> Goal:
         OpsError: an image or a database cannot be read.
         ToolchainError: an image can be neither pulled nor built.
     """
-    settings = eyes.session.settings
     on_the_way = next_version(live.shape.version, version)
     image = _shipped(eyes, live, on_the_way) if reachable(live.shape.version, version) else None
-    waived = settings.langfuse.stand_in_on_old_clickhouse and live.stand_in
-    return Goal(version, image, floor_waived=waived, recorded=_recorded(eyes.session, version))
+    return Goal(version, image, recorded=_recorded(eyes.session, version))
 
 
 def _shipped(eyes: Eyes, live: LiveState, version: str) -> Shipped:
@@ -69,6 +67,7 @@ def _shipped(eyes: Eyes, live: LiveState, version: str) -> Shipped:
             postgres=files.postgres[-1].name,
             destructive=_destructive(eyes, source.folder) if judged else (),
             stand_in=source.stand_in,
+            clickhouse_floor=source.clickhouse_floor,
         )
 
 
@@ -91,7 +90,7 @@ def _destructive(eyes: Eyes, folder: Path) -> tuple[str, ...]:
 
 def _recorded(session: Session, version: str) -> bool:
     try:
-        recorded = read(session.stack.rpartition("/")[2]).versions
+        recorded = read(session.name).versions
     except InventoryError:
         return False
     return major(version) in {major(entry) for entry in recorded}

@@ -109,6 +109,16 @@ def test_a_wrong_variable_is_found_in_the_containers(rig: Rig, fault: Variable) 
     assert verdict(rig.fresh(), fault.row) == "healthy"
 
 
+def test_deletions_that_were_refused_before_they_were_switched_on_are_no_finding(rig: Rig) -> None:
+    redis("ZADD", FAILED_DELETIONS, "1", "refused")(rig)
+    redis("HSET", "bull:trace-delete:refused", "failedReason", "Not enough privileges")(rig)
+    try:
+        assert verdict(rig.fresh(), "langfuse-deletions") == "finding"
+        assert verdict(replace(rig.fresh(), deletions=True), "langfuse-deletions") == "healthy"
+    finally:
+        redis("DEL", FAILED_DELETIONS, "bull:trace-delete:refused")(rig)
+
+
 @dataclass(frozen=True)
 class Fault:
     """Something done to a store, and undone unless the row's own fix does it."""
@@ -174,6 +184,18 @@ def _app_key(rig: Rig) -> None:
     AppKeyProvider().run(rig.inputs("minio-app-key"))
 
 
+FAILED_DELETIONS = "bull:trace-delete:failed"
+
+
+def _delete_a_trace(rig: Rig) -> None:
+    """Langfuse answers with 200, and its worker is refused: twice, half a minute apart."""
+    web = rig.inputs("langfuse-web-gate")
+    keys = (web["public_key"], web["secret_key"])
+    assert httpx.delete(f"{web['url']}/api/public/traces/never-there", auth=keys).status_code == httpx.codes.OK
+    failed = ("exec", rig.name("redis"), "redis-cli", "ZCARD", FAILED_DELETIONS)
+    eventually(lambda: docker(*failed).strip() == "1", seconds=90)
+
+
 UNFINISHED = (
     "INSERT INTO langfuse._prisma_migrations (id, checksum, migration_name, logs, started_at, applied_steps_count) "
     "VALUES ('doctor', 'none', '20990101_doctor', 'ERROR: no such thing', now(), 0)"
@@ -230,6 +252,7 @@ FAULTS = (
     ),
     Fault("redis-eviction", redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru"), "allkeys-lru"),
     Fault("redis-persistence", redis("CONFIG", "SET", "appendonly", "no"), "appendonly 0"),
+    Fault("langfuse-deletions", _delete_a_trace, "trace-delete 1 failed", redis("DEL", FAILED_DELETIONS)),
     Fault("store-write", _read_only, "AccessDenied", _app_key),
     Fault(
         "langfuse-sign-up",

@@ -24,7 +24,11 @@ def test_an_upgrade_that_would_drop_rows_is_stopped_before_the_new_web_boots(fre
     assert fresh.outputs()["checks"]["migration-gate"]
     web = fresh.docker("inspect", "--format", "{{.Image}}", fresh.container("langfuse-web"))
     psql(fresh, ROW)
-    fresh.configure(langfuse__release="4", langfuse__standInOnOldClickhouse="true")
+    fresh.run_on_an_old_clickhouse()
+    fresh.configure(langfuse__release="4")
+    refused = fresh.ops("up")
+    assert (refused.code, "`python -m ops upgrade --apply`" in refused.output) == (1, True), refused.output
+    fresh.configure(**{"langfuse-stack__upgrading": True})
     stopped = fresh.ops("up")
     assert stopped.code == 1
     assert "20260723150000_drop_legacy_tracing_tables is destructive, sha256" in stopped.output

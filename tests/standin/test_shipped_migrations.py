@@ -33,7 +33,7 @@ def test_each_release_ends_at_its_own_numbers_and_names(shipped: tuple[str, Layo
         assert versions(layout.clickhouse(clustered=clustered))[-1] == RELEASES[release].clickhouse_ledger
     names = sorted(entry.name for entry in layout.postgres.iterdir())
     assert names[-1] == RELEASES[release].last_postgres_migration
-    assert len(names) == {"3": 16, "4": 21}[release]
+    assert len(names) == {"3": 19, "4": 24}[release]
 
 
 def test_files_are_where_langfuses_image_has_them(shipped: tuple[str, Layout]) -> None:
