@@ -10,15 +10,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from rich.console import Console
 
 from ops import docker
+from ops.engine_locks import lock_folder, locks
 from ops.session import OpsError, RefusedError, Session
 from ops.state import CONTAINER, NETWORK, State, read_state
 from toolchain.paths import state_dir
@@ -65,23 +63,10 @@ def recover(session: Session, console: Console) -> None:
 
 def _release_stale_lock(session: Session, console: Console) -> None:
     """The file backend keeps a lock file; the run that made it may be dead."""
-    backend = urlsplit(session.environment.get("PULUMI_BACKEND_URL", ""))
-    if backend.scheme != "file":
-        return
-    locks = Path(unquote(backend.path)) / ".pulumi" / "locks" / "organization"
-    for path in locks.glob(f"*/{session.stack}/*.json"):
-        lock = json.loads(path.read_text(encoding="utf-8"))
-        if lock.get("hostname") == socket.gethostname() and not _engine_runs(int(lock["pid"])):
-            session.text(session.argv("cancel", "--yes"))
-            console.print("[yellow]recovered[/] the lock of a run that was killed")
-            return
-
-
-def _engine_runs(pid: int) -> bool:
-    """Whether `pid` is a living engine; a dead one may linger as a zombie, or its number be somebody else's by now."""
-    ps = subprocess.run(["ps", "-o", "stat=,comm=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    state, _, command = ps.stdout.strip().partition(" ")
-    return "pulumi" in command and not state.startswith("Z")
+    folder = lock_folder(session.environment)
+    if folder and any(lock.is_stale for lock in locks(folder, session.stack)):
+        session.text(session.argv("cancel", "--yes"))
+        console.print("[yellow]recovered[/] the lock of a run that was killed")
 
 
 def _end_orphaned_providers(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -42,6 +43,8 @@ class Limits:
 class Access:
     """One stack as the operator's machine reaches it."""
 
+    stack: str
+    """Its name."""
     words: words.Words
     """How a fix says what is done where this stack runs."""
     services: tuple[str, ...]
@@ -83,6 +86,8 @@ class Access:
     limits: Limits = field(default_factory=Limits)
     store_is_private: bool = False
     """Whether the object store has no address outside of the private network, and is given none."""
+    engine_locks: Path | None = None
+    """Folder of the engine's locks; None where the state is not in a folder of this machine."""
     unreached: Mapping[Part, str] = field(default_factory=dict)
     """Parts that there is no way to at this moment, and why."""
     named: Callable[[str], Any] = str
@@ -102,10 +107,10 @@ class Access:
         ]
         return [value for value in known if value]
 
-    def filled(self, text: str) -> str:
-        """`text` with the stack's own names and the words of its place in its placeholders."""
+    def filled(self, text: str, told: Mapping[str, str] | None = None) -> str:
+        """`text` with the stack's own names, those that a message `told`, and the words of its place."""
         catalog = urlsplit(self.admin_url).path.strip("/") or DATABASE
-        names = {"database": self.clickhouse.database, "schema": self.schema, "catalog": catalog}
+        names = {"database": self.clickhouse.database, "schema": self.schema, "catalog": catalog, **(told or {})}
         return self.words.filled(text, names)
 
 
@@ -149,6 +154,7 @@ def from_settings(
     langfuse = url(ROLE, key("postgres", "langfuse-role-password"))
     servers = tuple(member(number) for number in range(1, settings.clickhouse.replicas + 1))
     return Access(
+        stack=stack,
         words=words.of(settings, stack),
         services=(*servers, *settings.stores[1:], "langfuse-web", "langfuse-worker", "gateway"),
         release=release,

@@ -15,6 +15,7 @@ from ops.doctor.docker_looks import DockerLooks
 from ops.doctor.fly_looks import FlyLooks, caller
 from ops.doctor.looks import UNKNOWN, Looks
 from ops.doctor.row import Part
+from ops.engine_locks import lock_folder
 from ops.fly_host import apps_of
 from ops.session import OpsError, Session
 from ops.state import State, read_state
@@ -91,6 +92,7 @@ def of_session(session: Session) -> Iterator[Access]:
             _own(session, state, place),
             **fields,
             store_is_private=place.store_is_private,
+            engine_locks=lock_folder(session.environment),
             unreached={**lacking, **_closed(ways, there)},
             named=back,
         )

@@ -87,12 +87,6 @@ ROWS = (
         detected="PUT and GET of a marker in every bucket with Langfuse's own key",
         fix="`make up` makes the buckets and sets the key's policy",
         probe=_write,
-        signatures=(
-            r"Failed to upload (?:events|JSON|file)\b[^\n]*(?:blob storage|S3)",
-            r"\bNoSuchBucket\b",
-            r"\bSignatureDoesNotMatch\b",
-            r"\bInvalidAccessKeyId\b",
-        ),
     ),
     Row(
         id="store-settings",
@@ -102,7 +96,6 @@ ROWS = (
         detected="FORCE_PATH_STYLE and BUCKET of all three uses on web and worker",
         fix="take the LANGFUSE_S3_* variables out of `langfuse:extraEnv`, then `make up`",
         probe=_settings,
-        signatures=(r"ENOTFOUND [\w-]+\.minio\b",),
     ),
     Row(
         id="store-connection",
@@ -121,7 +114,6 @@ ROWS = (
         detected="asks the endpoints for media and exports from this machine",
         fix="`pulumi config set minio:publicUrl <url>` with an address that browsers reach, then `make up`",
         probe=_external,
-        signatures=(r"ERR_NAME_NOT_RESOLVED",),
     ),
     Row(
         id="image-removed",
@@ -131,9 +123,5 @@ ROWS = (
         detected="image references of the stack's settings",
         fix="`pulumi config rm minio:image`, then `make up`: the stack finds, pulls or builds one that exists",
         probe=_registry,
-        signatures=(
-            r"(?:pull access denied for|manifest for|repository) \S*minio/(?:minio|mc)\b",
-            r"manifest unknown[^\n]*minio",
-        ),
     ),
 )

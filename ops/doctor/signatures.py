@@ -1,0 +1,120 @@
+"""Which message belongs to which row: `signatures.yaml`, read once."""
+
+import itertools
+import re
+from collections.abc import Collection, Iterator, Sequence
+from enum import IntEnum, StrEnum
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+FILE = Path(__file__).with_name("signatures.yaml")
+RAREST_FIRST = "zqxjkvb_wyp'fgmucdhl0123456789rnsoiat e"
+"""Characters of logs; a search for a text begins at its rarest."""
+MIN_LITERAL = 5
+
+
+class Weight(IntEnum):
+    """How much a message says of the reason."""
+
+    CONSEQUENCE = 0
+    """Follows from something else."""
+    GENERAL = 1
+    """A kind of trouble."""
+    EXACT = 2
+    """The reason itself."""
+
+
+class Source(StrEnum):
+    """Who prints a message: a service of the stack, or something around it."""
+
+    CLICKHOUSE = "clickhouse"
+    MINIO = "minio"
+    POSTGRES = "postgres"
+    REDIS = "redis"
+    WEB = "langfuse-web"
+    WORKER = "langfuse-worker"
+    GATEWAY = "gateway"
+    APPLICATION = "application"
+    DOCKER = "docker"
+    FLY = "fly"
+    ENGINE = "engine"
+
+
+AROUND = frozenset({Source.APPLICATION, Source.DOCKER, Source.FLY, Source.ENGINE})
+"""Those that no service's own log shows."""
+
+
+def _weight(value: object) -> object:
+    return Weight[value.upper()] if isinstance(value, str) else value
+
+
+class Signature(BaseModel):
+    """One message; see the head of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    row: str
+    has: Annotated[tuple[str, ...], Field(min_length=1)]
+    by: Annotated[tuple[Source, ...], Field(min_length=1)]
+    match: str = ""
+    weight: Annotated[Weight, BeforeValidator(_weight)] = Weight.EXACT
+
+    @cached_property
+    def literals(self) -> tuple[str, ...]:
+        """`has`, in small letters."""
+        return tuple(text.lower() for text in self.has)
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What the line must say."""
+        return re.compile(self.match or "|".join(re.escape(text) for text in self.has), re.IGNORECASE)
+
+
+@cache
+def signatures() -> tuple[Signature, ...]:
+    """All of them, in the order of the file."""
+    content: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return tuple(Signature.model_validate(entry) for entry in content["signatures"])
+
+
+@cache
+def sources() -> dict[str, frozenset[Source]]:
+    """Row to all that print a message of it."""
+    found: dict[str, set[Source]] = {}
+    for signature in signatures():
+        found.setdefault(signature.row, set()).update(signature.by)
+    return {row: frozenset(by) for row, by in found.items()}
+
+
+@cache
+def names() -> frozenset[str]:
+    """Names of what a message may tell a fix, as `region`."""
+    return frozenset(itertools.chain.from_iterable(entry.pattern.groupindex for entry in signatures()))
+
+
+def worth_a_look(literals: Collection[str]) -> re.Pattern[bytes]:
+    """Finds every place of a log in small letters where one of `literals` may be.
+
+    It looks for the part of each from its rarest character on, all of them in one pass.
+    """
+    return re.compile(_trie(sorted({_tail(text) for text in literals})).encode())
+
+
+def _tail(text: str) -> str:
+    starts = range(max(len(text) - MIN_LITERAL, 0) + 1)
+    return text[min(starts, key=lambda at: RAREST_FIRST.find(text[at])) :]
+
+
+def _trie(texts: Sequence[str]) -> str:
+    branches = list(_branches(texts))
+    return f"(?:{'|'.join(branches)})" if len(branches) > 1 else branches[0]
+
+
+def _branches(texts: Sequence[str]) -> Iterator[str]:
+    for first, group in itertools.groupby(texts, key=lambda text: text[:1]):
+        rest = [text[1:] for text in group]
+        yield re.escape(first) + ("" if "" in rest else _trie(rest))
