@@ -9,7 +9,7 @@ from typing import BinaryIO
 from ops.doctor.looks import filled, hidden
 from ops.doctor.quotes import ANSI, JSON_ESCAPE, own_words, service_of
 from ops.doctor.row import Row
-from ops.doctor.signatures import Signature, Source, Weight, signatures, worth_a_look
+from ops.doctor.signatures import DIGITS, Signature, Source, Weight, signatures, worth_a_look
 
 COLOURS = re.compile(ANSI.pattern.encode())
 ESCAPED_COLOUR = re.compile(rb"\\u001b(?:\[[0-?]*[ -/]*[@-~])?", re.IGNORECASE)
@@ -82,26 +82,43 @@ def _all_shown(log: BinaryIO, rows: Mapping[str, Row]) -> Iterator[Shown]:
     if not known:
         return
     for number, line, before in _candidates(log, _filter(known)):
-        best: tuple[Weight, int] | None = None
-        chosen: tuple[Signature, re.Match[str]] | None = None
+        chosen: _Hit | None = None
         for speech in own_words(line, before):
             small = speech.text.lower()
             for signature in known:
                 if not any(literal in small for literal in signature.literals):
                     continue
-                match = next(speech.matches(signature.pattern), None)
-                if match and (best is None or (signature.weight, len(match[0])) > best):
-                    best, chosen = (signature.weight, len(match[0])), (signature, match)
+                matches = list(speech.matches(signature.pattern))
+                if matches:
+                    hit = _Hit(signature, matches)
+                    chosen = hit if chosen is None or hit.rank > chosen.rank else chosen
         if chosen:
-            signature, match = chosen
             yield Shown(
-                rows[signature.row],
+                rows[chosen.signature.row],
                 number,
-                _around(_plain(line), match[0]),
-                signature.weight,
-                _printed_by(signature, line),
-                {name: hidden(value) for name, value in match.groupdict().items() if value},
+                _around(_plain(line), chosen.matches[0][0]),
+                chosen.signature.weight,
+                _printed_by(chosen.signature, line),
+                chosen.names,
             )
+
+
+@dataclass(frozen=True)
+class _Hit:
+    """A signature on one line."""
+
+    signature: Signature
+    matches: Sequence[re.Match[str]]
+
+    @property
+    def rank(self) -> tuple[Weight, int]:
+        return self.signature.weight, max(len(match[0]) for match in self.matches)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the line names."""
+        told = (pair for match in self.matches for pair in match.groupdict().items())
+        return {name.rstrip(DIGITS): hidden(value) for name, value in told if value}
 
 
 def _printed_by(signature: Signature, line: str) -> tuple[Source, ...]:

@@ -28,9 +28,10 @@ CONTENT_KEY = re.compile(
 """Keys below which everything is what an application sent."""
 LABEL = re.compile(
     r"(?<!invalid )(?<!\w)(?:prompt|input|completion|content|question|query|statement|user message|title|comment"
-    r"|in query|execute [^:]{1,40})\s*[:=](?!=)",
+    r"|in query|execute [^:]{1,40})\s*[:=](?!=)|\b(?:prisma|clickhouse):(?:query|exec|insert)\b",
     re.IGNORECASE,
 )
+"""What follows it is not the program's own."""
 LINK = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,20}://[^\s/\"'<>)\]}]*(?P<rest>[/?#][^\s\"'<>)\]}]*)")
 REQUEST = re.compile(r"\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?P<rest>/\S*)")
 PREFIX = re.compile(

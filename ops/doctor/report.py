@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ops.doctor.logs import Shown
 from ops.doctor.row import Result, Row
-from ops.doctor.words import DIGITS, Words, on_docker
+from ops.doctor.words import Words, on_docker
 
 MARKS = {"healthy": "[green]✓[/]", "finding": "[red]✗[/]", "not seen": "[yellow]?[/]", "not applicable": "[dim]·[/]"}
 USUAL = on_docker("langfuse")
@@ -41,21 +41,16 @@ def shown_as_dict(shown: Shown, words: Words = USUAL) -> dict[str, Any]:
         "times": shown.times,
         "evidence": shown.text,
         "services": [str(source) for source in shown.by],
-        "names": names_of(shown),
+        "names": dict(shown.names),
         "symptom": row.symptom,
-        "cause": generic(row.cause, words, names_of(shown)),
-        "fix": generic(row.fix, words, names_of(shown)),
+        "cause": generic(row.cause, words, shown.names),
+        "fix": generic(row.fix, words, shown.names),
     }
 
 
 def generic(text: str, words: Words = USUAL, names: Mapping[str, str] = MappingProxyType({})) -> str:
     """`text` with the usual names in its placeholders, and those that a message told."""
     return words.filled(text, {**USUAL_NAMES, **names})
-
-
-def names_of(shown: Shown) -> dict[str, str]:
-    """What the message names; two spellings of one message give `host` and `host2`."""
-    return {DIGITS.sub("", name): value for name, value in shown.names.items()}
 
 
 def show(
@@ -95,13 +90,12 @@ def show_log(found: Sequence[Shown], console: Console, words: Words = USUAL) -> 
     """What a log shows, each row once."""
     for shown in found:
         times = f", {shown.times} times" if shown.times > 1 else ""
-        names = names_of(shown)
         _finding(
             console,
             shown.row,
             f"line {shown.line}{times}, of {' or '.join(shown.by)}: {shown.text}",
-            generic(shown.row.fix, words, names),
-            generic(shown.row.cause, words, names),
+            generic(shown.row.fix, words, shown.names),
+            generic(shown.row.cause, words, shown.names),
         )
     console.print(f"{len(found)} known troubles in the log", highlight=False)
 

@@ -58,7 +58,8 @@ class Row:
     """One complaint.
 
     `fix` may hold `{database}`, `{schema}` and `{catalog}` (Postgres' database), which stand for the stack's own;
-    what a message names, as `{host}`, also in `cause`; and what `ops.doctor.words.Words` has: `{restart langfuse-web}`, `{psql GRANT …}`.
+    what a message names, as `{host}`, also in `cause`; and what `ops.doctor.words.Words` has: `{restart langfuse-web}`,
+    `{psql GRANT …}`.
     """
 
     id: str

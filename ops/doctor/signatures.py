@@ -12,9 +12,11 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 FILE = Path(__file__).with_name("signatures.yaml")
-RAREST_FIRST = "zqxjkvb_wyp'fgmucdhl0123456789rnsoiat e"
+RAREST_FIRST = "%*_qx><z;][}{kj=)(yhw+uvbp'gldmf/-,r.ia:nctso9876543210e "
 """Characters of logs; a search for a text begins at its rarest."""
-MIN_LITERAL = 5
+MIN_LITERAL = 4
+DIGITS = "0123456789"
+"""Spellings of one message that name the same thing are told apart by them, as `host` and `host2`."""
 
 
 class Weight(IntEnum):
@@ -93,7 +95,8 @@ def sources() -> dict[str, frozenset[Source]]:
 @cache
 def names() -> frozenset[str]:
     """Names of what a message may tell a fix, as `region`."""
-    return frozenset(itertools.chain.from_iterable(entry.pattern.groupindex for entry in signatures()))
+    groups = itertools.chain.from_iterable(entry.pattern.groupindex for entry in signatures())
+    return frozenset(name.rstrip(DIGITS) for name in groups)
 
 
 def worth_a_look(literals: Collection[str]) -> re.Pattern[bytes]:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from settings import Settings
 
 PLACEHOLDER = re.compile(r"\{(\w+)(?: ([^{}]*))?\}")
-DIGITS = re.compile(r"\d+$")
 ANY = "<service>"
 """Stands for a service in a text that is about any of them."""
 
@@ -68,7 +67,7 @@ class Words:
 @cache
 def unnamed() -> Mapping[str, str]:
     """What stands for a name that no message told: `<host>`."""
-    return {name: f"<{name}>" for name in {DIGITS.sub("", entry) for entry in names()}}
+    return {name: f"<{name}>" for name in names()}
 
 
 def on_docker(instance: str) -> Words:

@@ -33,7 +33,7 @@ ROWS = (
         "413: Body exceeded 1mb limit; request entity too large",
         "a request body is over the limit ({limit}) of web, or of a proxy before it: what was sent is not stored",
         "see which one answered: a proxy names itself in the response (client_max_body_size of nginx). Have the "
-        "application send smaller batches (flush_at of the SDK), and images and audio as media uploads",
+        "application send smaller batches, and images and audio as media uploads",
     ),
     logged(
         "langfuse-session",

@@ -59,8 +59,8 @@ ROWS = (
         "redis-folder",
         Part.REDIS,
         "Failed opening the temp RDB file: Permission denied; Can't open or create append-only dir",
-        "Redis may not write its data folder, or does not work in it (a changed `dir` is a sign of an open server)",
-        "give the volume to the user that Redis runs as; where `dir` is not the volume, see who reaches the port and "
+        "Redis may not write its data folder, or does not work in it (a changed dir is a sign of an open server)",
+        "give the volume to the user that Redis runs as; where dir is not the volume, see who reaches the port and "
         "whether a password is set, then {restart redis}",
     ),
     logged(
@@ -83,7 +83,7 @@ ROWS = (
         Part.REDIS,
         "READONLY You can't write against a read only replica",
         "the service is connected to a replica, which takes no writes, as after a failover",
-        "use the address of the primary (or of the sentinels) in REDIS_CONNECTION_STRING or `REDIS_URL`, then "
+        "use the address of the primary (or of the sentinels) in REDIS_CONNECTION_STRING or REDIS_URL, then "
         "{restart langfuse-worker}",
     ),
     logged(
@@ -116,6 +116,6 @@ ROWS = (
         "Redis error write EPROTO … wrong version number",
         "the client speaks TLS to a plain port of Redis, or plain to a TLS port",
         "use rediss:// (or REDIS_TLS_ENABLED=true) for a TLS port and redis:// for a plain one, in "
-        "REDIS_CONNECTION_STRING or `REDIS_URL`, then `make up`",
+        "REDIS_CONNECTION_STRING or REDIS_URL, then `make up`",
     ),
 )

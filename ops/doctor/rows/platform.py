@@ -11,7 +11,7 @@ HEAP = re.compile(r"--max[-_]old[-_]space[-_]size=(\d+)")
 MEGABYTE = 1 << 20
 OF_MEMORY = 0.9
 """Share of its memory that a service's heap may have: the rest is for what is no heap."""
-NO_ENGINE = re.compile(r"docker daemon|docker\.sock|docker cannot be run", re.IGNORECASE)
+NO_ENGINE = re.compile(r"daemon|\.sock|docker cannot", re.IGNORECASE)
 
 
 def _memory(access: Access) -> Seen:
@@ -107,7 +107,7 @@ ROWS = (
         Part.PLATFORM,
         "toomanyrequests: You have reached your pull rate limit",
         "the registry gives this address no more images for now",
-        "log in at the registry, wait, or use a mirror: the image settings, as `clickhouse:image`, take any reference",
+        "log in at the registry, wait, or use a mirror: the image settings, as clickhouse:image, take any reference",
     ),
     logged(
         "docker-platform",
@@ -146,7 +146,7 @@ ROWS = (
         Part.PLATFORM,
         "No space left on device",
         "the disk that the line names is full",
-        "see which service wrote the line, and give its disk more: {larger_disk <service>}. `make capacity` shows each",
+        "see which service wrote the line, and give its disk more; `make capacity` shows each of them",
     ),
     logged(
         "open-files",
