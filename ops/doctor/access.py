@@ -9,7 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 from checks.clickhouse_login import Login
 from checks.trace import BULL
 from components import clickhouse, minio
-from components.clickhouse_cluster import member
+from components.clickhouse_cluster import KEEPERS, PROXY, keeper, member
+from components.langfuse import WEB, WEB_PROXY, WORKER, replicas
 from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
 from components.redis import DEFAULT_USER
 from components.releases import Release
@@ -153,10 +154,17 @@ def from_settings(
 
     langfuse = url(ROLE, key("postgres", "langfuse-role-password"))
     servers = tuple(member(number) for number in range(1, settings.clickhouse.replicas + 1))
+    around = (*(keeper(number) for number in range(1, KEEPERS + 1)), PROXY) if settings.clickhouse.clustered else ()
+    front = (WEB_PROXY,) if settings.web.replicas > 1 else ()
+    langfuse_services = (
+        *replicas(WEB, settings.web.replicas),
+        *front,
+        *replicas(WORKER, settings.worker.replicas),
+    )
     return Access(
         stack=stack,
         words=words.of(settings, stack),
-        services=(*servers, *settings.stores[1:], "langfuse-web", "langfuse-worker", "gateway"),
+        services=(*servers, *around, *settings.stores[1:], *langfuse_services, "gateway"),
         release=release,
         version=settings.langfuse_version,
         images=settings.image_references,

@@ -77,7 +77,9 @@ def test_the_commands_of_a_fix_exist_where_the_stack_runs(row: Row, place: str) 
 
 def understood(place: str, command: str) -> bool:
     """Whether it is a command of the place, or a statement for a server that is elsewhere."""
-    if "elsewhere" in place and re.match(r"(?:ALTER|CREATE|GRANT|SELECT|UPDATE) |redis-cli |(?:REDIS|SUPABASE_\w+)_URL$", command):
+    if "elsewhere" in place and re.match(
+        r"(?:ALTER|CREATE|GRANT|SELECT|UPDATE) |redis-cli |(?:REDIS|SUPABASE_\w+)_URL$", command
+    ):
         return True
     words = shlex.split(command.partition(" 2>&1 |")[0].partition(" | python -m ops doctor -")[0])
     if place.startswith("docker"):
