@@ -1,15 +1,15 @@
 """Reads logs of any size and form, and finds the rows whose message they show."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import BinaryIO
 
 from ops.doctor.looks import filled, hidden
-from ops.doctor.quotes import ANSI, JSON_ESCAPE, own_words, service_of
+from ops.doctor.quotes import ANSI, JSON_ESCAPE, Speech, own_words, service_of
 from ops.doctor.row import Row
-from ops.doctor.signatures import DIGITS, Signature, Source, Weight, signatures, worth_a_look
+from ops.doctor.signatures import DIGITS, Finder, Signature, Source, Weight, signatures
 
 COLOURS = re.compile(ANSI.pattern.encode())
 ESCAPED_COLOUR = re.compile(rb"\\u001b(?:\[[0-?]*[ -/]*[@-~])?", re.IGNORECASE)
@@ -81,26 +81,35 @@ def _all_shown(log: BinaryIO, rows: Mapping[str, Row]) -> Iterator[Shown]:
     known = tuple(entry for entry in signatures() if entry.row in rows)
     if not known:
         return
-    for number, line, before in _candidates(log, _filter(known)):
-        chosen: _Hit | None = None
-        for speech in own_words(line, before):
-            small = speech.text.lower()
-            for signature in known:
-                if not any(literal in small for literal in signature.literals):
-                    continue
-                matches = list(speech.matches(signature.pattern))
-                if matches:
-                    hit = _Hit(signature, matches)
-                    chosen = hit if chosen is None or hit.rank > chosen.rank else chosen
-        if chosen:
+    by_literal: dict[str, list[Signature]] = {}
+    for entry in known:
+        for literal in entry.literals:
+            by_literal.setdefault(literal, []).append(entry)
+    for number, line, before, literals in _candidates(log, _finder(known)):
+        possible = dict.fromkeys(entry for literal in sorted(literals) for entry in by_literal[literal])
+        hit = _best(possible, own_words(line, before))
+        if hit:
             yield Shown(
-                rows[chosen.signature.row],
+                rows[hit.signature.row],
                 number,
-                _around(_plain(line), chosen.matches[0][0]),
-                chosen.signature.weight,
-                _printed_by(chosen.signature, line),
-                chosen.names,
+                _around(_plain(line), hit.matches[0][0]),
+                hit.signature.weight,
+                _printed_by(hit.signature, line),
+                hit.names,
             )
+
+
+def _best(possible: Iterable[Signature], speeches: Iterable[Speech]) -> "_Hit | None":
+    """The heaviest of the signatures that a line matches, or of those the one that matches most of it."""
+    best: _Hit | None = None
+    for speech in speeches:
+        small = speech.text.lower()
+        for signature in possible:
+            if any(literal in small for literal in signature.literals):
+                matches = list(speech.matches(signature.pattern))
+                hit = _Hit(signature, matches) if matches else None
+                best = hit if hit and (best is None or hit.rank > best.rank) else best
+    return best
 
 
 @dataclass(frozen=True)
@@ -128,24 +137,24 @@ def _printed_by(signature: Signature, line: str) -> tuple[Source, ...]:
 
 
 @cache
-def _filter(known: tuple[Signature, ...]) -> re.Pattern[bytes]:
-    return worth_a_look([literal for entry in known for literal in entry.literals])
+def _finder(known: tuple[Signature, ...]) -> Finder:
+    return Finder({literal for entry in known for literal in entry.literals})
 
 
-def _candidates(log: BinaryIO, pattern: re.Pattern[bytes]) -> Iterator[tuple[int, str, str]]:
-    """Number, text and predecessor of every line that may show something."""
+def _candidates(log: BinaryIO, finder: Finder) -> Iterator[tuple[int, str, str, set[str]]]:
+    """Number, text and predecessor of every line that may show something, and what it holds."""
     number, before = 1, b""
     for raw in _blocks(log):
         block = _without_colours(raw)
         small = block.lower()
         at = 0
-        while hit := pattern.search(small, at):
-            start = block.rfind(b"\n", 0, hit.start()) + 1
-            end = block.find(b"\n", hit.start())
+        while (hit := finder.first(small, at)) >= 0:
+            start = block.rfind(b"\n", 0, hit) + 1
+            end = block.find(b"\n", hit)
             end = len(block) if end < 0 else end
             number += block.count(b"\n", at, start)
             last = block[block.rfind(b"\n", 0, start - 1) + 1 : start - 1] if start else before
-            yield number, _text(block[start:end]), _text(last)
+            yield number, _text(block[start:end]), _text(last), finder.within(small, start, end)
             number, at = number + 1, end + 1
         number += block.count(b"\n", at)
         before = block.rstrip(b"\n").rpartition(b"\n")[2]

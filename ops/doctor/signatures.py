@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum, StrEnum
 from functools import cache, cached_property
 from pathlib import Path
@@ -99,25 +99,55 @@ def names() -> frozenset[str]:
     return frozenset(name.rstrip(DIGITS) for name in groups)
 
 
-def worth_a_look(literals: Collection[str]) -> re.Pattern[bytes]:
-    """Finds every place of a log in small letters where one of `literals` may be.
+class Finder:
+    """Finds many texts in one pass, in bytes in small letters.
 
-    It looks for the part of each from its rarest character on, all of them in one pass.
+    It looks for the part of each from its rarest character on, and compares the rest where that is.
+
+    Args:
+        texts: in small letters.
     """
-    return re.compile(_trie(sorted({_tail(text) for text in literals})).encode())
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._whole: dict[bytes, list[tuple[bytes, int]]] = {}
+        """Part that is looked for, to every text that it stands for, and how far before it that begins."""
+        parts = {text: _rarest(text) for text in texts}
+        shortest = sorted({text[at:] for text, at in parts.items()}, key=len)
+        kept: list[str] = []
+        for part in shortest:
+            if not part.startswith(tuple(kept)):
+                kept.append(part)
+        for text, at in parts.items():
+            [part] = [entry for entry in kept if text.startswith(entry, at)]
+            self._whole.setdefault(part.encode(), []).append((text.encode(), at))
+        self._pattern = re.compile(_trie(sorted(kept)).encode())
+
+    def first(self, log: bytes, start: int) -> int:
+        """Where the next of the texts is, from `start` on; -1 when there is none."""
+        return next((at for at, _ in self._found(log, start, len(log))), -1)
+
+    def within(self, log: bytes, start: int, end: int) -> set[str]:
+        """All of the texts between two places."""
+        return {text.decode() for _, text in self._found(log, start, end)}
+
+    def _found(self, log: bytes, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+        at = start
+        while hit := self._pattern.search(log, at, end):
+            at = hit.start()
+            for text, before in self._whole[hit[0]]:
+                if at - before >= start and log.startswith(text, at - before, end):
+                    yield at - before, text
+            at += 1
 
 
-def _tail(text: str) -> str:
-    starts = range(max(len(text) - MIN_LITERAL, 0) + 1)
-    return text[min(starts, key=lambda at: RAREST_FIRST.find(text[at])) :]
+def _rarest(text: str) -> int:
+    """Where the rarest character of a text is that has enough after it to be looked for."""
+    return min(range(max(len(text) - MIN_LITERAL, 0) + 1), key=lambda at: RAREST_FIRST.find(text[at]))
 
 
 def _trie(texts: Sequence[str]) -> str:
-    branches = list(_branches(texts))
-    return f"(?:{'|'.join(branches)})" if len(branches) > 1 else branches[0]
-
-
-def _branches(texts: Sequence[str]) -> Iterator[str]:
-    for first, group in itertools.groupby(texts, key=lambda text: text[:1]):
-        rest = [text[1:] for text in group]
-        yield re.escape(first) + ("" if "" in rest else _trie(rest))
+    branches = [
+        re.escape(first) + _trie([text[1:] for text in group if len(text) > 1])
+        for first, group in itertools.groupby(texts, key=lambda text: text[:1])
+    ]
+    return f"(?:{'|'.join(branches)})" if len(branches) > 1 else "".join(branches)
