@@ -202,6 +202,13 @@ ROWS = (
         "gateway, then `make up`. Do not turn the check off",
     ),
     logged(
+        "certificate-name",
+        Part.PLATFORM,
+        "Hostname/IP does not match certificate's altnames",
+        "the certificate of the other side is for another name than the one in the URL",
+        "use a name that the certificate has, or have one made for the name that is used",
+    ),
+    logged(
         "certificate-expired",
         Part.PLATFORM,
         "certificate has expired; CERT_HAS_EXPIRED",
