@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from urllib.parse import urlencode
 
 import pulumi
 
@@ -12,13 +11,13 @@ from components.base import data_options
 from components.clickhouse import ClickHouseArgs
 from components.clickhouse_cluster import KEEPER_VOLUME_GB, KEEPERS, ClusterArgs
 from components.external import (
-    DatabaseUrl,
     ExternalPostgres,
     ExternalPostgresArgs,
     ExternalRedis,
     ExternalRedisArgs,
 )
-from components.gateway import GatewayArgs, GatewayModel
+from components.gateway import GatewayArgs
+from components.gateway_config import GatewayModel
 from components.langfuse import WEB, WEB_PROXY, LangfuseArgs
 from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
@@ -29,10 +28,6 @@ from components.secrets import StackSecrets
 from platforms.spec import Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
-from settings.urls import ServerUrl
-
-LANGFUSES_PARAMETERS = frozenset({"schema", "pgbouncer", "connection_limit"})
-"""Parameters of a Postgres URL that the components set themselves."""
 
 
 class Wiring:
@@ -162,7 +157,7 @@ class Wiring:
         group = self._settings.minio
         return MinioArgs(
             image=self.images["minio"],
-            root_user=self.vault.minio_root_user if self.vault else ROOT_USER,
+            root_user=(self.vault and self.vault.minio_root_user) or ROOT_USER,
             root_password=self._secret("minio_root_password"),
             app_secret_key=self._secrets.minio_app_secret_key,
             app_generation=self._generation("minio-app-secret-key"),
@@ -177,11 +172,11 @@ class Wiring:
     def postgres(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Database:
         """Postgres: a server of the stack's own, or somebody else's."""
         group, vault = self._settings.postgres, self.vault
-        if group.place == "external" and vault:
+        if vault and vault.postgres_direct_url and vault.postgres_pooled_url and group.place == "external":
             return ExternalPostgres(
                 ExternalPostgresArgs(
-                    direct=_database(vault.supabase_direct_url),
-                    pooled=_database(vault.supabase_pooled_url),
+                    direct=vault.postgres_direct_url,
+                    pooled=vault.postgres_pooled_url,
                     role_password=self._secrets.langfuse_role_password,
                     connection_limit=group.connection_limit,
                     floor=self._settings.release.postgres_floor,
@@ -203,15 +198,9 @@ class Wiring:
     def redis(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Queue:
         """Redis: a server of the stack's own, or somebody else's."""
         group, vault = self._settings.redis, self.vault
-        if group.place == "external" and vault:
-            url = vault.redis_url
+        if vault and vault.redis_url and group.place == "external":
             external = ExternalRedisArgs(
-                host=url.host,
-                port=url.port,
-                user=url.user,
-                password=pulumi.Output.secret(url.password),
-                tls=url.scheme == "rediss",
-                url=pulumi.Output.secret(url.text()),
+                url=vault.redis_url,
                 key_prefix=group.key_prefix,
                 floor=self._settings.release.redis_floor,
                 running=self._settings.stack.running,
@@ -246,6 +235,7 @@ class Wiring:
             telemetry=group.telemetry,
             log_level=group.log_level,
             extra_env=group.extra_env,
+            secret_env={**group.secret_env, **(self.vault.langfuse_env if self.vault else {})},
             bootstrap=Bootstrap(
                 organization_id=group.organization.id,
                 organization_name=group.organization.name,
@@ -273,9 +263,12 @@ class Wiring:
             tracing=group.tracing,
             callback=group.callback,
             export_delay_ms=group.export_delay_ms,
+            config=settings_module.gateway_config(group.config),
             models=tuple(
-                GatewayModel(model.name, model.model, model.api_base, model.api_key_env) for model in group.models
+                GatewayModel(model.name, model.model, model.api_base, model.api_key_env, model.params, model.model_info)
+                for model in group.models
             ),
+            env=group.env,
             provider_keys={**group.provider_keys, **(self.vault.provider_keys if self.vault else {})},
             cache_ttl_seconds=group.cache_ttl_seconds,
             langfuse=langfuse,
@@ -299,7 +292,8 @@ class Wiring:
 
     def _public_url(self) -> str:
         stated = self._settings.langfuse.public_url
-        return self.vault.langfuse_host.rstrip("/") if self.vault and not stated else self._settings.langfuse_url
+        host = self.vault.langfuse_host if self.vault else None
+        return host.rstrip("/") if host and not stated else self._settings.langfuse_url
 
     def _public(self, service: str) -> str:
         """What stands for a service on the internet: where there are several webs, their proxy."""
@@ -307,12 +301,6 @@ class Wiring:
 
     def _volume(self, store: str, size_gb: int) -> VolumeSpec:
         return VolumeSpec(self._settings.volume(store), size_gb)
-
-
-def _database(url: ServerUrl) -> DatabaseUrl:
-    kept = urlencode([(name, value) for name, value in url.query if name not in LANGFUSES_PARAMETERS])
-    whole = pulumi.Output.secret(url.text())
-    return DatabaseUrl(url.host, url.port, url.path, url.user, kept, whole)
 
 
 def _key_of_hashes(secret: str) -> str:

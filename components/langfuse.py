@@ -51,6 +51,8 @@ class LangfuseArgs:
     log_level: str
     extra_env: Mapping[str, str]
     """Further variables for both services, as the operator set them."""
+    secret_env: Mapping[str, str]
+    """As `extra_env`, for values that may never be shown."""
     bootstrap: Bootstrap
     crypto: Crypto
     stores: Stores
@@ -250,5 +252,8 @@ def _spec(
         health=health,
         stop_grace=stop_grace,
         env=plain,
-        secret_env=environment.secret,
+        secret_env={
+            **{name: pulumi.Output.secret(value) for name, value in args.secret_env.items()},
+            **environment.secret,
+        },
     )

@@ -64,7 +64,9 @@ class Queue(Protocol):
     address: Address
     password: pulumi.Output[str]
     url: pulumi.Output[str] | None
-    """How to enter somebody else's server (secret); `None` where address and password are all there is to know."""
+    """A foreign server as Langfuse reads it (secret); `None` where address and password are all there is to know."""
+    cache_url: pulumi.Output[str] | None
+    """The same as LiteLLM reads it."""
     key_prefix: str
     """Sets Langfuse's keys apart in a Redis that it shares; empty for none."""
     gates: list[CheckResource]

@@ -139,7 +139,7 @@ def _log(host: Host, service: str) -> str:
 
 def _settings(session: Session) -> dict[str, Any]:
     document = session.settings.model_dump(mode="json")
-    for group, name in (("gateway", "provider_keys"), ("langfuse", "extra_env")):
+    for group, name in (("gateway", "provider_keys"), ("langfuse", "extra_env"), ("langfuse", "secret_env")):
         document[group][name] = dict.fromkeys(document[group][name], "…")
     return {"settings": document, "switches": [vars(switch) for switch in session.switches]}
 

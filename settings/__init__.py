@@ -3,6 +3,7 @@
 Unknown keys, wrong types and values out of range are all reported at once, each with the command that sets it right.
 """
 
+from settings.gateway_config import gateway_config
 from settings.loading import SettingsError, from_engine, load
 from settings.model import Settings
 from settings.resolution import IMAGES_FILE_VARIABLE, images, only_here, refused_by_fly
@@ -15,6 +16,7 @@ __all__ = [
     "Vault",
     "VaultError",
     "from_engine",
+    "gateway_config",
     "images",
     "load",
     "only_here",

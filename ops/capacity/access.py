@@ -89,6 +89,7 @@ def access(session: Session) -> Iterator[Access]:
                     password=output(REDIS, "password"),
                     user=output(REDIS, "user"),
                     tls=bool(output(REDIS, "tls")),
+                    database=state.outputs(REDIS).get("db", 0),
                     prefix=settings.redis.key_prefix or BULL,
                 ),
                 store_address=output(STORE, "endpoint"),

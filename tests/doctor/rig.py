@@ -178,9 +178,9 @@ class Rig:
         """Run statements in the stack's Postgres, as its administrator."""
         import psycopg
 
-        from checks.postgres import libpq_url
+        from urls import postgres_url
 
-        with psycopg.connect(libpq_url(self.access.admin_url), autocommit=True) as db:
+        with psycopg.connect(postgres_url(self.access.admin_url).libpq(), autocommit=True) as db:
             for statement in statements:
                 db.execute(statement.encode())
 

@@ -66,7 +66,7 @@ VARIABLES = (
         "postgres-url",
         ("langfuse-web",),
         {"DIRECT_URL": "postgresql://langfuse:a#b@postgres:5432/postgres?schema=langfuse"},
-        "DIRECT_URL cannot be taken apart",
+        "DIRECT_URL has a #: percent-encode the password",
     ),
     Variable(
         "postgres-connection",
@@ -358,10 +358,10 @@ def test_exceeded_memory_is_found_until_it_is_long_ago(rig: Rig) -> None:
 def test_a_held_migration_lock_is_found(rig: Rig) -> None:
     import psycopg
 
-    from checks.postgres import libpq_url
+    from urls import postgres_url
 
     now = replace(LIMITS, lock_seconds=0)
-    with psycopg.connect(libpq_url(rig.access.admin_url), autocommit=True) as db:
+    with psycopg.connect(postgres_url(rig.access.admin_url).libpq(), autocommit=True) as db:
         db.execute("SELECT pg_advisory_lock(72707369)")
         assert "has held the lock" in only(rig.fresh(limits=now), "postgres-migration-lock").evidence
     assert eventually(lambda: verdict(rig.fresh(limits=now), "postgres-migration-lock") == "healthy")
