@@ -1,5 +1,6 @@
 """What each component is told: settings, images and secrets turned into its arguments."""
 
+import datetime as dt
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
@@ -23,7 +24,7 @@ from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
 from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
-from components.releases import RELEASES, Image
+from components.releases import Image, end_of_support
 from components.secrets import StackSecrets
 from platforms.spec import Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
@@ -108,20 +109,8 @@ class Wiring:
         )
 
     def clickhouse(self) -> ClickHouseArgs:
-        """ClickHouse's arguments.
-
-        Raises:
-            SettingsError: a test-only allowance is set for a real Langfuse.
-        """
+        """ClickHouse's arguments."""
         group, release = self._settings.clickhouse, self._settings.release
-        floor = release.clickhouse_floor
-        if self._settings.langfuse.stand_in_on_old_clickhouse:
-            if not self.images["langfuse-web"].stand_in:
-                raise SettingsError(
-                    "langfuse:standInOnOldClickhouse is for the stand-in alone, and this is a real Langfuse image: "
-                    "run `pulumi config rm langfuse:standInOnOldClickhouse`"
-                )
-            floor = min(known.clickhouse_floor for known in RELEASES.values())
         return ClickHouseArgs(
             image=self.images["clickhouse"],
             password=self._secret("clickhouse_password"),
@@ -137,7 +126,7 @@ class Wiring:
             memory_ratio=group.memory_ratio,
             query_log_ttl_days=group.query_log_ttl_days,
             release=release.name,
-            floor=floor,
+            floor=self.images["langfuse-web"].clickhouse_floor or release.clickhouse_floor,
             cluster=self._cluster(),
         )
 
@@ -145,11 +134,12 @@ class Wiring:
         group, secret = self._settings.clickhouse, self._secrets.clickhouse_cluster_secret
         if secret is None:
             return None
+        servers, keepers = self._settings.cluster_volumes(KEEPERS)
         return ClusterArgs(
             secret=secret,
             proxy_image=self.images["proxy"],
-            volumes=[self._volume(f"clickhouse_{n}", group.volume_gb) for n in range(2, group.replicas + 1)],
-            keeper_volumes=[self._volume(f"keeper_{n}", KEEPER_VOLUME_GB) for n in range(1, KEEPERS + 1)],
+            volumes=[VolumeSpec(name, group.volume_gb) for name in servers],
+            keeper_volumes=[VolumeSpec(name, KEEPER_VOLUME_GB) for name in keepers],
         )
 
     def minio(self) -> MinioArgs:
@@ -165,8 +155,10 @@ class Wiring:
             - (self._before("minio-app-secret-key") is not None),
             backup_secret_key=self._secrets.minio_backup_secret_key,
             volume=self._volume("minio", group.volume_gb),
+            deletions=self._settings.langfuse.deletions,
             api_port=group.api_port,
             console_port=group.console_port,
+            media_proxy=self.images["proxy"] if settings_module.media_is_public(self._settings) else None,
         )
 
     def postgres(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Database:
@@ -219,6 +211,10 @@ class Wiring:
     def langfuse(self, stores: Stores) -> LangfuseArgs:
         """Langfuse's arguments."""
         group = self._settings.langfuse
+        today = dt.datetime.now(tz=dt.UTC).date()
+        unseen = settings_module.media_warning(self._settings, self._public_url())
+        for warning in filter(None, (unseen, end_of_support(self._settings.release, today))):
+            pulumi.log.warn(warning)
         return LangfuseArgs(
             release=self._settings.release,
             version=self._settings.langfuse_version,
@@ -230,7 +226,7 @@ class Wiring:
             web_port=group.web_port,
             worker_port=group.worker_port,
             public_url=self._public_url(),
-            media_url=self._settings.minio.public_url,
+            media_url=settings_module.media_url(self._settings) or f"http://{stores.minio.api.internal}",
             sign_up=group.sign_up,
             telemetry=group.telemetry,
             log_level=group.log_level,
@@ -249,7 +245,6 @@ class Wiring:
             ),
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
-            stand_in_on_old_clickhouse=group.stand_in_on_old_clickhouse,
         )
 
     def gateway(self, langfuse: LangfuseArgs) -> GatewayArgs:

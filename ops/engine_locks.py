@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +39,10 @@ def locks(folder: Path, stack: str) -> Iterator[Lock]:
 
 def engine_runs(pid: int) -> bool:
     """Whether `pid` is a living engine; a dead one may linger as a zombie, or its number be somebody else's by now."""
-    ps = subprocess.run(["ps", "-o", "stat=,comm=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    state, _, command = ps.stdout.strip().partition(" ")
-    return "pulumi" in command and not state.startswith("Z")
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -8,18 +8,19 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 
 from ops import docker
-from ops.engine_locks import lock_folder, locks
-from ops.session import OpsError, RefusedError, Session
+from ops.engine_locks import engine_runs, lock_folder, locks
+from ops.session import MARK_VARIABLE, OpsError, RefusedError, Session
 from ops.state import CONTAINER, NETWORK, State, read_state
 from toolchain.paths import state_dir
+
+PROVIDER = "pulumi-resource-pulumi-python"
 
 
 @contextlib.contextmanager
@@ -29,7 +30,7 @@ def exclusive(session: Session) -> Iterator[None]:
     Raises:
         RefusedError: another run is at it, with its process id.
     """
-    path = state_dir() / f"{session.stack}.lock"
+    path = state_dir() / f"{session.name}.lock"
     with path.open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,20 +65,28 @@ def recover(session: Session, console: Console) -> None:
 def _release_stale_lock(session: Session, console: Console) -> None:
     """The file backend keeps a lock file; the run that made it may be dead."""
     folder = lock_folder(session.environment)
-    if folder and any(lock.is_stale for lock in locks(folder, session.stack)):
+    if folder and any(lock.is_stale for lock in locks(folder, session.name)):
         session.text(session.argv("cancel", "--yes"))
         console.print("[yellow]recovered[/] the lock of a run that was killed")
 
 
 def _end_orphaned_providers(session: Session) -> None:
-    """End the check providers of killed engines; unlike other plugins they do not notice that their engine is gone."""
-    provider = shutil.which("pulumi-resource-pulumi-python", path=session.environment["PATH"])
-    if provider is None:
-        return
-    found = subprocess.run(["pgrep", "-P", "1", "-f", provider], capture_output=True, text=True, check=False)
-    for pid in found.stdout.split():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(int(pid), signal.SIGTERM)
+    """End the check providers of this stack's killed engines, which do not notice by themselves that theirs is gone.
+
+    Those of another stack, folder, clone or person are left alone: a provider has the mark of the run that started it.
+    """
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
+            is_provider = any(PROVIDER in Path(word).name for word in process.cmdline())
+            if (
+                is_provider
+                and process.environ().get(MARK_VARIABLE) == session.mark
+                and not engine_runs(process.ppid())
+                and process.is_running()
+            ):
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 def _forget_pending(session: Session, state: State, console: Console) -> None:

@@ -77,7 +77,7 @@ def _decoded(value: str) -> Any:
     if value[:1] in {"{", "["}:
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 
@@ -87,7 +87,15 @@ def known_keys() -> list[str]:
     return [f"{group.namespace}:{to_camel(name)}" for group in GROUPS for name in group.model_fields]
 
 
+REMOVED: Mapping[str, str] = {
+    "langfuse:standInOnOldClickhouse": "was for tests and is no more: ClickHouse must be as new as the release asks",
+}
+"""Settings of earlier versions, and what became of them."""
+
+
 def _unknown(full_key: str) -> str:
+    if full_key in REMOVED:
+        return f"{full_key} {REMOVED[full_key]} (`pulumi config rm {full_key}`)"
     known = {key.lower(): key for key in known_keys()}
     close = difflib.get_close_matches(full_key.lower(), known, n=1, cutoff=0.6)
     hint = f"; did you mean {known[close[0]]}?" if close else ""

@@ -95,7 +95,7 @@ def access(session: Session) -> Iterator[Access]:
                 store_address=output(STORE, "endpoint"),
                 store_root=(output(STORE, "root_user"), output(STORE, "root_password")),
                 containers=lambda: _containers(settings),
-                history=state_dir() / f"{session.stack.rpartition('/')[2]}.capacity.jsonl",
+                history=state_dir() / f"{session.name}.capacity.jsonl",
                 one_machine=ONE_MACHINE[settings.stack.platform],
                 notes=NOTES[settings.stack.platform],
             )

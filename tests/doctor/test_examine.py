@@ -215,6 +215,7 @@ def rows(monkeypatch: pytest.MonkeyPatch, access: Access) -> list[Row]:
     chosen: list[Row] = []
     monkeypatch.setattr(command, "ROWS", chosen)
     monkeypatch.setattr(command, "open_session", lambda *_: None)
+    monkeypatch.setattr(command, "release_warnings", lambda _: [])
     monkeypatch.setattr(command, "of_session", lambda _: nullcontext(access))
     return chosen
 

@@ -180,6 +180,18 @@ def _app_key(rig: Rig) -> None:
     AppKeyProvider().run(rig.inputs("minio-app-key"))
 
 
+FAILED_DELETIONS = "bull:trace-delete:failed"
+
+
+def _delete_a_trace(rig: Rig) -> None:
+    """Langfuse answers with 200, and its worker is refused: twice, half a minute apart."""
+    web = rig.inputs("langfuse-web-gate")
+    keys = (web["public_key"], web["secret_key"])
+    assert httpx.delete(f"{web['url']}/api/public/traces/never-there", auth=keys).status_code == httpx.codes.OK
+    failed = ("exec", rig.name("redis"), "redis-cli", "ZCARD", FAILED_DELETIONS)
+    eventually(lambda: docker(*failed).strip() == "1", seconds=90)
+
+
 UNFINISHED = (
     "INSERT INTO langfuse._prisma_migrations (id, checksum, migration_name, logs, started_at, applied_steps_count) "
     "VALUES ('doctor', 'none', '20990101_doctor', 'ERROR: no such thing', now(), 0)"
@@ -236,6 +248,7 @@ FAULTS = (
     ),
     Fault("redis-eviction", redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru"), "allkeys-lru"),
     Fault("redis-persistence", redis("CONFIG", "SET", "appendonly", "no"), "appendonly 0"),
+    Fault("langfuse-deletions", _delete_a_trace, "trace-delete 1 failed", redis("DEL", FAILED_DELETIONS)),
     Fault("store-write", _read_only, "AccessDenied", _app_key),
     Fault(
         "langfuse-sign-up",

@@ -6,6 +6,7 @@ from ops.doctor.access import Access
 from ops.doctor.looks import LookError
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, logged, wrong
 from ops.engine_locks import locks
+from ops.session import stack_name
 
 HEAP = re.compile(r"--max[-_]old[-_]space[-_]size=(\d+)")
 MEGABYTE = 1 << 20
@@ -31,7 +32,7 @@ def _memory(access: Access) -> Seen:
 def _lock(access: Access) -> Seen:
     if access.engine_locks is None:
         raise NotApplicableError("the state is not in a folder of this machine")
-    found = list(locks(access.engine_locks, access.stack))
+    found = list(locks(access.engine_locks, stack_name(access.stack)))
     for lock in found:
         if lock.is_stale:
             return wrong(f"process {lock.pid} held the lock since {lock.since} and is gone")
