@@ -159,7 +159,7 @@ class LangfuseWeb(Component):
                 "proxy/web.cfg",
                 args.proxy_image,
                 ports=(Port("http", WEB_PORT, args.web_port, "langfuse:webPort"),),
-                behind=Behind(_replicas(WEB, args.web_replicas), check_port=WEB_PORT, standby=False),
+                behind=Behind(replicas(WEB, args.web_replicas), check_port=WEB_PORT, standby=False),
                 platform=platform,
             ),
             self.child(after=[first.resource] if first.resource else []),
@@ -229,7 +229,8 @@ def _replica(service: str, number: int) -> str:
     return service if number == 1 else f"{service}-{number}"
 
 
-def _replicas(service: str, count: int) -> list[str]:
+def replicas(service: str, count: int) -> list[str]:
+    """Services of all replicas; the first one is called as a single one is."""
     return [_replica(service, number) for number in range(1, count + 1)]
 
 

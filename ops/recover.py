@@ -9,14 +9,13 @@ import fcntl
 import json
 import os
 import signal
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from rich.console import Console
 
 from ops import docker
+from ops.engine_locks import engine_runs, lock_folder, locks
 from ops.session import MARK_VARIABLE, OpsError, RefusedError, Session
 from ops.state import CONTAINER, NETWORK, State, read_state
 from settings import refused_backend
@@ -73,27 +72,10 @@ def recover(session: Session, console: Console) -> None:
 
 def _release_stale_lock(session: Session, console: Console) -> None:
     """The file backend keeps a lock file; the run that made it may be dead."""
-    backend = urlsplit(session.environment.get("PULUMI_BACKEND_URL", ""))
-    if backend.scheme != "file":
-        return
-    locks = Path(unquote(backend.path)) / ".pulumi" / "locks" / "organization"
-    for path in locks.glob(f"*/{session.name}/*.json"):
-        lock = json.loads(path.read_text(encoding="utf-8"))
-        if lock.get("hostname") == socket.gethostname() and not _engine_runs(int(lock["pid"])):
-            session.text(session.argv("cancel", "--yes"))
-            console.print("[yellow]recovered[/] the lock of a run that was killed")
-            return
-
-
-def _engine_runs(pid: int) -> bool:
-    """Whether `pid` is a living engine; a dead one may linger as a zombie, or its number be somebody else's by now."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+    folder = lock_folder(session.environment)
+    if folder and any(lock.is_stale for lock in locks(folder, session.name)):
+        session.text(session.argv("cancel", "--yes"))
+        console.print("[yellow]recovered[/] the lock of a run that was killed")
 
 
 def _end_orphaned_providers(session: Session) -> None:
@@ -109,7 +91,7 @@ def _end_orphaned_providers(session: Session) -> None:
             if (
                 is_provider
                 and process.environ().get(MARK_VARIABLE) == session.mark
-                and not _engine_runs(process.ppid())
+                and not engine_runs(process.ppid())
                 and process.is_running()
             ):
                 os.killpg(process.pid, signal.SIGTERM)

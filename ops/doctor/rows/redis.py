@@ -158,7 +158,6 @@ ROWS = (
         detected="AUTH and PING with the stack's password",
         fix="{redis_login}",
         probe=_password,
-        signatures=(r"\bWRONGPASS\b", r"\bNOAUTH\b"),
     ),
     Row(
         id="redis-url",
@@ -168,7 +167,6 @@ ROWS = (
         detected="both forms in the environment of web and worker",
         fix="take the REDIS_* variables out of `langfuse:extraEnv`, then `make up`; or percent-encode the password",
         probe=_url,
-        signatures=(r"ENOTFOUND default\b",),
     ),
     Row(
         id="redis-connection",
@@ -178,7 +176,6 @@ ROWS = (
         detected="connects to Redis from web's own network",
         fix="`make up`; web answers again seconds after Redis is back",
         probe=_connection,
-        signatures=(r"Stream isn't writeable", r"connect ECONNREFUSED \S+:6379"),
     ),
     Row(
         id="redis-ipv6",
@@ -188,7 +185,6 @@ ROWS = (
         detected="addresses of the name in web's own network, against Langfuse's release",
         fix="{redis_ipv6}, then `make up`",
         probe=_ipv6,
-        signatures=(r"ENOTFOUND \S+\.internal\b",),
     ),
     Row(
         id="redis-eviction",
@@ -198,7 +194,6 @@ ROWS = (
         detected="CONFIG GET maxmemory-policy, evicted_keys of INFO",
         fix="{redis CONFIG SET maxmemory-policy noeviction}, and a Redis of its own for Langfuse",
         probe=_eviction,
-        signatures=(r"[Ee]viction policy is (?!noeviction)", r"[Mm]issing lock for job"),
     ),
     Row(
         id="redis-version",
@@ -208,7 +203,6 @@ ROWS = (
         detected="INFO server against the release's floor",
         fix="{newer_redis}",
         probe=_version,
-        signatures=(r"Redis version needs to be greater",),
     ),
     Row(
         id="redis-persistence",
@@ -218,7 +212,6 @@ ROWS = (
         detected="aof_enabled and aof_last_write_status of INFO",
         fix="{redis CONFIG SET appendonly yes}, then `make up`",
         probe=_persistence,
-        signatures=(r"\bMISCONF\b",),
     ),
     Row(
         id="redis-queue",
