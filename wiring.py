@@ -19,7 +19,7 @@ from components.external import (
     ExternalRedisArgs,
 )
 from components.gateway import GatewayArgs, GatewayModel
-from components.langfuse import WEB, WEB_PROXY, LangfuseArgs
+from components.langfuse import LangfuseArgs
 from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
 from components.postgres import Postgres, PostgresArgs
@@ -104,7 +104,7 @@ class Wiring:
                 region=fly.region,
                 apps=self._settings.fly_app,
                 machines=size,
-                public=[self._public(service) for service in fly.public],
+                public=fly.public,
                 snapshot_retention=fly.snapshot_retention,
                 secrets_key=self._secrets.first["nextauth-secret"].apply(_key_of_hashes),
                 running=stack.running,
@@ -278,6 +278,7 @@ class Wiring:
             ),
             provider_keys={**group.provider_keys, **(self.vault.provider_keys if self.vault else {})},
             cache_ttl_seconds=group.cache_ttl_seconds,
+            replicas=group.replicas,
             langfuse=langfuse,
         )
 
@@ -300,10 +301,6 @@ class Wiring:
     def _public_url(self) -> str:
         stated = self._settings.langfuse.public_url
         return self.vault.langfuse_host.rstrip("/") if self.vault and not stated else self._settings.langfuse_url
-
-    def _public(self, service: str) -> str:
-        """What stands for a service on the internet: where there are several webs, their proxy."""
-        return WEB_PROXY if service == WEB and self._settings.web.replicas > 1 else service
 
     def _volume(self, store: str, size_gb: int) -> VolumeSpec:
         return VolumeSpec(self._settings.volume(store), size_gb)

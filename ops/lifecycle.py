@@ -15,6 +15,7 @@ from ops.preflight import preflight
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.smoke import access
+from ops.workers import workers_waiting
 
 
 def up(stack: str, config_file: Path | None, *, as_json: bool) -> None:
@@ -96,6 +97,8 @@ def converge(session: Session, console: Console, **overrides: bool | None) -> Ga
     Raises:
         OpsError: the plan gate refused, or the engine failed.
     """
-    plan = gated_plan(session, console, **overrides)
-    require_done(session, apply(session, plan, console, **overrides))
-    return plan
+    gated = gated_plan(session, console, **overrides)
+    running = overrides.get("running") is not False
+    with workers_waiting(session, gated.plan, console, running=running):
+        require_done(session, apply(session, gated, console, **overrides))
+    return gated

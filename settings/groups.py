@@ -225,3 +225,5 @@ class GatewaySettings(Group):
     models: tuple[Model, ...] = ()
     provider_keys: Mapping[EnvName, str] = {}
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 600
+    replicas: Annotated[int, Field(ge=1, le=8)] = 1
+    """Machines of its app on Fly; on Docker there is one container."""

@@ -89,7 +89,7 @@ class Settings(BaseModel):
         }
         given = {service: reference for service, reference in overrides.items() if reference}
         wanted = references(self.release, self.langfuse.version, given)
-        proxied = self.clickhouse.clustered or self.web.replicas > 1
+        proxied = self.clickhouse.clustered or (self.web.replicas > 1 and self.stack.platform == "docker")
         return {service: reference for service, reference in wanted.items() if proxied or service != "proxy"}
 
     @property

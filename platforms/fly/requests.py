@@ -40,14 +40,23 @@ class SecretsRequest(Request):
     known: dict[str, KnownSecret] | None = None
 
 
+class Guest(Request):
+    """Size of a machine: kind and number of CPUs, memory in MB."""
+
+    cpu_kind: Literal["shared", "performance"] = "shared"
+    cpus: int = 1
+    memory_mb: int = 256
+
+
 class VolumeRequest(Request):
-    """A volume: size in GB, snapshots kept for `snapshot_retention` days."""
+    """A volume that a machine of the size `guest` mounts: size in GB, snapshots kept for `snapshot_retention` days."""
 
     app: str
     name: str
     region: str
     size_gb: int = Field(ge=1, le=500)
     snapshot_retention: int = Field(default=14, ge=1, le=60)
+    guest: Guest
 
 
 class VolumeRef(Request):
@@ -58,7 +67,11 @@ class VolumeRef(Request):
 
 
 class DeployRequest(Request):
-    """A deployment: `toml` is the document of a fly.toml; a data app's volume gets a snapshot first."""
+    """A deployment: `toml` is the document of a fly.toml; a data app's volume gets a snapshot first.
+
+    `replicas` machines run it, one after the other; with `want` stopped, nothing is deployed and all of them are
+    stopped.
+    """
 
     app: str
     region: str
@@ -71,6 +84,8 @@ class DeployRequest(Request):
     """Whether it must stay without public address; by default when the document has no public service."""
     strategy: Literal["rolling", "immediate"] = "rolling"
     wait_minutes: int = Field(default=10, ge=1, le=15)
+    replicas: int = Field(default=1, ge=1, le=8)
+    want: Literal["started", "stopped"] = "started"
 
 
 class StateRequest(Request):

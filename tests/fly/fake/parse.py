@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 VERBS = {
+    "version",
     "apps list",
     "apps create",
     "apps restart",
@@ -16,12 +17,14 @@ VERBS = {
     "volumes snapshots list",
     "secrets list",
     "secrets import",
+    "secrets unset",
     "secrets deploy",
     "deploy",
     "status",
     "machine list",
     "machine start",
     "machine stop",
+    "machine clone",
     "machine exec",
     "machine leases clear",
     "ssh console",
@@ -38,15 +41,22 @@ WRITES = {
     "volumes extend",
     "volumes snapshots create",
     "secrets import",
+    "secrets unset",
     "secrets deploy",
     "deploy",
     "machine start",
     "machine stop",
+    "machine clone",
     "machine leases clear",
 }
 UNLOCKED = {"logs", "proxy", "machine exec", "ssh console"}
 """What may take long and changes nothing."""
 VALUED = {"-a", "-o", "-r", "-s", "-c", "-C", "-b", "--snapshot-retention", "--image", "--strategy", "--wait-timeout"}
+VALUED |= {"--vm-cpu-kind", "--vm-cpus", "--vm-memory"}
+
+
+class RefusedError(Exception):
+    """Fly says no; the text is what its command line prints."""
 
 
 class UsageError(Exception):
