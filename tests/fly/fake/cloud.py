@@ -162,6 +162,8 @@ class Cloud:
 
     def _apps_create(self, arguments: Arguments, _: str) -> Any:
         (name,) = arguments.positionals
+        if arguments.flags["-o"] != ORGANIZATION:
+            raise RefusedError(f"Error: organization {arguments.flags['-o']} not found")
         if name in self.state["apps"]:
             raise RefusedError(
                 "Error: Validation failed: Name has already been taken (Request ID: 01J0000000000000000000000-ord)"

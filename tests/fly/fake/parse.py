@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+_RECORDED = json.loads((Path(__file__).parents[1] / "contract" / "flags.json").read_text())
+FLAGS: dict[str, set[str]] = {verb: set(flags.split()) for verb, flags in _RECORDED.items()}
 VERBS = {
     "version",
     "apps list",
@@ -75,6 +80,8 @@ class Arguments:
         rest = words[len(self.verb.split()) :]
         while rest:
             word = rest.pop(0)
+            if word.startswith("-") and word.partition("=")[0] not in FLAGS.get(self.verb, {word.partition("=")[0]}):
+                raise UsageError(f"Error: unknown flag: {word.partition('=')[0]}")
             if word in VALUED:
                 self.flags[word] = rest.pop(0)
             elif word.startswith("-"):
