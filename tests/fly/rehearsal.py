@@ -143,6 +143,7 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
     docker("network", "create", "--label", f"{LABEL}={prefix}", prefix)
     (port,) = free_ports(1)
     config: dict[str, Any] = dict(read_config(ROOT / "Pulumi.prod.yaml"))
+    del config["minio:publicUrl"]  # nothing here stands before MinIO
     stack = TestStack(folder, prefix, {**config})
     images = stack_images(stack)
     admin, cache = canary("supabase"), canary("cache")
