@@ -244,7 +244,7 @@ def secrets_deploy(app: str) -> Command:
     return _on_app(app, "secrets", "deploy")
 
 
-def deploy(app: str, config: Path, image: str, *, strategy: str, wait_minutes: int, private: bool) -> Command:
+def deploy(app: str, config: Path, image: str, *, wait_minutes: int, private: bool) -> Command:
     """A deployment that makes at most one machine; a private app gets no public address.
 
     An image id (`sha256:…`) is one of this machine's Docker engine: the deployment pushes it to the app's own registry.
@@ -253,8 +253,7 @@ def deploy(app: str, config: Path, image: str, *, strategy: str, wait_minutes: i
     local = image.startswith(LOCAL_IMAGE)
     image = image.removeprefix(LOCAL_IMAGE)[:MAX_IMAGE_ID] if local else image
     words = (*_on_app(app, "deploy", "-c", str(config)).words, "--image", image, *(("--local-only",) if local else ()))
-    strategy = _matching("strategy without a second app", "rolling|immediate", strategy)
-    words += ("--ha=false", "--strategy", strategy)
+    words += ("--ha=false", "--strategy", "rolling")
     words += ("--wait-timeout", f"{_number('wait in minutes', wait_minutes, 15)}m")
     return Command((*words, *(("--no-public-ips",) if private else ()), "--yes"))
 

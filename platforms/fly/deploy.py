@@ -184,18 +184,13 @@ def checkpoint(fly: Client, volume: VolumeRef) -> str:
     return complete[0]
 
 
-def _private(request: DeployRequest) -> bool:
-    return "http_service" not in request.toml if request.private is None else request.private
-
-
 def _release(fly: Client, request: DeployRequest, folder: Folder, ours: Sequence[replies.Machine]) -> None:
     command = argv.deploy(
         request.app,
         folder.write(request.toml),
         request.image,
-        strategy=request.strategy,
         wait_minutes=request.wait_minutes,
-        private=_private(request),
+        private="http_service" not in request.toml,
     )
     for wait in (*(LEASE_WAIT,) * (LEASE_TRIES - 1), None):
         try:
@@ -235,7 +230,7 @@ def _proven(fly: Client, request: DeployRequest, wanted: Mapping[str, str]) -> A
                 f"fly secrets deploy -a {app}",
             )
     _require_volume(fly, request, running)
-    (require_private if _private(request) else make_public)(fly, app)
+    (make_public if "http_service" in request.toml else require_private)(fly, app)
     if request.toml.get("services"):
         make_balanced(fly, app)
     return {
@@ -243,7 +238,6 @@ def _proven(fly: Client, request: DeployRequest, wanted: Mapping[str, str]) -> A
         "machine": running[0].id,
         **wanted,
         "release": release_version(fly, app),
-        "address": f"{app}{argv.INTERNAL}",
         "state": running[0].state.lower(),
         "fixed": fixed(request.toml),
     }

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from platforms.fly import argv, inside, replies
 from platforms.fly.client import Client
-from platforms.fly.detail import LogEntry, MachineInFull
 from platforms.fly.driver import Answer
 from platforms.fly.errors import FlyError
+from platforms.fly.replies import LogEntry, MachineInFull
 from platforms.fly.requests import FilesystemRequest, LookRequest, MigrationRequest, ReachRequest, RecentRequest
 
 HEALTH = {"passing": "healthy", "warning": "starting", "critical": "unhealthy"}

@@ -188,6 +188,65 @@ class Release(Reply):
     image_ref: str = ""
 
 
+class SecretFile(Reply):
+    """A file in a machine, perhaps from a secret."""
+
+    secret_name: str = ""
+
+
+class ConfigInFull(MachineConfig):
+    """What a machine runs, with what it is told."""
+
+    env: Mapping[str, str] = {}
+    files: tuple[SecretFile, ...] = ()
+
+
+class Exit(Reply):
+    """How a machine's process ended."""
+
+    oom_killed: bool = False
+
+
+class Monitored(Reply):
+    """An exit as the machine's host saw it."""
+
+    exit_event: Exit = Exit()
+
+
+class EventRequest(Reply):
+    """What an event is about."""
+
+    exit_event: Exit = Exit()
+    monitor_event: Monitored = Monitored()
+    restart_count: int = 0
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether it is an exit for want of memory."""
+        return self.exit_event.oom_killed or self.monitor_event.exit_event.oom_killed
+
+
+class Event(Reply):
+    """Something that happened to a machine."""
+
+    type: str = ""
+    request: EventRequest = EventRequest()
+
+
+class MachineInFull(Machine):
+    """A machine, with what it is told and what happened to it, newest first."""
+
+    config: ConfigInFull = ConfigInFull()
+    events: tuple[Event, ...] = ()
+
+
+class LogEntry(Reply):
+    """What an app wrote."""
+
+    timestamp: str = ""
+    message: str = ""
+
+
 Model = TypeVar("Model", bound=Reply)
 
 
@@ -227,15 +286,6 @@ def stream(model: type[Model], stdout: str) -> Sequence[Model]:
             raise GarbledReplyError("the reply ends in the middle of a JSON object") from None
         found.append(_read(model, value))
     return found
-
-
-def one(model: type[Model], stdout: str) -> Model:
-    """The object of a reply.
-
-    Raises:
-        GarbledReplyError: as for `many`.
-    """
-    return _read(model, _document(plain(stdout), dict))
 
 
 def _read(model: type[Model], item: object) -> Model:

@@ -29,15 +29,11 @@ class KnownSecret(BaseModel):
 
 
 class SecretsRequest(Request):
-    """Secrets of an app: values by name, and the key of the hashes by which a change is noticed.
-
-    `known` is the `names` of the last answer; when absent, the engine's copy of that answer is used.
-    """
+    """Secrets of an app: values by name, and the key of the hashes by which a change is noticed."""
 
     app: str
     values: dict[str, SecretStr] = Field(min_length=1)
     hmac_key: SecretStr = Field(min_length=16)
-    known: dict[str, KnownSecret] | None = None
 
 
 class Guest(Request):
@@ -80,9 +76,6 @@ class DeployRequest(Request):
     volume: VolumeRef | None = None
     secrets: dict[str, KnownSecret] = {}
     data: bool = False
-    private: bool | None = None
-    """Whether it must stay without public address; by default when the document has no public service."""
-    strategy: Literal["rolling", "immediate"] = "rolling"
     wait_minutes: int = Field(default=10, ge=1, le=15)
     replicas: int = Field(default=1, ge=1, le=8)
     want: Literal["started", "stopped"] = "started"

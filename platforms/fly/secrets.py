@@ -35,7 +35,7 @@ def stage_secrets(fly: Client, request: SecretsRequest, previous: Mapping[str, A
         name: hmac.new(key, f"{app}\0{name}\0{value}".encode(), hashlib.sha256).hexdigest()
         for name, value in values.items()
     }
-    known = request.known if request.known is not None else _known(app, previous)
+    known = _known(app, previous)
     live = _digests(fly, app)
     changed = sorted(
         name

@@ -72,7 +72,7 @@ def test_a_secret_is_only_unset_for_the_next_deployment() -> None:
 
 
 def test_an_image_id_is_shortened_to_what_fly_takes() -> None:
-    command = argv.deploy("app", Path("f"), f"sha256:{'0' * 64}", strategy="rolling", wait_minutes=1, private=True)
+    command = argv.deploy("app", Path("f"), f"sha256:{'0' * 64}", wait_minutes=1, private=True)
     assert command.words[command.words.index("--image") + 1] == "0" * 63
 
 
@@ -113,7 +113,7 @@ BUILDERS: tuple[Callable[[str], argv.Command], ...] = (
     lambda value: argv.leases_clear("app", value),
     argv.secrets_import,
     argv.logs,
-    lambda value: argv.deploy("app", Path("f"), value, strategy="rolling", wait_minutes=1, private=True),
+    lambda value: argv.deploy("app", Path("f"), value, wait_minutes=1, private=True),
 )
 
 

@@ -304,7 +304,7 @@ def test_an_app_that_shall_be_public_from_now_on_gets_an_address() -> None:
     caller = Caller()
     caller.cloud.seed_app("gateway")
     request = {"app": "gateway", "region": "ord", "image": image("one"), "secrets": {}, "data": False, "volume": None}
-    caller.do("deploy", {**request, "toml": toml("gateway"), "private": True})
+    caller.do("deploy", {**request, "toml": toml("gateway")})
     assert caller.cloud.state["ips"]["gateway"] == []
     answer = caller.do("deploy", {**request, "toml": toml("gateway", port=4000)})
     assert {ip["Type"] for ip in caller.cloud.state["ips"]["gateway"]} == {"v6", "shared_v4"}
@@ -431,7 +431,6 @@ def test_only_changed_and_drifted_secrets_are_staged() -> None:
     first = caller.do("secrets", request)
     assert first["staged"] == ["ONE", "TWO"]
     assert caller.do("secrets", request, first) == {**first, "staged": []}
-    assert caller.do("secrets", {**request, "known": first["names"]})["staged"] == []
     assert caller.do("secrets", {**request, "values": {"ONE": "value-1", "TWO": "new"}}, first)["staged"] == ["TWO"]
     caller.cloud.state["secrets"][APP]["ONE"]["digest"] = "changed by hand"
     caller.cloud.state["secrets"][APP]["TWO"]["digest"] = first["names"]["TWO"]["digest"]
