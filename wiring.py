@@ -153,6 +153,7 @@ class Wiring:
         return ClusterArgs(
             secret=secret,
             proxy_image=self.images["proxy"],
+            proxies=self._settings.replicas("clickhouse-proxy"),
             volumes=[self._volume(f"clickhouse_{n}", group.volume_gb) for n in range(2, group.replicas + 1)],
             keeper_volumes=[self._volume(f"keeper_{n}", KEEPER_VOLUME_GB) for n in range(1, KEEPERS + 1)],
         )

@@ -36,8 +36,6 @@ ADMIN = "langfuse_admin"
 HTTP_PORT = 8123
 NATIVE_PORT = 9000
 CONFIG = "/etc/clickhouse-server"
-PROXIES = 2
-"""Where a machine can be lost: the address of a cluster outlives one of them."""
 
 
 def user_of(generation: int) -> str:
@@ -152,7 +150,7 @@ class ClickHouse(Component):
         )
         front = platform.service(
             PROXY,
-            replace(spec, replicas=PROXIES if platform.replicates else 1),
+            replace(spec, replicas=cluster.proxies if platform.replicates else 1),
             self.child(after=[server.resource for server in servers if server.resource]),
         )
         return behind(front, *servers, *keepers)

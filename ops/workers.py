@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from rich.console import Console
 
-from ops.host import host_of
+from ops.host import Status, host_of
 from ops.session import OpsError, Session
 from policy.plan import Plan, Step
 from toolchain.paths import state_dir
@@ -44,7 +44,8 @@ def workers_waiting(session: Session, plan: Plan, console: Console, *, running: 
     try:
         if any(map(_restarts_a_store, plan.steps)):
             found = host.services()
-            waiting = sorted({*waiting, *(name for name in found if WORKER.fullmatch(name) and found[name].runs)})
+            active = (name for name, status in found.items() if WORKER.fullmatch(name) and _may_write(status))
+            waiting = sorted({*waiting, *active})
             note.write_text(json.dumps(waiting))
             for worker in waiting:
                 host.stop(worker)
@@ -62,6 +63,10 @@ def workers_waiting(session: Session, plan: Plan, console: Console, *, running: 
             for worker in sorted({*waiting} & there.keys(), reverse=True):
                 starts.callback(host.start, worker)
     note.unlink(missing_ok=True)
+
+
+def _may_write(status: Status) -> bool:
+    return not status.rests and status.state != "no machine"
 
 
 def _restarts_a_store(step: Step) -> bool:

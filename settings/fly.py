@@ -57,6 +57,10 @@ MACHINES: Mapping[str, Machine] = {
 """Sizes that Langfuse's documentation asks for, and half of them for what needs less."""
 
 
+PROXIES = 2
+"""Machines of the proxy in front of several ClickHouse servers: their address outlives one of them."""
+
+
 def kind_of(service: str) -> str:
     """What a service is one of: its name without the number of a replica."""
     name, _, number = service.rpartition("-")

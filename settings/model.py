@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from components.releases import RELEASES, Release, references
-from settings.fly import MACHINES, FlySettings, Machine, kind_of
+from settings.fly import MACHINES, PROXIES, FlySettings, Machine, kind_of
 from settings.groups import (
     ClickHouseSettings,
     GatewaySettings,
@@ -111,6 +111,16 @@ class Settings(BaseModel):
     def volume(self, store: str) -> str:
         """Physical name of a store's volume."""
         return f"{self.stack.instance.replace('-', '_')}_{store}_data"
+
+    def replicas(self, service: str) -> int:
+        """Machines of a service's app on Fly."""
+        counts = {
+            "langfuse-web": self.web.replicas,
+            "langfuse-worker": self.worker.replicas,
+            "gateway": self.gateway.replicas,
+            "clickhouse-proxy": PROXIES,
+        }
+        return counts.get(service, 1)
 
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""

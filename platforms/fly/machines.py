@@ -144,7 +144,7 @@ def set_state(fly: Client, request: StateRequest) -> dict[str, str]:
         verb = "start" if request.want == "started" else "stop"
         raise VanishedError(f"app {request.app} has no machine to {verb}", "put the stack up first", "make up")
     if request.want == "started":
-        run_all(fly, request.app, len(found))
+        run_all(fly, request.app, request.replicas or len(found))
     else:
         stop_all(fly, request.app)
     return {"app": request.app, "state": request.want}

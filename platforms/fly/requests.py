@@ -82,10 +82,11 @@ class DeployRequest(Request):
 
 
 class StateRequest(Request):
-    """Whether an app's machines shall run."""
+    """Whether an app's machines shall run: `replicas` of them, or all there are."""
 
     app: str
     want: Literal["started", "stopped"]
+    replicas: int | None = None
 
 
 class InspectRequest(Request):

@@ -33,7 +33,17 @@ APPS = (
     "hotdash-langfuse-worker",
     "hotdash-llm-gateway",
 )
-READS = {"apps list", "ips list", "volumes list", "secrets list", "machine list", "releases", "logs", "proxy"}
+READS = {
+    "version",
+    "apps list",
+    "ips list",
+    "volumes list",
+    "secrets list",
+    "machine list",
+    "releases",
+    "logs",
+    "proxy",
+}
 """Calls of a run that has nothing to change."""
 READY_SECONDS = 60
 TABLES = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('langfuse', 'app')"
