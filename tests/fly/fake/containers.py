@@ -87,9 +87,15 @@ class Containers(Machines):
     def checks(self, machine: State) -> list[State]:
         toml = machine["toml"]
         checks = dict(toml.get("checks", {}))
-        service = toml.get("http_service", {})
-        for index, check in enumerate(service.get("checks", [])):
-            checks[f"service-{index}"] = {**check, "type": "http", "port": service["internal_port"]}
+        for service in (toml.get("http_service", {}), *toml.get("services", [])):
+            for kind in ("checks", "http_checks", "tcp_checks"):
+                for index, check in enumerate(service.get(kind, [])):
+                    seen = {
+                        **check,
+                        "type": "tcp" if kind == "tcp_checks" else "http",
+                        "port": service["internal_port"],
+                    }
+                    checks[f"servicecheck-{index:02}-{seen['type']}-{seen['port']}"] = seen
         return [{"name": name, **self._checked(machine, check)} for name, check in sorted(checks.items())]
 
     def _checked(self, machine: State, check: State) -> State:
