@@ -1,7 +1,7 @@
 # Everything runs in the environment that toolchain/venv.py makes in the user's cache folder.
 STACK ?= local
 PYTHON ?= python3
-RUN = $(PYTHON) toolchain/venv.py
+RUN = $(PYTHON) -E toolchain/venv.py
 CACHE = $(or $(LANGFUSE_STACK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/langfuse-stack)
 
 .DEFAULT_GOAL := help

@@ -1,9 +1,9 @@
 """What each component is told: settings, images and secrets turned into its arguments."""
 
+import datetime as dt
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from urllib.parse import urlencode
 
 import pulumi
 
@@ -12,27 +12,23 @@ from components.base import data_options
 from components.clickhouse import ClickHouseArgs
 from components.clickhouse_cluster import KEEPER_VOLUME_GB, KEEPERS, ClusterArgs
 from components.external import (
-    DatabaseUrl,
     ExternalPostgres,
     ExternalPostgresArgs,
     ExternalRedis,
     ExternalRedisArgs,
 )
-from components.gateway import GatewayArgs, GatewayModel
+from components.gateway import GatewayArgs
+from components.gateway_config import GatewayModel
 from components.langfuse import LangfuseArgs
 from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
 from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
-from components.releases import RELEASES, Image
+from components.releases import Image, end_of_support
 from components.secrets import StackSecrets
 from platforms.spec import Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
-from settings.urls import ServerUrl
-
-LANGFUSES_PARAMETERS = frozenset({"schema", "pgbouncer", "connection_limit"})
-"""Parameters of a Postgres URL that the components set themselves."""
 
 
 class Wiring:
@@ -113,20 +109,8 @@ class Wiring:
         )
 
     def clickhouse(self) -> ClickHouseArgs:
-        """ClickHouse's arguments.
-
-        Raises:
-            SettingsError: a test-only allowance is set for a real Langfuse.
-        """
+        """ClickHouse's arguments."""
         group, release = self._settings.clickhouse, self._settings.release
-        floor = release.clickhouse_floor
-        if self._settings.langfuse.stand_in_on_old_clickhouse:
-            if not self.images["langfuse-web"].stand_in:
-                raise SettingsError(
-                    "langfuse:standInOnOldClickhouse is for the stand-in alone, and this is a real Langfuse image: "
-                    "run `pulumi config rm langfuse:standInOnOldClickhouse`"
-                )
-            floor = min(known.clickhouse_floor for known in RELEASES.values())
         return ClickHouseArgs(
             image=self.images["clickhouse"],
             password=self._secret("clickhouse_password"),
@@ -142,7 +126,7 @@ class Wiring:
             memory_ratio=group.memory_ratio,
             query_log_ttl_days=group.query_log_ttl_days,
             release=release.name,
-            floor=floor,
+            floor=self.images["langfuse-web"].clickhouse_floor or release.clickhouse_floor,
             cluster=self._cluster(),
         )
 
@@ -150,12 +134,13 @@ class Wiring:
         group, secret = self._settings.clickhouse, self._secrets.clickhouse_cluster_secret
         if secret is None:
             return None
+        servers, keepers = self._settings.cluster_volumes(KEEPERS)
         return ClusterArgs(
             secret=secret,
             proxy_image=self.images["proxy"],
             proxies=self._settings.replicas("clickhouse-proxy"),
-            volumes=[self._volume(f"clickhouse_{n}", group.volume_gb) for n in range(2, group.replicas + 1)],
-            keeper_volumes=[self._volume(f"keeper_{n}", KEEPER_VOLUME_GB) for n in range(1, KEEPERS + 1)],
+            volumes=[VolumeSpec(name, group.volume_gb) for name in servers],
+            keeper_volumes=[VolumeSpec(name, KEEPER_VOLUME_GB) for name in keepers],
         )
 
     def minio(self) -> MinioArgs:
@@ -163,7 +148,7 @@ class Wiring:
         group = self._settings.minio
         return MinioArgs(
             image=self.images["minio"],
-            root_user=self.vault.minio_root_user if self.vault else ROOT_USER,
+            root_user=(self.vault and self.vault.minio_root_user) or ROOT_USER,
             root_password=self._secret("minio_root_password"),
             app_secret_key=self._secrets.minio_app_secret_key,
             app_generation=self._generation("minio-app-secret-key"),
@@ -171,18 +156,20 @@ class Wiring:
             - (self._before("minio-app-secret-key") is not None),
             backup_secret_key=self._secrets.minio_backup_secret_key,
             volume=self._volume("minio", group.volume_gb),
+            deletions=self._settings.langfuse.deletions,
             api_port=group.api_port,
             console_port=group.console_port,
+            media_proxy=self.images["proxy"] if settings_module.media_is_public(self._settings) else None,
         )
 
     def postgres(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Database:
         """Postgres: a server of the stack's own, or somebody else's."""
         group, vault = self._settings.postgres, self.vault
-        if group.place == "external" and vault:
+        if vault and vault.postgres_direct_url and vault.postgres_pooled_url and group.place == "external":
             return ExternalPostgres(
                 ExternalPostgresArgs(
-                    direct=_database(vault.supabase_direct_url),
-                    pooled=_database(vault.supabase_pooled_url),
+                    direct=vault.postgres_direct_url,
+                    pooled=vault.postgres_pooled_url,
                     role_password=self._secrets.langfuse_role_password,
                     connection_limit=group.connection_limit,
                     floor=self._settings.release.postgres_floor,
@@ -204,15 +191,9 @@ class Wiring:
     def redis(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Queue:
         """Redis: a server of the stack's own, or somebody else's."""
         group, vault = self._settings.redis, self.vault
-        if group.place == "external" and vault:
-            url = vault.redis_url
+        if vault and vault.redis_url and group.place == "external":
             external = ExternalRedisArgs(
-                host=url.host,
-                port=url.port,
-                user=url.user,
-                password=pulumi.Output.secret(url.password),
-                tls=url.scheme == "rediss",
-                url=pulumi.Output.secret(url.text()),
+                url=vault.redis_url,
                 key_prefix=group.key_prefix,
                 floor=self._settings.release.redis_floor,
                 running=self._settings.stack.running,
@@ -231,6 +212,10 @@ class Wiring:
     def langfuse(self, stores: Stores) -> LangfuseArgs:
         """Langfuse's arguments."""
         group = self._settings.langfuse
+        today = dt.datetime.now(tz=dt.UTC).date()
+        unseen = settings_module.media_warning(self._settings, self._public_url())
+        for warning in filter(None, (unseen, end_of_support(self._settings.release, today))):
+            pulumi.log.warn(warning)
         return LangfuseArgs(
             release=self._settings.release,
             version=self._settings.langfuse_version,
@@ -242,11 +227,12 @@ class Wiring:
             web_port=group.web_port,
             worker_port=group.worker_port,
             public_url=self._public_url(),
-            media_url=self._settings.minio.public_url,
+            media_url=settings_module.media_url(self._settings) or f"http://{stores.minio.api.internal}",
             sign_up=group.sign_up,
             telemetry=group.telemetry,
             log_level=group.log_level,
             extra_env=group.extra_env,
+            secret_env={**group.secret_env, **(self.vault.langfuse_env if self.vault else {})},
             bootstrap=Bootstrap(
                 organization_id=group.organization.id,
                 organization_name=group.organization.name,
@@ -260,7 +246,6 @@ class Wiring:
             ),
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
-            stand_in_on_old_clickhouse=group.stand_in_on_old_clickhouse,
         )
 
     def gateway(self, langfuse: LangfuseArgs) -> GatewayArgs:
@@ -274,9 +259,12 @@ class Wiring:
             tracing=group.tracing,
             callback=group.callback,
             export_delay_ms=group.export_delay_ms,
+            config=settings_module.gateway_config(group.config),
             models=tuple(
-                GatewayModel(model.name, model.model, model.api_base, model.api_key_env) for model in group.models
+                GatewayModel(model.name, model.model, model.api_base, model.api_key_env, model.params, model.model_info)
+                for model in group.models
             ),
+            env=group.env,
             provider_keys={**group.provider_keys, **(self.vault.provider_keys if self.vault else {})},
             cache_ttl_seconds=group.cache_ttl_seconds,
             replicas=group.replicas,
@@ -301,16 +289,11 @@ class Wiring:
 
     def _public_url(self) -> str:
         stated = self._settings.langfuse.public_url
-        return self.vault.langfuse_host.rstrip("/") if self.vault and not stated else self._settings.langfuse_url
+        host = self.vault.langfuse_host if self.vault else None
+        return host.rstrip("/") if host and not stated else self._settings.langfuse_url
 
     def _volume(self, store: str, size_gb: int) -> VolumeSpec:
         return VolumeSpec(self._settings.volume(store), size_gb)
-
-
-def _database(url: ServerUrl) -> DatabaseUrl:
-    kept = urlencode([(name, value) for name, value in url.query if name not in LANGFUSES_PARAMETERS])
-    whole = pulumi.Output.secret(url.text())
-    return DatabaseUrl(url.host, url.port, url.path, url.user, kept, whole)
 
 
 def _key_of_hashes(secret: str) -> str:

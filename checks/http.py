@@ -1,5 +1,7 @@
 """Proof over HTTP that Langfuse and the gateway work: health, versions, ledgers, keys, and traces that come back."""
 
+import fnmatch
+from collections.abc import Sequence
 from typing import Any
 
 from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, in_turn, until_healthy
@@ -115,7 +117,7 @@ class GatewayProvider(CheckProvider):
         gateway.ready()
         gateway.refuses_strangers()
         served = gateway.models()
-        missing = sorted(set(inputs["models"]) - set(served))
+        missing = [name for name in inputs["models"] if name not in served and not _covered(name, served)]
         if missing:
             raise CheckFailedError(
                 f"GET {inputs['url']}/v1/models",
@@ -126,11 +128,16 @@ class GatewayProvider(CheckProvider):
         return {"models": served}
 
 
+def _covered(pattern: str, served: Sequence[str]) -> bool:
+    """Whether a model of a wildcard's provider is served."""
+    return "*" in pattern and bool(fnmatch.filter(served, pattern))
+
+
 class GatewayGate(CheckResource, module="checks", name="Gateway"):
     """The gateway is ready, wants its master key, and serves every configured model.
 
     Args:
-        inputs: `url`, `master_key` (secret), `models` (names), `watch`.
+        inputs: `url`, `master_key` (secret), `models` (names, or patterns such as `openai/*`), `watch`.
     """
 
     provider = GatewayProvider

@@ -11,12 +11,12 @@ class MigrationProvider(CheckProvider):
     """See `MigrationGate`."""
 
     label = "migration gate"
-    libraries = ("clickhouse_connect", "psycopg", "sqlglot", "yaml", "pydantic")
+    libraries = ("clickhouse_connect", "psycopg", "pgparse", "yaml", "pydantic")
     secrets = ("password", "direct_url")
     keys = ("image", "http_address", "database", "schema")
 
     def probe(self, inputs: Inputs) -> Evidence:
-        from checks.pending_migrations import Databases, described, inspect, refusal
+        from checks.pending_migrations import Databases, described, inspect, refusal, remedy
         from policy import migrations
 
         login = Login(inputs["http_address"], inputs["user"], inputs["password"], inputs["database"])
@@ -47,8 +47,7 @@ class MigrationProvider(CheckProvider):
             raise CheckFailedError(
                 f"pending migrations of {inputs['image']}",
                 refusal(report.blocking),
-                "back up, make sure that nobody needs these rows, then add each digest with the reason to "
-                "policy/approved-migrations.yaml; `python -m ops migrations` shows all files. Nothing was migrated",
+                f"{remedy(report.blocking)}; `python -m ops migrations` shows all files. Nothing was migrated",
                 final=True,
             )
         return found

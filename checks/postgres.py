@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from checks.base import CheckFailedError, brief
+from urls import PostgresUrl, UrlError, postgres_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,49 +17,18 @@ SQL = Path(__file__).parent / "sql"
 TIMEOUT_SECONDS = 5
 SESSION_OPTIONS = "-c statement_timeout=60000 -c lock_timeout=5000"
 """Milliseconds."""
-PRISMA_PARAMETERS = frozenset(
-    {
-        "schema",
-        "pgbouncer",
-        "connection_limit",
-        "pool_timeout",
-        "socket_timeout",
-        "statement_cache_size",
-        "sslaccept",
-        "sslidentity",
-    }
-)
-"""Parameters of a URL that Langfuse's ORM reads and libpq does not know."""
 
 
-def libpq_url(url: str) -> str:
-    """`url` without the parameters that only Langfuse's ORM understands."""
-    parts = urlsplit(url)
-    query = [(key, value) for key, value in parse_qsl(parts.query) if key not in PRISMA_PARAMETERS]
-    return urlunsplit(parts._replace(query=urlencode(query)))
-
-
-def url_parts(url: str, what: str) -> SplitResult:
-    """`url` taken apart.
+def parsed(url: str, what: str) -> PostgresUrl:
+    """`url`, parsed.
 
     Raises:
-        CheckFailedError: it cannot be; what is wrong with it is not shown, since that may be the password.
+        CheckFailedError: it cannot be used; the message shows no value of it.
     """
-    import psycopg
-    from psycopg.conninfo import conninfo_to_dict
-
     try:
-        conninfo_to_dict(libpq_url(url))
-        parts = urlsplit(url)
-        _ = parts.port
-    except (ValueError, psycopg.ProgrammingError):
-        raise CheckFailedError(
-            f"login {what}",
-            "the URL cannot be taken apart",
-            "percent-encode the password in it, and see that its host and port are right",
-            final=True,
-        ) from None
-    return parts
+        return postgres_url(url)
+    except UrlError as error:
+        raise CheckFailedError(f"login {what}", f"the URL {error}", "mend the URL in the vault", final=True) from None
 
 
 @contextmanager
@@ -76,20 +45,20 @@ def connection(url: str, what: str, *, may_lag: bool = False) -> "Iterator[Conne
     """
     import psycopg
 
-    parts = url_parts(url, what)
-    place = f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+    to = parsed(url, what)
     try:
         opened = psycopg.connect(
-            libpq_url(url),
+            to.libpq(),
             connect_timeout=TIMEOUT_SECONDS,
             autocommit=True,
-            options=SESSION_OPTIONS,
+            # A pooler may find its tenant by the operator's own options.
+            options=f"{to.parameter('options') or ''} {SESSION_OPTIONS}".lstrip(),
             prepare_threshold=None,
         )
     except psycopg.OperationalError as error:
         refused = "password authentication failed" in str(error)
         raise CheckFailedError(
-            f"login {what} as {parts.username} at {place}",
+            f"login {what} as {to.user} at {to.host}:{to.port}/{to.path}",
             "password authentication failed (28P01)" if refused else brief(error),
             "the server holds another password than the stack: set the role's password back with ALTER ROLE, never "
             "recreate the database"

@@ -23,7 +23,9 @@ IDENTITY_KEY = "langfuse-stack:identity"
 """Tells this queue from any other."""
 
 
-def client(address: str, password: str | None, *, user: str | None = None, tls: bool = False) -> "Redis":
+def client(
+    address: str, password: str | None, *, user: str | None = None, tls: bool = False, database: int = 0
+) -> "Redis":
     """A client of the server at `address` (`host:port`) with bounded time-outs.
 
     Args:
@@ -31,6 +33,7 @@ def client(address: str, password: str | None, *, user: str | None = None, tls: 
         password: None to come as a stranger.
         user: None for the default user.
         tls: whether the server wants it. The name in its certificate is not compared, since a tunnel has another.
+        database: number of the database in which the queues are.
     """
     from redis import Redis
     from redis.backoff import NoBackoff
@@ -42,6 +45,7 @@ def client(address: str, password: str | None, *, user: str | None = None, tls: 
         port=int(port),
         username=user,
         password=password,
+        db=database,
         ssl=tls,
         ssl_check_hostname=False,
         socket_timeout=TIMEOUT_SECONDS,
@@ -106,8 +110,8 @@ class RedisGate(CheckResource, module="checks", name="Redis"):
     """Redis takes the password, refuses others, is recent enough, never evicts, and holds the same queue as before.
 
     Args:
-        inputs: `address` (`host:port`), `user`, `password` (secret), `tls`, `floor` (major,
-            minor), `watch`.
+        inputs: `address` (`host:port`), `user`, `password` (secret), `tls`, `db` (number of the queues' database;
+            absent for 0), `floor` (major, minor), `watch`.
     """
 
     provider = RedisProvider

@@ -19,13 +19,13 @@ from checks.base import (
     continuous,
     now,
 )
-from checks.postgres import SQL, connection, findings, query, server_version, url_parts
+from checks.postgres import SQL, connection, findings, parsed, query, server_version
 from checks.postgres_rights import confined
+from urls import TRANSACTION_POOLER_PORT
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-TRANSACTION_POOLER_PORT = 6543
 NAMED_CHANGES = 20
 
 
@@ -221,7 +221,7 @@ def _scram_verifier(db: "Connection[Any]", role: str, password: str) -> str:
 
 
 def _direct_is_no_transaction_pooler(url: str) -> None:
-    if url_parts(url, "through DIRECT_URL").port == TRANSACTION_POOLER_PORT:
+    if parsed(url, "through DIRECT_URL").port == TRANSACTION_POOLER_PORT:
         raise CheckFailedError(
             "port of DIRECT_URL",
             f"{TRANSACTION_POOLER_PORT}, Supabase's transaction pooler",

@@ -1,7 +1,7 @@
 """Servers that the stack uses and does not run: a Postgres with Langfuse's schema in it, and a Redis, both by URL."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
@@ -12,36 +12,21 @@ from components.base import Component, ways
 from components.postgres import ROLE, SCHEMA
 from components.redis import DEFAULT_USER
 from platforms.spec import Address, Platform
-
-TRANSACTION_POOLER_PORT = 6543
-
-
-@dataclass(frozen=True)
-class DatabaseUrl:
-    """One way into a Postgres. The login is its owner's, who may create schemas."""
-
-    host: str
-    port: int
-    database: str
-    user: str
-    query: str
-    """Encoded parameters, without the question mark; Langfuse's are added."""
-    url: pulumi.Output[str]
-    """The whole URL, encoded (secret)."""
+from urls import TRANSACTION_POOLER_PORT, PostgresUrl, RedisUrl
 
 
 @dataclass(frozen=True)
 class ExternalPostgresArgs:
     """What makes one stack's database differ from another's."""
 
-    direct: DatabaseUrl
+    direct: PostgresUrl
     """For migrations and for making the schema; never a transaction pooler."""
-    pooled: DatabaseUrl
+    pooled: PostgresUrl
     """For run time."""
     role_password: pulumi.Output[str]
     """Letters and digits."""
     connection_limit: int
-    """Connections of each service through a transaction pooler."""
+    """Connections of each service, unless the URL says how many."""
     floor: int
     """Oldest major version the Langfuse release runs on."""
     running: bool
@@ -65,13 +50,13 @@ class ExternalPostgres(Component):
 
     def __init__(self, args: ExternalPostgresArgs, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("postgres", after)
-        self.direct_url = self.operator_url = _as_role(args.direct, args)
-        self.pooled_url = _as_role(args.pooled, args)
-        self.operator_admin_url = args.direct.url
+        self.direct_url = self.operator_url = _as_role(args.direct, args.pooled, args)
+        self.pooled_url = _as_role(_pooled(args), args.direct, args)
+        self.operator_admin_url = pulumi.Output.secret(args.direct.prisma())
         schema = LangfuseSchema(
             "langfuse-schema",
             {
-                "admin_url": args.direct.url,
+                "admin_url": self.operator_admin_url,
                 "schema": SCHEMA,
                 "role": ROLE,
                 "role_password": args.role_password,
@@ -95,28 +80,25 @@ class ExternalPostgres(Component):
         self.register_outputs({"address": f"{args.direct.host}:{args.direct.port}"})
 
 
-def _as_role(way: DatabaseUrl, args: ExternalPostgresArgs) -> pulumi.Output[str]:
-    """The same way, entered as Langfuse's role. A pooler finds its tenant by what follows the user's first dot."""
-    tenant = way.user.partition(".")[2]
-    user = f"{ROLE}.{tenant}" if tenant else ROLE
-    pooler = [f"pgbouncer=true&connection_limit={args.connection_limit}"] if way.port == TRANSACTION_POOLER_PORT else []
-    query = "&".join([part for part in (way.query, *pooler) if part] + [f"schema={SCHEMA}"])
-    place = f"@{way.host}:{way.port}/{way.database}?{query}"
-    return pulumi.Output.secret(pulumi.Output.concat(f"postgresql://{user}:", args.role_password, place))
+def _pooled(args: ExternalPostgresArgs) -> PostgresUrl:
+    """The URL of run time, with the limits of a pooler where the operator set none."""
+    through = {"pgbouncer": "true"} if args.pooled.port == TRANSACTION_POOLER_PORT else {}
+    return args.pooled.defaulting(**through, connection_limit=str(args.connection_limit))
+
+
+def _as_role(url: PostgresUrl, other: PostgresUrl, args: ExternalPostgresArgs) -> pulumi.Output[str]:
+    """The same URL with Langfuse's role and schema. A pooler's tenant stays in the user's name."""
+    tenant = url.tenant(other)
+    role = replace(url, user=f"{ROLE}.{tenant}" if tenant else ROLE).setting(schema=SCHEMA)
+    whole = args.role_password.apply(lambda password: replace(role, password=password).prisma())
+    return pulumi.Output.secret(whole)
 
 
 @dataclass(frozen=True)
 class ExternalRedisArgs:
     """What makes one stack's Redis differ from another's."""
 
-    host: str
-    port: int
-    user: str
-    """Empty for the default user."""
-    password: pulumi.Output[str]
-    tls: bool
-    url: pulumi.Output[str]
-    """The whole URL, encoded (secret)."""
+    url: RedisUrl
     key_prefix: str
     """Sets Langfuse's keys apart; empty for none."""
     floor: tuple[int, int]
@@ -137,20 +119,26 @@ class ExternalRedis(Component):
     address: Address
     password: pulumi.Output[str]
     url: pulumi.Output[str] | None
+    cache_url: pulumi.Output[str] | None
     key_prefix: str
     gates: list[CheckResource]
 
     def __init__(self, args: ExternalRedisArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("redis", after)
-        self.address = platform.external(args.host, args.port)
-        self.password, self.url, self.key_prefix = args.password, args.url, args.key_prefix
+        url = args.url
+        self.address = platform.external(url.host, url.port)
+        self.password = pulumi.Output.secret(url.password)
+        self.url = pulumi.Output.secret(url.ioredis())
+        self.cache_url = pulumi.Output.secret(url.redis_py())
+        self.key_prefix = args.key_prefix
         proof = RedisGate(
             "redis-gate",
             {
                 "address": self.address.operator,
-                "user": args.user or DEFAULT_USER,
-                "password": args.password,
-                "tls": args.tls,
+                "user": url.user or DEFAULT_USER,
+                "password": self.password,
+                "tls": url.tls,
+                **({"db": url.database} if url.database else {}),
                 "floor": list(args.floor),
                 "watch": _awake(args.running),
                 **ways(self.address),

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import yaml
 
 from checks.base import CheckResource
 from checks.http import EndToEndProof, GatewayGate
-from checks.trace import SMOKE_MODEL
 from components.base import Component
+from components.gateway_config import FROM_ENVIRONMENT, GatewayModel, merged, served
 from components.langfuse import LangfuseArgs, LangfuseWeb, trace_inputs
 from components.langfuse_env import Environment, Queue
 from components.releases import Image
@@ -23,16 +24,6 @@ LISTEN = "--host="
 EXPORT_SECONDS = 60
 """How long finished calls are tried again while Langfuse does not take them: long enough for web to be replaced."""
 HEALTHCHECK_FILE = "/etc/litellm/healthcheck.py"
-
-
-@dataclass(frozen=True)
-class GatewayModel:
-    """One model the gateway serves."""
-
-    name: str
-    model: str
-    api_base: str | None
-    api_key_env: str | None
 
 
 @dataclass(frozen=True)
@@ -50,7 +41,11 @@ class GatewayArgs:
     """LiteLLM's callback for Langfuse: `langfuse_otel` or `langfuse`."""
     export_delay_ms: int
     """How long finished calls wait to be exported together, in milliseconds."""
+    config: Mapping[str, Any]
+    """The operator's own `litellm.config.yaml`, parsed; empty for none."""
     models: tuple[GatewayModel, ...]
+    env: Mapping[str, str]
+    """Further variables, which may be seen."""
     provider_keys: Mapping[str, str]
     """Environment variables with the providers' keys."""
     cache_ttl_seconds: int
@@ -83,6 +78,7 @@ class Gateway(Component):
     ) -> None:
         super().__init__("gateway", after)
         stores, cache = args.langfuse.stores, _cache(redis)
+        config = _config(args, cache)
         self.service = platform.service(
             "gateway",
             ServiceSpec(
@@ -101,6 +97,7 @@ class Gateway(Component):
                 replicas=args.replicas,
                 balanced=True,
                 env={
+                    **args.env,
                     **(_langfuse_env(args, web) if args.tracing else {}),
                     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
                     # Where the stores are, without a key to them: for people and scripts that look into this service.
@@ -117,7 +114,7 @@ class Gateway(Component):
                 files=(
                     File(
                         CONFIG_FILE,
-                        _config(args, cache),
+                        yaml.safe_dump(config, sort_keys=False),
                     ),
                     File(HEALTHCHECK_FILE, read("gateway/healthcheck.py")),
                 ),
@@ -132,7 +129,7 @@ class Gateway(Component):
             {
                 "url": f"http://{self.address.operator}",
                 "master_key": args.master_key,
-                "models": [SMOKE_MODEL, *(model.name for model in args.models)],
+                "models": served(config),
             },
         )
         self.register_outputs({"url": f"http://{self.address.operator}"})
@@ -178,8 +175,8 @@ class Proof(Component):
 
 def _cache(redis: Queue) -> Environment:
     """How LiteLLM finds its response cache. It takes REDIS_URL before anything else, so that is there only if meant."""
-    if redis.url is not None:
-        return Environment({}, {"REDIS_URL": redis.url})
+    if redis.cache_url is not None:
+        return Environment({}, {"REDIS_URL": redis.cache_url})
     host, _, port = redis.address.internal.rpartition(":")
     return Environment({"REDIS_HOST": host, "REDIS_PORT": port}, {"REDIS_PASSWORD": redis.password})
 
@@ -200,22 +197,14 @@ def _langfuse_keys(args: GatewayArgs) -> dict[str, pulumi.Output[str]]:
     return {"LANGFUSE_PUBLIC_KEY": keys.public_key, "LANGFUSE_SECRET_KEY": keys.secret_key}
 
 
-def _config(args: GatewayArgs, cache: Environment) -> str:
-    """LiteLLM's configuration: what every gateway gets, with the models and the callback of the settings."""
-    config = yaml.safe_load(read("gateway/litellm.config.yaml"))
-    config["model_list"] += [_model_entry(model) for model in args.models]
-    config["litellm_settings"]["callbacks"] = [args.callback] if args.tracing else []
-    config["litellm_settings"]["cache_params"] |= {
-        **{name.removeprefix("REDIS_").lower(): f"os.environ/{name}" for name in (*cache.plain, *cache.secret)},
-        "ttl": args.cache_ttl_seconds,
+def _config(args: GatewayArgs, cache: Environment) -> dict[str, Any]:
+    address = {
+        name.removeprefix("REDIS_").lower(): f"{FROM_ENVIRONMENT}{name}" for name in (*cache.plain, *cache.secret)
     }
-    return yaml.safe_dump(config, sort_keys=False)
-
-
-def _model_entry(model: GatewayModel) -> dict[str, object]:
-    parameters = {"model": model.model}
-    if model.api_base:
-        parameters["api_base"] = model.api_base
-    if model.api_key_env:
-        parameters["api_key"] = f"os.environ/{model.api_key_env}"
-    return {"model_name": model.name, "litellm_params": parameters}
+    return merged(
+        args.config,
+        models=args.models,
+        callback=args.callback if args.tracing else None,
+        cache={**address, "ttl": args.cache_ttl_seconds},
+        variables=frozenset({*args.env, *args.provider_keys}),
+    )

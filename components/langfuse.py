@@ -11,7 +11,7 @@ from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
 from checks.supabase import ForeignSnapshot, ForeignUntouched
 from components import langfuse_env
-from components.base import Component, ways
+from components.base import Component, proven_before_start, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
 from components.proxy import Behind, proxy
 from components.releases import Image, Release
@@ -44,17 +44,18 @@ class LangfuseArgs:
     web_port: int
     worker_port: int
     public_url: str
-    media_url: str | None
-    """Where browsers and SDKs outside the private network reach the object store."""
+    media_url: str
+    """Where browsers and SDKs reach media and exports."""
     sign_up: bool
     telemetry: bool
     log_level: str
     extra_env: Mapping[str, str]
     """Further variables for both services, as the operator set them."""
+    secret_env: Mapping[str, str]
+    """As `extra_env`, for values that may never be shown."""
     bootstrap: Bootstrap
     crypto: Crypto
     stores: Stores
-    stand_in_on_old_clickhouse: bool
 
 
 class LangfuseWeb(Component):
@@ -86,8 +87,10 @@ class LangfuseWeb(Component):
             "folder": args.web_image.migrations or "",
             **({"clustered": True} if clickhouse.clustered else {}),
         }
-        way = ways(clickhouse.http)
-        migrations = [MigrationGate("migration-gate", {**stores, **image, **way}, self.child())] if after else []
+        judged = {**stores, **image, **ways(clickhouse.http)}
+        migrations = [MigrationGate("migration-gate", judged, self.child())] if after else []
+        # Web migrates at every start of its own, not only when its image changes.
+        self._start = proven_before_start("judge-migrations", MigrationGate, judged) if after else None
         before = (
             [ForeignSnapshot("foreign-before", {**catalog, "watch": args.web_image.image}, self.child())]
             if after
@@ -136,10 +139,12 @@ class LangfuseWeb(Component):
             port=Port("http", WEB_PORT, published, "langfuse:webPort"),
             health=HealthSpec(HttpProbe(WEB_PORT, "/api/public/health"), start_period=MIGRATION_SECONDS),
             stop_grace=WEB_STOP_GRACE,
-            own=langfuse_env.web_only(args.stores, args.crypto, args.bootstrap, sign_up=args.sign_up),
+            own=langfuse_env.web_only(
+                args.stores, args.crypto, args.bootstrap, media_url=args.media_url, sign_up=args.sign_up
+            ),
         )
         spec = replace(spec, until_healthy=number > 1, replicas=machines)
-        return platform.service(name, spec, self.child(after=after))
+        return platform.service(name, spec, pulumi.ResourceOptions.merge(self.child(after=after), self._start))
 
     def _behind_proxy(self, first: Service, args: LangfuseArgs, platform: Platform) -> Service:
         """All webs as one service, with one address; the only one as it is."""
@@ -250,9 +255,8 @@ def _spec(
         telemetry=args.telemetry,
         log_level=args.log_level,
     )
-    stand_in = {"LANGFUSE_STANDIN_OLD_CLICKHOUSE": "true"} if args.stand_in_on_old_clickhouse else {}
     environment = langfuse_env.combined(both, own)
-    plain = {**environment.plain, "PORT": str(port.number), **stand_in, **args.extra_env}
+    plain = {**environment.plain, "PORT": str(port.number), **args.extra_env}
     return ServiceSpec(
         name=name,
         image=image.image,
@@ -260,5 +264,8 @@ def _spec(
         health=health,
         stop_grace=stop_grace,
         env=plain,
-        secret_env=environment.secret,
+        secret_env={
+            **{name: pulumi.Output.secret(value) for name, value in args.secret_env.items()},
+            **environment.secret,
+        },
     )

@@ -53,7 +53,8 @@ class Redis(Component):
     address: Address
     password: pulumi.Output[str]
     url: pulumi.Output[str] | None = None
-    """Only where it is somebody else's server."""
+    """Only where it is somebody else's server, like `cache_url`."""
+    cache_url: pulumi.Output[str] | None = None
     key_prefix = ""
     gates: list[CheckResource]
 

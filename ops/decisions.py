@@ -32,6 +32,7 @@ Action = Literal[
     "backup",
     "restore",
     "rehearse",
+    "undelete",
     "upgrade",
     "rotate",
     "members",

@@ -23,7 +23,7 @@ from ops.answer import answer
 from ops.evidence import ready
 from ops.host import Host, host_of
 from ops.run_folder import digest
-from ops.session import ROOT, OpsError, Session, open_session
+from ops.session import OpsError, Session, open_session, settings_file
 from ops.smoke import access, causes
 from ops.state import State, read_state
 from switches import FILE_VARIABLE
@@ -99,8 +99,8 @@ def _session(stack: str, config_file: Path | None, bundle: Bundle) -> Session:
         return open_session(stack, config_file)
     except ToolchainError as error:
         bundle.missing["toolchain"] = str(error)
-        path = (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve()
-        return Session(stack, {"PATH": os.environ["PATH"], FILE_VARIABLE: str(state_dir() / "switches.json")}, path)
+        variables = {"PATH": os.environ["PATH"], FILE_VARIABLE: str(state_dir() / "switches.json")}
+        return Session(stack, variables, settings_file(stack, config_file))
 
 
 def _gather(session: Session, bundle: Bundle) -> redaction.Redactor:
@@ -139,7 +139,7 @@ def _log(host: Host, service: str) -> str:
 
 def _settings(session: Session) -> dict[str, Any]:
     document = session.settings.model_dump(mode="json")
-    for group, name in (("gateway", "provider_keys"), ("langfuse", "extra_env")):
+    for group, name in (("gateway", "provider_keys"), ("langfuse", "extra_env"), ("langfuse", "secret_env")):
         document[group][name] = dict.fromkeys(document[group][name], "…")
     return {"settings": document, "switches": [vars(switch) for switch in session.switches]}
 

@@ -35,4 +35,4 @@ def learn(stack: str, resources: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _path(stack: str) -> Path:
-    return state_dir() / f"data.{stack.replace('/', '.')}.json"
+    return state_dir() / f"data.{stack}.json"

@@ -8,10 +8,8 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -19,9 +17,11 @@ from urllib.parse import unquote, urlsplit
 from rich.console import Console
 
 from ops import docker
-from ops.session import OpsError, RefusedError, Session
+from ops.session import MARK_VARIABLE, OpsError, RefusedError, Session
 from ops.state import CONTAINER, NETWORK, State, read_state
 from toolchain.paths import state_dir
+
+PROVIDER = "pulumi-resource-pulumi-python"
 
 
 @contextlib.contextmanager
@@ -31,7 +31,7 @@ def exclusive(session: Session) -> Iterator[None]:
     Raises:
         RefusedError: another run is at it, with its process id.
     """
-    path = state_dir() / f"{session.stack}.lock"
+    path = state_dir() / f"{session.name}.lock"
     with path.open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -69,7 +69,7 @@ def _release_stale_lock(session: Session, console: Console) -> None:
     if backend.scheme != "file":
         return
     locks = Path(unquote(backend.path)) / ".pulumi" / "locks" / "organization"
-    for path in locks.glob(f"*/{session.stack}/*.json"):
+    for path in locks.glob(f"*/{session.name}/*.json"):
         lock = json.loads(path.read_text(encoding="utf-8"))
         if lock.get("hostname") == socket.gethostname() and not _engine_runs(int(lock["pid"])):
             session.text(session.argv("cancel", "--yes"))
@@ -79,20 +79,32 @@ def _release_stale_lock(session: Session, console: Console) -> None:
 
 def _engine_runs(pid: int) -> bool:
     """Whether `pid` is a living engine; a dead one may linger as a zombie, or its number be somebody else's by now."""
-    ps = subprocess.run(["ps", "-o", "stat=,comm=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    state, _, command = ps.stdout.strip().partition(" ")
-    return "pulumi" in command and not state.startswith("Z")
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _end_orphaned_providers(session: Session) -> None:
-    """End the check providers of killed engines; unlike other plugins they do not notice that their engine is gone."""
-    provider = shutil.which("pulumi-resource-pulumi-python", path=session.environment["PATH"])
-    if provider is None:
-        return
-    found = subprocess.run(["pgrep", "-P", "1", "-f", provider], capture_output=True, text=True, check=False)
-    for pid in found.stdout.split():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(int(pid), signal.SIGTERM)
+    """End the check providers of this stack's killed engines, which do not notice by themselves that theirs is gone.
+
+    Those of another stack, folder, clone or person are left alone: a provider has the mark of the run that started it.
+    """
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
+            is_provider = any(PROVIDER in Path(word).name for word in process.cmdline())
+            if (
+                is_provider
+                and process.environ().get(MARK_VARIABLE) == session.mark
+                and not _engine_runs(process.ppid())
+                and process.is_running()
+            ):
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 def _forget_pending(session: Session, state: State, console: Console) -> None:

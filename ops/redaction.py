@@ -52,8 +52,8 @@ def of_state(state: State) -> set[str]:
 
 def of_settings(session: Session) -> set[str]:
     """Values of settings that may be secret although they were set in plain."""
-    settings = session.settings
-    return {*settings.gateway.provider_keys.values(), *settings.langfuse.extra_env.values()}
+    gateway, langfuse = session.settings.gateway, session.settings.langfuse
+    return {*gateway.provider_keys.values(), *langfuse.extra_env.values(), *langfuse.secret_env.values()}
 
 
 def strings(document: Any) -> set[str]:

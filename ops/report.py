@@ -1,19 +1,24 @@
 """What the operator sees: tables at 80 columns, or JSON."""
 
+import datetime as dt
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from checks.base import CheckFailedError, until_healthy
+from components.releases import end_of_support
 from ops import docker
 from ops.answer import answer
 from ops.failure import FAILED, explained
 from ops.host import Host, host_of
+from ops.owner import sign_in
 from ops.session import OpsError, Session, open_session
 from ops.smoke import Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
@@ -144,10 +149,23 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
+def release_warnings(session: Session) -> list[str]:
+    """What is to be said of the stack's Langfuse release."""
+    warning = end_of_support(session.settings.release, dt.datetime.now(tz=dt.UTC).date())
+    return [warning] if warning else []
+
+
+def show_warnings(warnings: Sequence[str], console: Console) -> None:
+    """Print what is no finding, and should be known."""
+    for warning in warnings:
+        console.print(f"[yellow]warning[/]  {escape(warning)}", highlight=False, soft_wrap=True)
+
+
 def _print_json(session: Session, services: list[dict[str, Any]], *, healthy: bool) -> None:
     switches = [asdict(switch) for switch in session.switches]
     secrets = [asdict(age) for age in _ages(session)] if services else []
-    answer({"healthy": healthy, "services": services, "switches": switches, "secrets": secrets})
+    warnings = release_warnings(session)
+    answer({"healthy": healthy, "services": services, "switches": switches, "secrets": secrets, "warnings": warnings})
 
 
 def _states(session: Session, *, as_json: bool) -> None:
@@ -180,6 +198,7 @@ def _remind(session: Session) -> None:
     from ops.rotation.age import reminder
 
     Console().print(reminder(_ages(session)), highlight=False, soft_wrap=True)
+    show_warnings(release_warnings(session), Console())
 
 
 def states_table(host: Host) -> Table:
@@ -220,7 +239,8 @@ def summary(session: Session, console: Console) -> dict[str, Any]:
     else:
         console.print(states_table(host_of(session)))
     outputs: dict[str, Any] = session.json(session.argv("stack", "output", "--json"))
-    console.print(f"Langfuse  {outputs['langfuse_url']}   owner {session.settings.langfuse.owner.email}")
+    console.print(f"Langfuse  {outputs['langfuse_url']}")
+    console.print(sign_in(session), highlight=False, soft_wrap=True)
     console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")
     console.print("Keys      `make env` writes the application's .env")
     show_switches(session, console)

@@ -1,23 +1,30 @@
 """One operator run: the toolchain's environment, the stack it is about, and the engine called in that environment."""
 
 import json
-import os
+import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from ops.stackfile import read_config, remember_salt, working_copy
+from ops.stackfile import config_of, read_document, remember_salt, working_text
 from settings import Settings, load
 from switches import Switch, SwitchesError, read_switches
+from toolchain.passing import passed_on
+from toolchain.paths import private_folder, state_dir, write_private
 
 ROOT = Path(__file__).resolve().parent.parent
 STANDARD_ERROR = 2
+MARK_VARIABLE = "LANGFUSE_STACK_RUN"
+"""In the environment of all that a run starts: which stack of which state folder it works on."""
 NOT_OPENED = (
     "the passphrase does not open this stack: put the one it was made with into the file that "
     "PULUMI_CONFIG_PASSPHRASE_FILE names (0600), or set PULUMI_CONFIG_PASSPHRASE"
@@ -34,13 +41,28 @@ class RefusedError(OpsError):
 
 @dataclass(frozen=True)
 class Session:
-    """A stack and the environment in which the engine runs on it."""
+    """A stack and the environment in which the engine runs on it. Its settings are those of the first look at them."""
 
     stack: str
+    """As the engine is told: `<stack>`, `<organization>/<stack>` or `<organization>/<project>/<stack>`."""
     environment: Mapping[str, str]
-    """Variables beside the caller's own."""
+    """Variables beside those of the caller that are passed on."""
     config_file: Path
     """Stack settings; `Pulumi.<stack>.yaml` unless another was given."""
+
+    @property
+    def name(self) -> str:
+        """The stack's own name, by which files on this machine are called."""
+        return stack_name(self.stack)
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The settings file, read once: what is checked, previewed and applied is the same, whoever edits it meanwhile.
+
+        Raises:
+            StackFileError: the settings file is missing or is not one.
+        """
+        return read_document(self.config_file)
 
     @cached_property
     def settings(self) -> Settings:
@@ -51,7 +73,7 @@ class Session:
             SettingsError: a setting is unknown or malformed.
             StackFileError: the settings file is missing or is not one.
         """
-        return load({**read_config(self.config_file), **{switch.key: switch.value for switch in self.switches}})
+        return load({**config_of(self.document), **{switch.key: switch.value for switch in self.switches}})
 
     @property
     def switches(self) -> list[Switch]:
@@ -61,7 +83,7 @@ class Session:
             OpsError: the file of switches cannot be read.
         """
         try:
-            return read_switches(self.stack.rpartition("/")[2], self.environment)
+            return read_switches(self.name, self.environment)
         except SwitchesError as error:
             raise OpsError(str(error)) from None
 
@@ -70,14 +92,26 @@ class Session:
         return ["pulumi", *arguments, "--stack", self.stack, "--non-interactive"]
 
     def with_config(self, *arguments: str, **overrides: Any) -> list[str]:
-        """The command line of an engine call that reads the stack's settings.
+        """The command line of an engine call that reads the stack's settings, from a copy that nobody else writes.
 
         Args:
             arguments: of the engine.
             overrides: settings `langfuse-stack:<name>` for this run only.
         """
+        copy = self._folder / f"Pulumi.{self.name}.{secrets.token_hex(4)}.yaml"
+        write_private(copy, self.engine_settings(**overrides))
+        return [*self.argv(*arguments), "--config-file", str(copy)]
+
+    def engine_settings(self, **overrides: Any) -> str:
+        """The settings as the engine reads them; see `with_config`."""
         changed = {f"langfuse-stack:{name}": value for name, value in overrides.items()}
-        return [*self.argv(*arguments), "--config-file", str(working_copy(self.stack, self.config_file, changed))]
+        return working_text(self.name, self.document, changed)
+
+    @cached_property
+    def _folder(self) -> Path:
+        folder, remove = private_folder()
+        weakref.finalize(self, remove)
+        return folder
 
     def run(self, argv: Sequence[str], *, aside: bool = False) -> int:
         """Run a command in the program's folder with its output shown; returns the exit code.
@@ -137,7 +171,7 @@ class Session:
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(ROOT / "Pulumi.yaml", folder)
             self.text(["pulumi", "--cwd", folder, "stack", "init", self.stack, "--non-interactive"])
-            remember_salt(self.stack, Path(folder) / f"Pulumi.{self.stack}.yaml")
+            remember_salt(self.name, Path(folder) / f"Pulumi.{self.name}.yaml")
 
     def check_passphrase(self) -> None:
         """Find out whether the passphrase opens the stack, after a run that failed without saying so.
@@ -154,13 +188,39 @@ class Session:
 
     def exists(self) -> bool:
         """Whether the backend knows the stack."""
-        stacks = self.json(["pulumi", "stack", "ls", "--json", "--non-interactive"])
-        return any(entry["name"].rpartition("/")[2] == self.stack for entry in stacks)
+        full = ["--fully-qualify-stack-names"] if "/" in self.stack else []
+        stacks = self.json(["pulumi", "stack", "ls", "--json", "--non-interactive", *full])
+        organization, name = self.stack.rpartition("/")[::2]
+        return any(
+            entry["name"] == self.stack
+            or (entry["name"].rpartition("/")[2] == name and entry["name"].partition("/")[0] == organization)
+            for entry in stacks
+        )
 
     @property
     def variables(self) -> dict[str, str]:
-        """The caller's variables, with the session's own over them."""
-        return {**os.environ, **self.environment}
+        """What all that this session starts runs in: the caller's variables that are passed on, and over them its own.
+
+        Raises:
+            ToolchainError: the caller wants one passed on that can change what runs.
+        """
+        return {**passed_on(), **self.environment, MARK_VARIABLE: self.mark}
+
+    @property
+    def backend(self) -> str:
+        """Where the state is, without what could be a password."""
+        url = urlsplit(self.variables.get("PULUMI_BACKEND_URL", ""))
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}" if url.scheme else "none is named"
+
+    @property
+    def mark(self) -> str:
+        """Tells what this stack's runs have started from everything else on the machine."""
+        return f"{state_dir()}:{self.name}"
+
+
+def stack_name(stack: str) -> str:
+    """The last part of a stack's name: Pulumi Cloud puts organization and project before it."""
+    return stack.rpartition("/")[2]
 
 
 def explain(message: str) -> str:
@@ -176,8 +236,16 @@ def open_session(stack: str, config_file: Path | None) -> Session:
     Raises:
         ToolchainError: engine, plugins or Docker cannot be had.
     """
-    from toolchain.environment import environment
+    from toolchain.environment import environment, shell
+    from toolchain.passing import held_back
     from toolchain.ready import make_ready
 
     variables = environment(*make_ready())
-    return Session(stack, variables, (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve())
+    if said := held_back(shell(variables)):
+        sys.stderr.write(f"{said}\n")
+    return Session(stack, variables, settings_file(stack, config_file))
+
+
+def settings_file(stack: str, config_file: Path | None) -> Path:
+    """Where the settings of `stack` are: in the file that was named, or in the usual one."""
+    return (config_file or ROOT / f"Pulumi.{stack_name(stack)}.yaml").resolve()

@@ -53,6 +53,7 @@ class Way:
     redis_password: str
     redis_user: str
     redis_tls: bool
+    redis_database: int
     queue_prefix: str
     """First part of the queue's keys."""
 
@@ -130,6 +131,7 @@ def _access(session: Session, known: State, there: tunnels.Translation) -> Acces
         redis_password=output("redis-gate", "password"),
         redis_user=output("redis-gate", "user"),
         redis_tls=output("redis-gate", "tls"),
+        redis_database=known.outputs("redis-gate").get("db", 0),
         queue_prefix=session.settings.redis.key_prefix or BULL,
         tracing=session.settings.gateway.tracing,
     )
@@ -209,7 +211,9 @@ def _follow(to: Way, user_id: str, since: datetime, trail: _Trail) -> None:
         lambda: stored_object(store, to.bucket, to.project_id, user_id, since),
         lambda key: f"{to.bucket}/…/{key[-17:]}",
     )
-    with redis.client(to.redis_address, to.redis_password, user=to.redis_user, tls=to.redis_tls) as queue:
+    with redis.client(
+        to.redis_address, to.redis_password, user=to.redis_user, tls=to.redis_tls, database=to.redis_database
+    ) as queue:
         trail.hop("queue drained", lambda: drained_queue(queue, to.queue_prefix), lambda left: f"{left} jobs left")
     trail.hop(
         "rows in ClickHouse",

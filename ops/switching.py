@@ -37,5 +37,5 @@ def _thrown(session: Session, key: str) -> Switch | None:
 
 def _write(session: Session, key: str, switch: Switch | None) -> Session:
     path = Path(session.environment[FILE_VARIABLE])
-    write_private(path, replaced(path, session.stack.rpartition("/")[2], key, switch))
+    write_private(path, replaced(path, session.name, key, switch))
     return replace(session)

@@ -3,7 +3,9 @@
 Unknown keys, wrong types and values out of range are all reported at once, each with the command that sets it right.
 """
 
+from settings.gateway_config import gateway_config
 from settings.loading import SettingsError, from_engine, load
+from settings.media import media_is_public, media_url, media_warning
 from settings.model import Settings
 from settings.resolution import IMAGES_FILE_VARIABLE, images, only_here, refused_by_fly
 from settings.vault import Vault, VaultError, open_vault
@@ -15,8 +17,12 @@ __all__ = [
     "Vault",
     "VaultError",
     "from_engine",
+    "gateway_config",
     "images",
     "load",
+    "media_is_public",
+    "media_url",
+    "media_warning",
     "only_here",
     "open_vault",
     "refused_by_fly",

@@ -4,18 +4,40 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 from components.releases import ReleaseName, WriteMode
+from secretlike import looks_like_secret
+
+
+def _as_text(value: object) -> object:
+    """`pulumi config set --path` stores what looks like a number or a boolean as one."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
 
 TcpPort = Annotated[int, Field(ge=1, le=65535)]
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s]*$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 EnvName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+EnvValue = Annotated[str, BeforeValidator(_as_text)]
 Place = Literal["internal", "external"]
 """`external`: somebody else's server, reached by the URL in the vault."""
+
+
+def _without_secrets(variables: Mapping[str, str], setting: str, key: str) -> Mapping[str, str]:
+    """Refuse plain variables that look like secrets, and name the place for them."""
+    for name, value in variables.items():
+        if looks_like_secret(name, value):
+            raise ValueError(
+                f"{name} looks like a secret: remove it here, then `pulumi config set --secret --path {setting}.{name} "
+                f"<value>`, or put it into {key} of the vault"
+            )
+    return variables
+
 
 Rotatable = Literal[
     "clickhouse-password",
@@ -48,7 +70,7 @@ class StackSettings(Group):
     """`vault`: what the vault file holds is used; the rest is generated."""
     vault: Path = Path("vault/hotrodan/llm-gateway-secrets.json")
     """Relative to the project's folder."""
-    rotations: Mapping[Rotatable, Annotated[int, Field(ge=1)]] = {}
+    rotations: Mapping[Rotatable, Annotated[int, Field(ge=1, le=1000)]] = {}
     """Secret to the generation in use; what is not listed is in its first."""
     rotating: Rotatable | None = None
     """The secret under rotation: where the part can, the generation before the one in use is accepted too."""
@@ -88,7 +110,7 @@ class MinioSettings(Group):
 
     namespace = "minio"
     public_url: Url | None = None
-    """Where browsers and SDKs outside the private network reach it, for media and exports."""
+    """Where browsers and SDKs reach media and exports: `https://…`, or `http://localhost:<port>`."""
     api_port: TcpPort = 9090
     console_port: TcpPort = 9091
     image: str | None = None
@@ -159,15 +181,20 @@ class LangfuseSettings(Group):
     public_url: Url | None = None
     sign_up: bool = False
     deletions: bool = False
-    """Whether Langfuse may delete rows; without, deleting a trace fails and loses nothing."""
+    """Whether Langfuse may delete rows and objects; without, a deletion is answered with 200 and refused later."""
     telemetry: bool = False
     log_level: Literal["trace", "debug", "info", "warn", "error"] = "info"
     organization: Organization = Organization()
     project: Project = Project()
     owner: Owner = Owner()
-    extra_env: Mapping[EnvName, str] = {}
-    stand_in_on_old_clickhouse: bool = False
-    """Test setting: the stand-in alone may run below the release's ClickHouse floor."""
+    extra_env: Mapping[EnvName, EnvValue] = {}
+    secret_env: Mapping[EnvName, EnvValue] = {}
+    """As `extra_env`, for what nobody may read: the client secret of a sign-in provider, a mail server's URL."""
+
+    @field_validator("extra_env")
+    @classmethod
+    def _nothing_secret(cls, variables: Mapping[str, str]) -> Mapping[str, str]:
+        return _without_secrets(variables, "langfuse:secretEnv", "LANGFUSE_ENV")
 
     @field_validator("write_mode")
     @classmethod
@@ -208,6 +235,9 @@ class Model(Group):
     api_base: Url | None = None
     api_key_env: EnvName | None = None
     """Variable of `gateway:providerKeys` that holds the provider's key."""
+    params: Mapping[str, JsonValue] = {}
+    """Further `litellm_params`, named as LiteLLM names them, for example `api_version`."""
+    model_info: Mapping[str, JsonValue] = {}
 
 
 class GatewaySettings(Group):
@@ -222,8 +252,18 @@ class GatewaySettings(Group):
     """False takes Langfuse out of the gateway and leaves everything else as it is."""
     callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
     export_delay_ms: Annotated[int, Field(ge=50, le=30000)] = 500
+    config: Path | Mapping[str, JsonValue] | None = None
+    """An own `litellm.config.yaml`: its path, relative to the project's folder, or its content."""
     models: tuple[Model, ...] = ()
-    provider_keys: Mapping[EnvName, str] = {}
+    env: Mapping[EnvName, EnvValue] = {}
+    """Further variables of the gateway, which may be seen."""
+    provider_keys: Mapping[EnvName, EnvValue] = {}
+
+    @field_validator("env")
+    @classmethod
+    def _nothing_secret(cls, variables: Mapping[str, str]) -> Mapping[str, str]:
+        return _without_secrets(variables, "gateway:providerKeys", "PROVIDER_KEYS")
+
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 600
     replicas: Annotated[int, Field(ge=1, le=8)] = 1
     """Machines of its app on Fly; on Docker there is one container."""

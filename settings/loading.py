@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pulumi
@@ -14,6 +14,8 @@ from settings.groups import Group, StackSettings
 from settings.model import GROUPS, Settings
 from switches import SwitchesError, read_switches
 
+KEY = "[key]"
+"""Pydantic's mark of a mapping's key in the place of an error."""
 FOREIGN_NAMESPACES = frozenset({"pulumi", "docker", "random", "command"})
 """Namespaces that belong to the engine and its providers."""
 
@@ -75,7 +77,7 @@ def _decoded(value: str) -> Any:
     if value[:1] in {"{", "["}:
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 
@@ -85,7 +87,15 @@ def known_keys() -> list[str]:
     return [f"{group.namespace}:{to_camel(name)}" for group in GROUPS for name in group.model_fields]
 
 
+REMOVED: Mapping[str, str] = {
+    "langfuse:standInOnOldClickhouse": "was for tests and is no more: ClickHouse must be as new as the release asks",
+}
+"""Settings of earlier versions, and what became of them."""
+
+
 def _unknown(full_key: str) -> str:
+    if full_key in REMOVED:
+        return f"{full_key} {REMOVED[full_key]} (`pulumi config rm {full_key}`)"
     known = {key.lower(): key for key in known_keys()}
     close = difflib.get_close_matches(full_key.lower(), known, n=1, cutoff=0.6)
     hint = f"; did you mean {known[close[0]]}?" if close else ""
@@ -97,8 +107,18 @@ def _problem(namespace: str, error: Any) -> str:
     full_key = f"{namespace}:{path[0]}" if path else namespace
     if error["type"] == "extra_forbidden" and len(path) == 1:
         return _unknown(full_key)
-    inside = f" at {'.'.join(path[1:])}" if len(path) > 1 else ""
-    return f"{full_key}{inside}: {error['msg']} (`pulumi config set {full_key} <value>`)"
+    if error["type"] == "value_error":  # a message of ours, which says what to do
+        return f"{full_key}: {error['ctx']['error']}"
+    if len(path) == 1:
+        return f"{full_key}: {error['msg']} (`pulumi config set {full_key} <value>`)"
+    nested = _nested(full_key, error["loc"][1:])
+    fix = f"rm --path '{nested}'" if KEY in error["loc"] else f"set --path '{nested}' <value>"
+    return f"{nested}: {error['msg']} (`pulumi config {fix}`)"
+
+
+def _nested(full_key: str, steps: Iterable[str | int]) -> str:
+    """The path of a value inside a setting, as `pulumi config set --path` takes it."""
+    return full_key + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps if step != KEY)
 
 
 def _clashes(ports: Mapping[str, int]) -> list[str]:

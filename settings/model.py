@@ -18,6 +18,7 @@ from settings.groups import (
     WebSettings,
     WorkerSettings,
 )
+from settings.media import media_is_public
 
 GROUPS: tuple[type[Group], ...] = (
     StackSettings,
@@ -89,7 +90,8 @@ class Settings(BaseModel):
         }
         given = {service: reference for service, reference in overrides.items() if reference}
         wanted = references(self.release, self.langfuse.version, given)
-        proxied = self.clickhouse.clustered or (self.web.replicas > 1 and self.stack.platform == "docker")
+        several_webs = self.web.replicas > 1 and self.stack.platform == "docker"
+        proxied = self.clickhouse.clustered or several_webs or media_is_public(self)
         return {service: reference for service, reference in wanted.items() if proxied or service != "proxy"}
 
     @property
@@ -121,6 +123,13 @@ class Settings(BaseModel):
             "clickhouse-proxy": PROXIES,
         }
         return counts.get(service, 1)
+
+    def cluster_volumes(self, keepers: int) -> tuple[list[str], list[str]]:
+        """Physical names of the volumes of ClickHouse's further servers, and of its keepers; none without a cluster."""
+        if not self.clickhouse.clustered:
+            return [], []
+        servers = [self.volume(f"clickhouse_{number}") for number in range(2, self.clickhouse.replicas + 1)]
+        return servers, [self.volume(f"keeper_{number}") for number in range(1, keepers + 1)]
 
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from settings.loading import SettingsError
 from settings.model import Settings
-from settings.urls import TRANSACTION_POOLER_PORT, ServerUrl, UrlError, postgres_url, redis_url
+from urls import TRANSACTION_POOLER_PORT, PostgresUrl, RedisUrl, UrlError, postgres_url, redis_url
 
 PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLE = PROJECT / "vault" / "llm-gateway-secrets.example.json"
@@ -26,16 +26,26 @@ class VaultError(SettingsError):
     """The vault cannot be used; the message names keys and what to do, never a value."""
 
 
-def _postgres(value: object) -> ServerUrl:
-    return postgres_url(value) if isinstance(value, str) else _no_text()
+def _postgres(value: object) -> PostgresUrl:
+    url = postgres_url(_text(value))
+    if not url.password:
+        raise UrlError("has no password: must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    return url
 
 
-def _redis(value: object) -> ServerUrl:
-    return redis_url(value) if isinstance(value, str) else _no_text()
+def _redis(value: object) -> RedisUrl:
+    return redis_url(_text(value))
 
 
-def _no_text() -> ServerUrl:
-    raise UrlError("must be a string")
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise UrlError("must be a string")
+    return value
+
+
+def _provider_value(value: object) -> object:
+    """A service account's key is a JSON document, and people put it into the file as one."""
+    return json.dumps(value) if isinstance(value, dict) else value
 
 
 Alphanumeric = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{16,}$")]
@@ -43,8 +53,10 @@ Alphanumeric = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{16,}$")]
 PrintableSecret = Annotated[str, Field(pattern=r"^[!-~]{8,}$")]
 Hex64 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")]
-PostgresUrl = Annotated[ServerUrl, BeforeValidator(_postgres)]
-RedisUrl = Annotated[ServerUrl, BeforeValidator(_redis)]
+Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]
+"""A value that is not the stack's to judge: a salt that can never change, or what a model provider calls a key."""
+Postgres = Annotated[PostgresUrl, BeforeValidator(_postgres)]
+Redis = Annotated[RedisUrl, BeforeValidator(_redis)]
 MEANING: Mapping[str, str] = {
     "CLICKHOUSE_PASSWORD": "16 or more letters and digits, nothing else",
     "MINIO_ROOT_USER": "3 or more letters, digits, - or _, and not the application's user",
@@ -53,7 +65,9 @@ MEANING: Mapping[str, str] = {
     "LANGFUSE_SECRET_KEY": "8 or more printable characters",
     "LANGFUSE_HOST": "an http or https URL without a path",
     "ENCRYPTION_KEY": "64 hexadecimal digits",
-    "PROVIDER_KEYS": "an object of variable names and keys",
+    "SALT": "a string that is not empty",
+    "LANGFUSE_ENV": "an object of variable names and their values",
+    "PROVIDER_KEYS": "an object of variable names and their values, each a string or a JSON object",
 }
 
 
@@ -62,25 +76,26 @@ class Vault(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
-    clickhouse_password: Alphanumeric = Field(alias="CLICKHOUSE_PASSWORD")
-    minio_root_user: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{3,}$")] = Field(alias="MINIO_ROOT_USER")
-    minio_root_password: PrintableSecret = Field(alias="MINIO_ROOT_PASSWORD")
-    langfuse_public_key: Annotated[str, Field(pattern=r"^[!-~]{4,}$")] = Field(alias="LANGFUSE_PUBLIC_KEY")
-    langfuse_secret_key: PrintableSecret = Field(alias="LANGFUSE_SECRET_KEY")
-    langfuse_host: HttpUrl = Field(alias="LANGFUSE_HOST")
-    redis_url: RedisUrl = Field(alias="REDIS_URL")
-    supabase_direct_url: PostgresUrl = Field(alias="SUPABASE_DIRECT_URL")
-    supabase_pooled_url: PostgresUrl = Field(alias="SUPABASE_POOLED_URL")
-    salt: PrintableSecret | None = Field(None, alias="SALT")
+    clickhouse_password: Alphanumeric | None = Field(None, alias="CLICKHOUSE_PASSWORD")
+    minio_root_user: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{3,}$")] | None = Field(None, alias="MINIO_ROOT_USER")
+    minio_root_password: PrintableSecret | None = Field(None, alias="MINIO_ROOT_PASSWORD")
+    langfuse_public_key: Annotated[str, Field(pattern=r"^[!-~]{4,}$")] | None = Field(None, alias="LANGFUSE_PUBLIC_KEY")
+    langfuse_secret_key: PrintableSecret | None = Field(None, alias="LANGFUSE_SECRET_KEY")
+    langfuse_host: HttpUrl | None = Field(None, alias="LANGFUSE_HOST")
+    redis_url: Redis | None = Field(None, alias="REDIS_URL")
+    postgres_direct_url: Postgres | None = Field(None, alias="SUPABASE_DIRECT_URL")
+    postgres_pooled_url: Postgres | None = Field(None, alias="SUPABASE_POOLED_URL")
+    salt: Text | None = Field(None, alias="SALT")
     encryption_key: Hex64 | None = Field(None, alias="ENCRYPTION_KEY")
     nextauth_secret: PrintableSecret | None = Field(None, alias="NEXTAUTH_SECRET")
     gateway_master_key: Annotated[str, Field(pattern=r"^sk-[!-~]{8,}$")] | None = Field(
         None, alias="LITELLM_MASTER_KEY"
     )
     owner_password: PrintableSecret | None = Field(None, alias="LANGFUSE_OWNER_PASSWORD")
-    provider_keys: Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], PrintableSecret] = Field(
-        {}, alias="PROVIDER_KEYS"
-    )
+    provider_keys: Mapping[
+        Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Annotated[Text, BeforeValidator(_provider_value)]
+    ] = Field({}, alias="PROVIDER_KEYS")
+    langfuse_env: Mapping[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Text] = Field({}, alias="LANGFUSE_ENV")
     about: str = Field("", alias="$schema")
 
     def __repr__(self) -> str:
@@ -92,24 +107,28 @@ class Vault(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> "Vault":
         """Refuse values that cannot serve their purpose together."""
-        direct, pooled = self.supabase_direct_url, self.supabase_pooled_url
+        direct, pooled = self.postgres_direct_url, self.postgres_pooled_url
         problems = []
         if self.minio_root_user == APPLICATION_USER:
             problems.append(
                 f"MINIO_ROOT_USER: {APPLICATION_USER} is the application's own user, which must not be root"
             )
-        if direct.port == TRANSACTION_POOLER_PORT:
+        if direct and direct.port == TRANSACTION_POOLER_PORT:
             problems.append(
                 f"SUPABASE_DIRECT_URL: port {TRANSACTION_POOLER_PORT} is the transaction pooler, which loses the lock "
                 "that migrations hold; use the direct or the session-pooler URL (port 5432)"
             )
-        if direct.path != pooled.path:
+        if direct and pooled and direct.path != pooled.path:
             problems.append("SUPABASE_DIRECT_URL and SUPABASE_POOLED_URL name different databases")
-        if direct.user.partition(".")[0] != pooled.user.partition(".")[0]:
+        if direct and pooled and _without_tenant(direct, pooled) != _without_tenant(pooled, direct):
             problems.append("SUPABASE_DIRECT_URL and SUPABASE_POOLED_URL log in as different users")
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+
+def _without_tenant(url: PostgresUrl, other: PostgresUrl) -> str:
+    return url.user.removesuffix(f".{url.tenant(other)}")
 
 
 def open_vault(settings: Settings, *, dry_run: bool) -> tuple[Vault, str | None]:
@@ -135,6 +154,7 @@ def open_vault(settings: Settings, *, dry_run: bool) -> tuple[Vault, str | None]
             )
         path = EXAMPLE
     vault = _checked(_read(path, private=path.resolve() != EXAMPLE), named if path != EXAMPLE else EXAMPLE.name)
+    _complete(vault, settings, named)
     _same_host(vault, settings, named)
     if path.resolve() != EXAMPLE:
         return vault, None
@@ -203,8 +223,6 @@ def _checked(document: Any, name: object) -> Vault:
 def _problem(error: Any) -> str:
     """One finding, by key; what a validator said is shown only where it is ours and free of values."""
     key = str(error["loc"][0]) if error["loc"] else ""
-    if error["type"] == "missing":
-        return f"{key} is missing"
     if error["type"] == "extra_forbidden":
         known = key.isidentifier() and key.isascii() and len(key) < 64  # noqa: PLR2004
         return f"{key if known else 'one key'} is not a key of the vault"
@@ -214,9 +232,26 @@ def _problem(error: Any) -> str:
     return f"{key} must be {MEANING.get(key, '8 or more printable characters')}"
 
 
+def _complete(vault: Vault, settings: Settings, name: object) -> None:
+    """Refuse a vault without the address of a server that is external; whatever else it lacks is generated."""
+    needed = {
+        "postgres": ("postgres_direct_url", "postgres_pooled_url"),
+        "redis": ("redis_url",),
+    }
+    missing = [
+        f"  - {Vault.model_fields[field].alias} is missing, and {part}:place is external"
+        for part, fields in needed.items()
+        if getattr(settings, part).place == "external"
+        for field in fields
+        if getattr(vault, field) is None
+    ]
+    if missing:
+        raise VaultError(f"the vault {name}:\n" + "\n".join(missing) + f"\n{EXAMPLE.name} shows every key")
+
+
 def _same_host(vault: Vault, settings: Settings, name: object) -> None:
     stated = settings.langfuse.public_url
-    if stated and stated.rstrip("/") != vault.langfuse_host.rstrip("/"):
+    if stated and vault.langfuse_host and stated.rstrip("/") != vault.langfuse_host.rstrip("/"):
         raise VaultError(
             f"the vault {name}: LANGFUSE_HOST is not langfuse:publicUrl ({stated}): make them the same, since sign-in "
             "works under one address only"

@@ -15,11 +15,18 @@ from toolchain.paths import locked, state_dir
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolchain.docker import DockerEngine
     from toolchain.engine import Engine
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PASSPHRASE_BYTES = 32
+OPTION = "PULUMI_OPTION_"
+"""Prefix of the variables from which the engine takes its options."""
+_PACK = _ROOT / "policy" / "__main__.py"
+POLICY_PACK = _PACK if os.access(_PACK, os.X_OK) else _PACK.parent
+"""The policy pack, as a program that the engine starts directly where that is possible."""
 
 
 def environment(engine: Engine, docker: DockerEngine) -> dict[str, str]:
@@ -53,6 +60,11 @@ def environment(engine: Engine, docker: DockerEngine) -> dict[str, str]:
     if docker.host:
         variables["DOCKER_HOST"] = docker.host
     return variables
+
+
+def shell(variables: Mapping[str, str]) -> dict[str, str]:
+    """`variables`, with which plain `pulumi preview` and `pulumi up` are judged by the policy pack of this program."""
+    return {**variables, f"{OPTION}POLICY_PACK": str(POLICY_PACK)}
 
 
 def _path(engine: Engine) -> str:

@@ -33,6 +33,7 @@ class ResolvedImage:
         stand_in: It takes the place of software that cannot be had here.
         ledgers: Highest ClickHouse migration and number of Postgres migrations that Langfuse's web image ships.
         migrations: Folder with the SQL of those migrations.
+        clickhouse_floor: Oldest ClickHouse it runs on, where the image says so itself.
     """
 
     reference: str
@@ -43,6 +44,7 @@ class ResolvedImage:
     stand_in: bool
     ledgers: dict[str, int] | None
     migrations: str | None
+    clickhouse_floor: list[int] | None = None
 
 
 def resolution_file() -> Path:
@@ -117,4 +119,5 @@ def _described(service: str, reference: str, obtained: Obtained) -> ResolvedImag
         stand_in=obtained.stand_in,
         ledgers=facts.ledgers,
         migrations=facts.migrations,
+        clickhouse_floor=facts.clickhouse_floor,
     )

@@ -188,6 +188,7 @@ class Proof:
             redis_password=self.plan.redis_password,
             redis_user=DEFAULT_USER,
             redis_tls=False,
+            redis_database=0,
             queue_prefix=self.plan.web.env.get("REDIS_KEY_PREFIX") or BULL,
         )
         try:

@@ -7,14 +7,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from checks.postgres import libpq_url
 from ops.backup.errors import told
 from ops.backup.manifest import Table
 from ops.session import OpsError
+from urls import postgres_url
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -43,7 +43,9 @@ class Server:
         import psycopg
 
         with told("reach Postgres"):
-            db = psycopg.connect(**self._parts(database), connect_timeout=5, autocommit=True)
+            url = postgres_url(self.url)
+            to = replace(url, path=database or url.path)
+            db = psycopg.connect(to.libpq(), connect_timeout=5, autocommit=True)
         with db:
             yield db
 
@@ -76,20 +78,14 @@ class Server:
                 raise OpsError(f"{name}: {complaints.read().decode(errors='replace').strip()[-2000:]}")
 
     def _command(self, name: str, database: str | None) -> tuple[list[str], dict[str, str]]:
-        parts = self._parts(database)
-        target = [f"--username={parts['user']}", f"--dbname={parts['dbname']}"]
+        url = postgres_url(self.url)
+        named = replace(url, password="", path=database or url.path)
         if self.container:  # over the container's own socket, which takes its administrator without a password
+            target = [f"--username={named.user}", f"--dbname={named.path}"]
             return ["docker", "exec", "--interactive", self.container, name, *target], dict(self.variables)
         if not shutil.which(name):
             raise OpsError(f"{name} is not on this machine: install the PostgreSQL client of the server's version")
-        address = [f"--host={parts['host']}", f"--port={parts['port']}"]
-        return [name, *target, *address], {**self.variables, "PGPASSWORD": str(parts["password"])}
-
-    def _parts(self, database: str | None) -> dict[str, Any]:
-        from psycopg.conninfo import conninfo_to_dict
-
-        parts = conninfo_to_dict(libpq_url(self.url))
-        return {**parts, "dbname": database} if database else parts
+        return [name, f"--dbname={named.libpq()}"], {**self.variables, "PGPASSWORD": url.password}
 
 
 @dataclass(frozen=True)

@@ -85,12 +85,13 @@ def access(session: Session) -> Iterator[Access]:
                     password=output(REDIS, "password"),
                     user=output(REDIS, "user"),
                     tls=bool(output(REDIS, "tls")),
+                    database=state.outputs(REDIS).get("db", 0),
                     prefix=settings.redis.key_prefix or BULL,
                 ),
                 store_address=output(STORE, "endpoint"),
                 store_root=(output(STORE, "root_user"), output(STORE, "root_password")),
                 containers=lambda: _containers(settings),
-                history=state_dir() / f"{session.stack.rpartition('/')[2]}.capacity.jsonl",
+                history=state_dir() / f"{session.name}.capacity.jsonl",
                 notes=NOTES[settings.stack.platform],
             )
     except tunnels.TunnelError as error:

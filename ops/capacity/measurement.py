@@ -40,6 +40,16 @@ class Rate:
     """Rows of all time."""
 
 
+DELETION_QUEUES = (
+    "trace-delete",
+    "score-delete",
+    "dataset-delete",
+    "project-delete",
+    "data-retention-processing-queue",
+)
+"""Queues of what Langfuse was asked to delete."""
+
+
 @dataclass(frozen=True)
 class Queue:
     """One queue of jobs."""

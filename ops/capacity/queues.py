@@ -25,12 +25,13 @@ class Server:
     password: str | None
     user: str | None = None
     tls: bool = False
+    database: int = 0
     prefix: str = BULL
     """First part of every queue's keys."""
 
     def client(self) -> "Redis":
         """A client with bounded time-outs."""
-        return redis.client(self.address, self.password, user=self.user, tls=self.tls)
+        return redis.client(self.address, self.password, user=self.user, tls=self.tls, database=self.database)
 
 
 def queues(of: Server) -> list[Queue]:

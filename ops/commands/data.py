@@ -143,6 +143,25 @@ def retention(
 
 
 @cli.command(cls=Changing)
+def undelete(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Bring them back; nothing is removed.")] = False,
+) -> None:
+    """Show raw events that a refused deletion marked as deleted although their rows are there, or bring them back.
+
+    A copy of the version below each delete marker becomes the newest one, and a newer row says so in the log of files.
+    Exits 1 when it fails, and without --apply 2 when it could not look.
+    """
+    from ops.undelete.command import undelete as run
+
+    with explained(FAILED if apply else COULD_NOT_LOOK, as_json=as_json):
+        run(stack, config_file, apply=apply, as_json=as_json)
+
+
+@cli.command(cls=Changing)
 def upgrade(
     *,
     stack: Stack = "local",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from checks.clickhouse_login import Login
 from checks.trace import BULL
@@ -183,15 +183,3 @@ def from_settings(
         looks=looks,
         limits=limits or Limits(),
     )
-
-
-def without_password(url: str) -> str:
-    """`url` with `…` for its password."""
-    try:
-        parts = urlsplit(url)
-        if not parts.password:
-            return url
-        host = parts.netloc.rpartition("@")[2]
-    except ValueError:
-        return "a URL that cannot be taken apart"
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:…@{host}"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
 
 from checks import bucket, postgres, redis
 from checks.base import CheckFailedError, brief, until_healthy
@@ -12,6 +11,7 @@ from ops.rotation.catalog import Secret
 from ops.session import OpsError
 from ops.smoke import Access
 from ops.state import State
+from urls import postgres_url
 
 DEADLINE_SECONDS = 30
 Values = Sequence[str]
@@ -57,9 +57,8 @@ def _keys(to: Access, _state: State, _number: int, values: Values) -> None:
 
 
 def _postgres(_to: Access, state: State, _number: int, values: Values) -> None:
-    url = urlsplit(str(state.output("postgres-gate", "direct_url")))
-    place = url.netloc.rpartition("@")[2]
-    with postgres.connection(urlunsplit(url._replace(netloc=f"{url.username}:{values[0]}@{place}")), "as Langfuse"):
+    url = postgres_url(str(state.output("postgres-gate", "direct_url")))
+    with postgres.connection(replace(url, password=values[0]).prisma(), "as Langfuse"):
         pass
 
 

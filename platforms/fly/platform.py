@@ -61,6 +61,10 @@ class _Declared(Volume):
     opts: pulumi.ResourceOptions
 
 
+STARTING = frozenset({"Service", "State"})
+"""Parts that start a service, and so have what its component wants before a start."""
+
+
 class _Part(pulumi.ComponentResource):
     """Says what kind of thing the one command below it takes care of."""
 
@@ -228,7 +232,7 @@ class _Parts:
 
     def __init__(self, logical_name: str, opts: pulumi.ResourceOptions) -> None:
         self._name = logical_name
-        self._parent = opts.parent
+        self._parent, self._opts = opts.parent, opts
         self._after: list[pulumi.Resource] = _listed(opts.depends_on)
 
     def add(
@@ -243,7 +247,10 @@ class _Parts:
         """A command named after the service and the action."""
         name = f"{self._name}-{action}"
         part = _Part(kind, name, self._parent)
-        opts = data(part, self._after) if data else pulumi.ResourceOptions(parent=part, depends_on=self._after)
+        own = pulumi.ResourceOptions(parent=part, depends_on=self._after)
+        opts = data(part, self._after) if data else own
+        if kind in STARTING:
+            opts = pulumi.ResourceOptions.merge(self._opts, own)
         return self._command(name, action, request, opts, secret=secret)
 
     def add_named(

@@ -60,7 +60,7 @@ VARIABLES = (
         "postgres-url",
         ("langfuse-web",),
         {"DIRECT_URL": "postgresql://langfuse:a#b@postgres:5432/postgres?schema=langfuse"},
-        "DIRECT_URL cannot be taken apart",
+        "DIRECT_URL has a #: percent-encode the password",
     ),
     Variable(
         "postgres-connection",
@@ -174,6 +174,18 @@ def _app_key(rig: Rig) -> None:
     AppKeyProvider().run(rig.inputs("minio-app-key"))
 
 
+FAILED_DELETIONS = "bull:trace-delete:failed"
+
+
+def _delete_a_trace(rig: Rig) -> None:
+    """Langfuse answers with 200, and its worker is refused: twice, half a minute apart."""
+    web = rig.inputs("langfuse-web-gate")
+    keys = (web["public_key"], web["secret_key"])
+    assert httpx.delete(f"{web['url']}/api/public/traces/never-there", auth=keys).status_code == httpx.codes.OK
+    failed = ("exec", rig.name("redis"), "redis-cli", "ZCARD", FAILED_DELETIONS)
+    eventually(lambda: docker(*failed).strip() == "1", seconds=90)
+
+
 UNFINISHED = (
     "INSERT INTO langfuse._prisma_migrations (id, checksum, migration_name, logs, started_at, applied_steps_count) "
     "VALUES ('doctor', 'none', '20990101_doctor', 'ERROR: no such thing', now(), 0)"
@@ -230,6 +242,7 @@ FAULTS = (
     ),
     Fault("redis-eviction", redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru"), "allkeys-lru"),
     Fault("redis-persistence", redis("CONFIG", "SET", "appendonly", "no"), "appendonly 0"),
+    Fault("langfuse-deletions", _delete_a_trace, "trace-delete 1 failed", redis("DEL", FAILED_DELETIONS)),
     Fault("store-write", _read_only, "AccessDenied", _app_key),
     Fault(
         "langfuse-sign-up",
@@ -352,10 +365,10 @@ def test_exceeded_memory_is_found_until_it_is_long_ago(rig: Rig) -> None:
 def test_a_held_migration_lock_is_found(rig: Rig) -> None:
     import psycopg
 
-    from checks.postgres import libpq_url
+    from urls import postgres_url
 
     now = replace(LIMITS, lock_seconds=0)
-    with psycopg.connect(libpq_url(rig.access.admin_url), autocommit=True) as db:
+    with psycopg.connect(postgres_url(rig.access.admin_url).libpq(), autocommit=True) as db:
         db.execute("SELECT pg_advisory_lock(72707369)")
         assert "has held the lock" in only(rig.fresh(limits=now), "postgres-migration-lock").evidence
     assert eventually(lambda: verdict(rig.fresh(limits=now), "postgres-migration-lock") == "healthy")

@@ -50,7 +50,8 @@ def test_services_are_those_that_the_state_knows_as_deployed(session: Recording)
 
 
 @pytest.mark.parametrize(
-    "seen", [{"error": "no access token"}, {"machines": [{"state": "starting"}, {"state": "stopped"}]}, {"machines": []}]
+    "seen",
+    [{"error": "no access token"}, {"machines": [{"state": "starting"}, {"state": "stopped"}]}, {"machines": []}],
 )
 def test_a_service_is_stopped_unless_it_is_known_to_be(
     seen: dict[str, Any], session: Recording, monkeypatch: pytest.MonkeyPatch

@@ -23,6 +23,7 @@ from ops.members import scim
 from ops.plan import GatedPlan, gated_plan
 from ops.session import OpsError, Session
 from ops.smoke import BrokenHopError, Hop
+from ops.state import State
 from ops.upgrade import command as upgrade
 from ops.upgrade import show
 from ops.upgrade.decide import Verdict
@@ -129,7 +130,37 @@ def test_up_tells_what_changed_the_hops_of_the_trace_and_each_gate(told: Callabl
 
 
 def test_preview_and_down_tell_what_changes(told: Callable[..., Any]) -> None:
-    assert told("preview") == told("down") == CHANGES
+    assert told("preview") == {**CHANGES, "shape_only": False}
+    assert told("down") == CHANGES
+
+
+@pytest.mark.parametrize("command", ["up", "preview"])
+def test_where_no_changes_are_expected_a_plan_with_one_is_refused_by_name_and_not_applied(
+    command: str, told: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "apply", lambda *_, **__: pytest.fail("applied"))
+    error = told(command, "--expect-no-changes", code=1)["error"]
+    assert error == "no changes were expected, and there are 1: update gateway. Nothing was applied"
+
+
+def test_where_no_changes_are_expected_and_there_are_none_a_command_ends_well(
+    told: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: GatedPlan(Plan(steps=PLAN.steps[1:]), {}))
+    for command in ("up", "preview"):
+        assert told(command, "--expect-no-changes")["steps"] == []
+
+
+def test_a_preview_without_a_state_says_that_it_judges_the_shape_alone(
+    told: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: GatedPlan(PLAN, {}, judges_shape_only=True))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://user:canary@states.example.com/stacks")
+    assert told("preview")["shape_only"] is True
+    said = CliRunner().invoke(cli, ["preview"]).output
+    assert "shape only" in said
+    assert "s3://states.example.com/stacks has nothing of stack local yet" in said
+    assert "canary" not in said
 
 
 def test_the_engine_speaks_on_standard_error_for_a_script_and_on_standard_output_for_people(
@@ -151,9 +182,7 @@ def test_a_failure_of_the_engine_is_told_with_its_code(
 def test_a_preview_that_fails_lets_the_engine_speak_beside_the_document(
     told: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed = SimpleNamespace(
-        plan=PLAN, state=SimpleNamespace(resources=[]), ran=SimpleNamespace(returncode=255, stderr=""), stands_on={}
-    )
+    failed = SimpleNamespace(plan=PLAN, state=State({}), ran=SimpleNamespace(returncode=255, stderr=""), stands_on={})
     monkeypatch.setattr(lifecycle, "gated_plan", gated_plan)
     monkeypatch.setattr(plan, "preview", lambda *_, **__: failed)
     monkeypatch.setattr(plan, "judge", lambda *_: SimpleNamespace(notes=(), refusals=()))

@@ -64,6 +64,21 @@ def test_a_volume_that_held_data_and_is_gone_stops_up(
     assert "docs/data-safety.md" in str(stopped.value)
 
 
+@pytest.mark.attack("a cluster on another stack's volumes", layer="preflight", message="is another stack's", alone=True)
+@pytest.mark.parametrize("name", ["clickhouse", "clickhouse_2", "clickhouse_3", "keeper_1", "keeper_2", "keeper_3"])
+def test_every_volume_of_a_cluster_must_be_the_stacks_own(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "Pulumi.test.yaml"
+    settings.write_text("config:\n  clickhouse:replicas: 3\n  langfuse-stack:instance: blue\n")
+    monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": []}}))
+    monkeypatch.setattr(docker, "volumes", lambda _: {f"blue_{name}_data": "another"})
+    monkeypatch.setattr(preflight, "_taken_ports", lambda _: [])
+    monkeypatch.setattr(preflight, "_full_disk", lambda _: [])
+    with pytest.raises(OpsError, match=f"volume blue_{name}_data is another stack's"):
+        preflight.preflight(Session("test", {}, settings))
+
+
 FLY = Session("test", {"PATH": "/usr/bin"}, ROOT / "Pulumi.prod.yaml")
 
 

@@ -8,6 +8,7 @@ import pulumi
 import pytest
 import yaml
 
+from components.gateway_config import OWN_VARIABLES
 from policy.data_types import DATA_TYPES
 from tests.contract import OUTPUTS
 from tests.unit.recorder import PINNED, ROOT, Recording, recorded
@@ -129,15 +130,16 @@ def test_strict_phases_start_one_after_the_other(later: str, earlier: str) -> No
     assert earlier in entry.depends_on
 
 
-def test_a_stand_in_below_the_floor_is_refused_for_a_real_langfuse() -> None:
-    config = {"langfuse:release": "4", "langfuse:standInOnOldClickhouse": "true"}
-    with pytest.raises(pulumi.RunError, match="for the stand-in alone"):
-        recorded(config, stand_in=False)
-
-
 def test_the_gateway_serves_the_configured_models_beside_its_smoke_model() -> None:
     models = [{"name": "gpt-4o", "model": "openai/gpt-4o", "apiKeyEnv": "OPENAI_API_KEY"}]
-    stack = recorded({"gateway:models": json.dumps(models), "gateway:cacheTtlSeconds": "60"})
+    keys = {"OPENAI_API_KEY": "sk-canary"}
+    stack = recorded(
+        {
+            "gateway:models": json.dumps(models),
+            "gateway:providerKeys": json.dumps(keys),
+            "gateway:cacheTtlSeconds": "60",
+        }
+    )
     [config] = [file["content"] for file in stack.one("gateway").inputs["uploads"] if file["file"].endswith(".yaml")]
     served = yaml.safe_load(config)
     assert [model["model_name"] for model in served["model_list"]] == ["smoke", "gpt-4o"]
@@ -145,6 +147,30 @@ def test_the_gateway_serves_the_configured_models_beside_its_smoke_model() -> No
     assert served["litellm_settings"]["callbacks"] == ["langfuse_otel"]
     assert served["litellm_settings"]["cache_params"]["ttl"] == 60
     assert stack.one("gateway-gate").inputs["models"] == ["smoke", "gpt-4o"]
+
+
+@pytest.mark.parametrize(
+    ("models", "keys", "said"),
+    [
+        ([{"name": "a", "model": "openai/a", "apiKeyEnv": "OPENAI_API_KEY"}], {}, "OPENAI_API_KEY, which nothing sets"),
+        ([{"name": "smoke", "model": "openai/a"}], {}, "a model named smoke is the stack's own"),
+        ([], {"LITELLM_MASTER_KEY": "canary"}, "LITELLM_MASTER_KEY is set by the stack"),
+        ([], {"LANGFUSE_SECRET_KEY": "canary"}, "LANGFUSE_SECRET_KEY is set by the stack"),
+        ([], {"REDIS_URL": "canary"}, "REDIS_URL is set by the stack"),
+        ([], {"DATABASE_URL": "canary"}, "DATABASE_URL is set by the stack"),
+    ],
+)
+def test_a_gateway_that_could_not_run_is_refused_before_anything_is_registered(
+    models: list[dict[str, str]], keys: dict[str, str], said: str
+) -> None:
+    with pytest.raises(pulumi.RunError) as caught:
+        recorded({"gateway:models": json.dumps(models), "gateway:providerKeys": json.dumps(keys)})
+    assert said in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_no_variable_of_the_gateway_can_be_taken_over_by_a_provider_key(local: Recording) -> None:
+    assert set(local.env("gateway")) <= OWN_VARIABLES
 
 
 def test_prod_settings_load() -> None:

@@ -2,18 +2,23 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from rich.console import Console
 
 from ops import docker, recover
 from ops.docker import Container
-from ops.session import OpsError, Session
+from ops.session import MARK_VARIABLE, OpsError, Session
 from ops.state import State
 
 OWNER = "0123456789abcdef"
@@ -86,6 +91,67 @@ def test_the_lock_of_a_living_engine_is_left_alone(session: FakeSession, tmp_pat
         finally:
             living.kill()
     assert calls(session) == []
+
+
+@contextmanager
+def provider(folder: Path, mark: str, *, parent: str = "sh") -> Iterator[int]:
+    """A process that looks like a check provider, started by a parent of that name, which lives; its id."""
+    folder.mkdir()
+    program = folder / recover.PROVIDER
+    program.write_text("import sys, time; print('up', flush=True); time.sleep(60)")
+    starter = folder / parent
+    starter.symlink_to(sys.executable)
+    code = (
+        "import subprocess, sys; p = subprocess.Popen(sys.argv[1:], start_new_session=True, stdout=subprocess.PIPE); "
+        "p.stdout.readline(); print(p.pid, flush=True); p.wait()"
+    )
+    argv = [str(starter), "-c", code, sys.executable, str(program)]
+    environment = {**os.environ, MARK_VARIABLE: mark}
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as parent_process:
+        assert parent_process.stdout
+        pid = int(parent_process.stdout.readline())
+        try:
+            yield pid
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+
+def ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).wait(timeout=10) is not None or not psutil.pid_exists(pid)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return False
+
+
+def test_a_provider_of_this_stacks_killed_engine_is_ended(session: FakeSession, tmp_path: Path) -> None:
+    with provider(tmp_path / "p", session.mark) as pid:
+        recover._end_orphaned_providers(session)
+        assert ended(pid)
+
+
+@pytest.mark.parametrize("mark", ["", "another:mark"], ids=["of plain pulumi", "of another stack or clone"])
+def test_anybody_elses_provider_is_left_alone(session: FakeSession, tmp_path: Path, mark: str) -> None:
+    with provider(tmp_path / "p", mark) as pid, provider(tmp_path / "ours", session.mark) as ours:
+        recover._end_orphaned_providers(session)
+        assert ended(ours)
+        assert psutil.pid_exists(pid)
+
+
+def test_the_provider_of_an_engine_that_runs_is_left_alone(session: FakeSession, tmp_path: Path) -> None:
+    """A preview in another terminal."""
+    with provider(tmp_path / "p", session.mark, parent="pulumi") as pid, provider(tmp_path / "q", session.mark) as ours:
+        recover._end_orphaned_providers(session)
+        assert ended(ours)
+        assert psutil.pid_exists(pid)
+
+
+def test_organization_and_project_of_a_stack_are_in_no_file_name(session: FakeSession) -> None:
+    qualified = replace(session, stack="acme/langfuse-stack/local")
+    with recover.exclusive(qualified), pytest.raises(OpsError, match="another run"), recover.exclusive(session):
+        pytest.fail("two runs at once")
 
 
 def test_unfinished_operations_are_forgotten_and_nothing_else(session: FakeSession) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from components.releases import RELEASES
 from toolchain.images import builder, catalog, client, obtain, recipe, registry
 from toolchain.paths import cache_dir
 from toolchain.report import Report, ToolchainError
@@ -181,7 +182,7 @@ def test_the_resolution_file_holds_every_field_and_only_its_owner_reads_it(engin
     resolve(REDIS, Report())
     content = json.loads(resolution_file().read_text())
     fields = {"reference", "image", "digest", "source", "version", "stand_in", "ledgers", "migrations"}
-    assert set(content["redis"]) == fields
+    assert set(content["redis"]) == {*fields, "clickhouse_floor"}
     assert stat.S_IMODE(resolution_file().stat().st_mode) == 0o600
 
 
@@ -219,9 +220,32 @@ def test_the_stand_in_is_called_one_and_takes_its_release_from_the_reference(
     assert engine.builds[0].startswith("langfuse-stack/langfuse-web:3.225.4-")
 
 
-def test_there_is_no_stand_in_for_a_release_it_does_not_double() -> None:
-    with pytest.raises(ToolchainError, match=r"doubles the releases 3 and 4, and 2\.95\.0 is no such release"):
-        catalog.recipe_for("langfuse-web", "langfuse/langfuse:2.95.0")
+@pytest.mark.parametrize("tag", ["2.95.0", "3.225.5", "3.999.0", "5", "latest"])
+def test_nothing_stands_in_for_a_version_that_may_not_exist(tag: str) -> None:
+    with pytest.raises(ToolchainError, match=f"whether there is a {tag} only a registry can tell"):
+        catalog.recipe_for("langfuse-web", f"langfuse/langfuse:{tag}")
+
+
+@pytest.mark.parametrize("tag", ["4.16.0", "4.16", "4", "v4.16.0"])
+def test_a_tag_of_the_known_version_is_stood_in_for(tag: str) -> None:
+    assert catalog.recipe_for("langfuse-web", f"langfuse/langfuse:{tag}").version == "4.16.0"
+
+
+def test_a_version_that_the_registry_does_not_have_is_refused_and_not_stood_in_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pull(_: object, reference: str, *_rest: object) -> None:
+        raise registry.NoSuchImageError(f"manifest for {reference} not found: manifest unknown")
+
+    monkeypatch.setattr(registry.Registries, "pull", pull)
+    with pytest.raises(ToolchainError, match="there is no such version of Langfuse") as refused:
+        resolve(WEB, Report())
+    assert "manifest unknown" in str(refused.value)
+    assert engine.builds == []
+
+
+def test_the_stand_in_doubles_the_known_version_of_each_release() -> None:
+    assert {release.version for release in RELEASES.values()} == set(catalog.STAND_IN_VERSIONS)
 
 
 def test_a_build_that_is_killed_leaves_nothing_that_looks_finished_and_the_next_one_completes(

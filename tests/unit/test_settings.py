@@ -29,6 +29,7 @@ def test_a_misspelt_key_is_named_with_the_one_that_was_meant() -> None:
 
 
 def test_an_unknown_namespace_is_refused() -> None:
+    assert "was for tests and is no more" in refused({"langfuse:standInOnOldClickhouse": "true"})
     assert "langfuze:release is not a setting; did you mean langfuse:release?" in refused({"langfuze:release": "3"})
 
 
@@ -45,7 +46,7 @@ def test_a_wrong_type_names_the_command_that_sets_it() -> None:
 
 def test_nested_settings_say_where_inside_they_are_wrong() -> None:
     message = refused({"langfuse:organization": '{"id": "UPPER CASE"}'})
-    assert "langfuse:organization at id" in message
+    assert "langfuse:organization.id" in message
 
 
 def test_two_services_cannot_share_a_port() -> None:
@@ -111,3 +112,49 @@ def test_hostile_configuration_gives_settings_or_a_clear_error(config: dict[str,
     except SettingsError as error:
         refusals.append(str(error))
     assert all(refusal.startswith("settings:\n") for refusal in refusals)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("langfuse:extraEnv", '{"lower": 1}', "`pulumi config rm --path 'langfuse:extraEnv.lower'`"),
+        ("gateway:models", '[{"name": "a"}]', "`pulumi config set --path 'gateway:models[0].model' <value>`"),
+        (
+            "fly:machines",
+            '{"gateway": {"cpus": "x"}}',
+            "`pulumi config set --path 'fly:machines.gateway.cpus'",
+        ),
+    ],
+)
+def test_the_command_for_a_value_inside_a_setting_leaves_the_rest_of_it(key: str, value: str, said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({key: value})
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "value", "place"),
+    [
+        (
+            "langfuse:extraEnv",
+            "AUTH_GOOGLE_CLIENT_SECRET",
+            "canary",
+            "langfuse:secretEnv.AUTH_GOOGLE_CLIENT_SECRET",
+        ),
+        (
+            "langfuse:extraEnv",
+            "SMTP_CONNECTION_URL",
+            "smtp://me:canary@mail.example.com:587",
+            "LANGFUSE_ENV",
+        ),
+        ("gateway:env", "OPENAI_API_KEY", "canary", "--path gateway:providerKeys.OPENAI_API_KEY"),
+    ],
+)
+def test_a_secret_in_plain_text_is_refused_with_the_place_where_it_belongs(
+    key: str, name: str, value: str, place: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({key: json.dumps({name: value})})
+    assert name in str(caught.value)
+    assert place in str(caught.value)
+    assert "canary" not in str(caught.value)

@@ -12,12 +12,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from settings import Vault, VaultError, load, open_vault
-from settings.urls import UrlError, postgres_url, redis_url
 from settings.vault import EXAMPLE
 from tests.unit.recorder import ROOT
 
 GOOD: dict[str, Any] = {**json.loads(EXAMPLE.read_text()), "CLICKHOUSE_PASSWORD": "canaryclickhouse0123456789"}
-REQUIRED = sorted(set(GOOD) - {"$schema"})
+REQUIRED = ["REDIS_URL", "SUPABASE_DIRECT_URL", "SUPABASE_POOLED_URL"]
+EXTERNAL = {"postgres:place": "external", "redis:place": "external"}
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_good_vault_is_read_and_never_printed(vault: Callable[..., Path]) -> N
 
 
 def test_everything_that_is_missing_is_named_at_once(vault: Callable[..., Path]) -> None:
-    message = refused(vault({}))
+    message = refused(vault({}), **EXTERNAL)
     assert all(f"{name} is missing" in message for name in REQUIRED)
 
 
@@ -137,42 +137,39 @@ def test_the_example_serves_previews_and_nothing_else() -> None:
 
 def test_the_schema_names_the_same_keys_as_the_model_and_the_example_is_of_it() -> None:
     schema = json.loads((ROOT / "vault" / "llm-gateway-secrets.schema.json").read_text())
-    fields = {str(field.alias): field.is_required() for field in Vault.model_fields.values()}
-    assert set(schema["properties"]) == set(fields)
-    assert set(schema["required"]) == {name for name, required in fields.items() if required}
-    assert set(GOOD) <= set(fields)
+    fields = {str(field.alias) for field in Vault.model_fields.values()}
+    assert set(schema["properties"]) == fields
+    assert set(GOOD) <= fields
 
 
-@given(password=st.text(min_size=1, max_size=40).filter(str.isprintable))
-def test_any_password_survives_its_way_through_a_url(password: str) -> None:
-    url = postgres_url("postgresql://user:x@db.example.com:5432/app?sslmode=require")
-    written = type(url)(url.scheme, url.user, password, url.host, url.port, url.path, url.query).text(schema="langfuse")
-    again = postgres_url(written)
-    assert (again.password, again.host, again.path) == (password, "db.example.com", "app")
-    assert dict(again.query) == {"sslmode": "require", "schema": "langfuse"}
+def test_only_what_is_external_must_be_in_the_vault(vault: Callable[..., Path]) -> None:
+    only_keys = vault({"PROVIDER_KEYS": {"OPENAI_API_KEY": "canary-key"}})
+    assert opened(only_keys).provider_keys == {"OPENAI_API_KEY": "canary-key"}
+    only_redis = vault({"REDIS_URL": GOOD["REDIS_URL"]})
+    assert opened(only_redis, **{"redis:place": "external"}).redis_url
+    message = refused(only_redis, **{"redis:place": "external", "postgres:place": "external"})
+    assert "SUPABASE_DIRECT_URL is missing" in message
+    assert "REDIS_URL" not in message
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "redis://h:6379",
-        "http://:p@h:6379",
-        "redis://:p w@h",
-        "redis://:p%zz@h",
-        "redis://:p@h:99999",
-        "redis://:p@h/database",
-        "redis://:p@",
-        "redis://:p#x@h:6379",
-    ],
-)
-def test_urls_that_a_client_would_misread_are_refused(url: str) -> None:
-    with pytest.raises(UrlError):
-        redis_url(url)
+def test_a_salt_of_an_existing_installation_is_taken_whatever_its_length(vault: Callable[..., Path]) -> None:
+    assert opened(vault(SALT="my sal")).salt == "my sal"
+    assert "SALT must be" in refused(vault(SALT=""))
+
+
+def test_what_a_provider_calls_a_key_is_taken(vault: Callable[..., Path]) -> None:
+    account = {"type": "service_account", "private_key": "-----BEGIN\ncanary\n"}
+    values = {"VERTEX_LOCATION": "global", "AWS_REGION_NAME": "eu-west-1", "VERTEX_JSON": account, "TEXT": "two\nlines"}
+    found = opened(vault(PROVIDER_KEYS=values)).provider_keys
+    assert json.loads(found["VERTEX_JSON"]) == account
+    assert {name: found[name] for name in values if name != "VERTEX_JSON"} == {
+        name: value for name, value in values.items() if name != "VERTEX_JSON"
+    }
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(document=st.dictionaries(st.sampled_from([*REQUIRED, "SALT", "other"]), st.text(max_size=30), max_size=6))
 def test_hostile_documents_give_a_clear_refusal(document: dict[str, str], vault: Callable[..., Path]) -> None:
-    message = refused(vault(document))
+    message = refused(vault(document), **EXTERNAL)
     assert message.startswith("the vault ")
     assert len(message.splitlines()) >= len(REQUIRED) - len(document)

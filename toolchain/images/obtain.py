@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from toolchain.docker import current_host
 from toolchain.images import builder, client
 from toolchain.images.catalog import recipe_for
-from toolchain.images.registry import Registries
+from toolchain.images.registry import NoSuchImageError, Registries
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from toolchain.images.client import EngineFacts, LocalImage
     from toolchain.images.recipe import Recipe
@@ -50,8 +51,10 @@ def obtain(references: Mapping[str, str], report: Report) -> dict[str, Obtained]
             for service, reference in references.items()
         }
     obtained = {service: done.result() for service, done in tries.items() if done.exception() is None}
-    refusals = {service: str(_expected(done)) for service, done in tries.items() if service not in obtained}
-    workshop = _Workshop(engine, report)
+    refused = {service: _expected(done) for service, done in tries.items() if service not in obtained}
+    refusals = {service: str(error) for service, error in refused.items()}
+    absent = {service for service, error in refused.items() if isinstance(error, NoSuchImageError)}
+    workshop = _Workshop(engine, report, absent)
     workshop.build({service: references[service] for service in refusals})
     if workshop.failures:
         raise ToolchainError(
@@ -77,13 +80,20 @@ def _find_or_pull(service: str, reference: str, registries: Registries, report: 
 
 
 class _Workshop:
-    """Builds the images of several services at once and keeps what came of it."""
+    """Builds the images of several services at once and keeps what came of it.
 
-    def __init__(self, engine: EngineFacts, report: Report) -> None:
+    Args:
+        engine: that builds.
+        report: told what is built.
+        absent: services whose image does not exist, as its registry says: nothing stands in for it.
+    """
+
+    def __init__(self, engine: EngineFacts, report: Report, absent: AbstractSet[str]) -> None:
         self.built: dict[str, Obtained] = {}
         self.failures: dict[str, str] = {}
         self._engine = engine
         self._report = report
+        self._absent = absent
         self._stop = threading.Event()
 
     def build(self, references: Mapping[str, str]) -> None:
@@ -94,6 +104,9 @@ class _Workshop:
                 recipe = recipe_for(service, reference)
             except ToolchainError as error:
                 self.failures[service] = str(error)
+                continue
+            if recipe.stand_in and service in self._absent:
+                self.failures[service] = "there is no such version of Langfuse (langfuse:version)"
             else:
                 lines.setdefault(recipe.base.service if recipe.base else service, []).append(recipe)
         with ThreadPoolExecutor(_AT_ONCE) as pool:

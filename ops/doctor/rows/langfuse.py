@@ -4,6 +4,7 @@ import re
 
 import httpx
 
+from components.releases import BACKFILL
 from ops.doctor.access import Access
 from ops.doctor.ask import postgres, text_of
 from ops.doctor.looks import UNKNOWN, LookError, environment, instances
@@ -86,12 +87,22 @@ def _background(access: Access) -> Seen:
     if not present:
         raise NotApplicableError("Langfuse has made no tables yet")
     rows = postgres(access.direct_url, "background_migrations.sql", schema=access.schema)
-    for migration, failed, finished, reason, locked in rows:
+    for migration, failed, finished, reason, locked, _ in rows:
         if failed:
             return wrong(f"{migration} failed: {str(reason)[:160]}", _again(str(migration)))
         if not finished and float(locked) > access.limits.migration_lock_seconds:
             return wrong(f"{migration} is locked for {locked:.0f} s by a worker that is gone", _again(str(migration)))
-    return fine(f"{sum(1 for row in rows if row[2])} of {len(rows)} finished")
+    finished = [row for row in rows if row[2]]
+    dormant = [row for row in rows if not row[2] and row[5] and not _is_open(access, str(row[5]))]
+    due = len(rows) - len(dormant)
+    later = f"; {len(dormant)} more wait for another release or setting" if dormant else ""
+    return fine(f"{len(finished)} of this release's {due} finished{later}")
+
+
+def _is_open(access: Access, gate: str) -> bool:
+    """Whether the worker works on migrations that a variable holds back."""
+    usual = "true" if gate == BACKFILL and access.release.name == "4" else "false"
+    return environment(access.looks, "langfuse-worker").get(gate, usual) == "true"
 
 
 def _again(name: str) -> str:

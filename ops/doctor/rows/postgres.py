@@ -1,28 +1,25 @@
 """Rows about Postgres: URLs, ledger, lock, rights and time."""
 
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs
 
-from ops.doctor.access import Access, without_password
+from ops.doctor.access import Access
 from ops.doctor.ask import postgres, text_of
 from ops.doctor.looks import environment
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
 from ops.doctor.rows import addresses
+from urls import TRANSACTION_POOLER_PORT, UrlError, postgres_url, without_password
 
-TRANSACTION_POOLER = 6543
 URLS = ("DATABASE_URL", "DIRECT_URL")
 
 
 def _url(access: Access) -> Seen:
     env = environment(access.looks, "langfuse-web")
     for name in URLS:
-        url = env.get(name, "")
-        parts = addresses.parsed(url)
-        if parts is None or not parts.path.strip("/"):
-            return wrong(f"{name} cannot be taken apart: a reserved character in its password is not percent-encoded")
-        password = parts.password or ""
-        if quote(unquote(password), safe="!$&'()*+,;=-._~") != password:
-            return wrong(f"the password in {name} is not percent-encoded")
-        schema = parse_qs(parts.query).get("schema", ["public"])[0]
+        try:
+            url = postgres_url(env.get(name, ""))
+        except UrlError as error:
+            return wrong(f"{name} {error}")
+        schema = url.parameter("schema") or "public"
         if schema != access.schema:
             return wrong(f"{name} names schema {schema}, not {access.schema}")
     return fine(", ".join(without_password(env[name]) for name in URLS))
@@ -65,9 +62,9 @@ def _needs_ledger(access: Access) -> None:
 
 def _lock(access: Access) -> Seen:
     direct = addresses.parsed(environment(access.looks, "langfuse-web").get("DIRECT_URL", ""))
-    if direct is not None and direct.port == TRANSACTION_POOLER:
+    if direct is not None and direct.port == TRANSACTION_POOLER_PORT:
         return wrong(
-            f"DIRECT_URL names port {TRANSACTION_POOLER}, the transaction pooler, which keeps no session lock",
+            f"DIRECT_URL names port {TRANSACTION_POOLER_PORT}, the transaction pooler, which keeps no session lock",
             "take DIRECT_URL out of `langfuse:extraEnv`, then `make up`",
         )
     rows = postgres(access.admin_url, "migration_lock.sql")  # other sessions show their age to no one else
@@ -84,8 +81,8 @@ def _lock(access: Access) -> Seen:
 def _pooler_flag(access: Access) -> Seen:
     for service in ("langfuse-web", "langfuse-worker"):
         url = addresses.parsed(environment(access.looks, service).get("DATABASE_URL", ""))
-        if url and url.port == TRANSACTION_POOLER and parse_qs(url.query).get("pgbouncer") != ["true"]:
-            return wrong(f"DATABASE_URL of {service} names port {TRANSACTION_POOLER} without pgbouncer=true")
+        if url and url.port == TRANSACTION_POOLER_PORT and parse_qs(url.query).get("pgbouncer") != ["true"]:
+            return wrong(f"DATABASE_URL of {service} names port {TRANSACTION_POOLER_PORT} without pgbouncer=true")
     return fine("no pooler, or told that it is one")
 
 

@@ -1,9 +1,12 @@
 """Rows about Redis: the way to it, and what it does with queued jobs."""
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from checks import redis
+from ops.capacity.measurement import DELETION_QUEUES
 from ops.doctor.access import Access
 from ops.doctor.looks import environment
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 QUEUES = ("otel-ingestion-queue", "ingestion-queue")
+MEND_DELETIONS = "mend what the reason says; Langfuse tries again every 10 minutes, or see {log langfuse-worker}"
 ONLY_IPV6 = "only IPv6"
 FIRST_WITH_IPV6 = 4
 """Major Langfuse release whose Redis client asks for IPv6 addresses by itself."""
@@ -121,6 +125,26 @@ def _queue(access: Access) -> Seen:
     return fine(shown)
 
 
+def _deletions(access: Access) -> Seen:
+    failed: dict[str, int] = {}
+    reasons: list[str] = []
+    with _client(access) as server:
+        for name in DELETION_QUEUES:
+            key = f"{access.redis_prefix}:{name}"
+            if count := int(server.zcard(f"{key}:failed") or 0):
+                failed[name] = count
+                [newest] = server.zrevrange(f"{key}:failed", 0, 0)
+                reasons.append(str(server.hget(f"{key}:{newest}", "failedReason") or "no reason"))
+    if not failed:
+        return fine("no deletion failed")
+    shown = ", ".join(f"{name} {count} failed" for name, count in failed.items())
+    return wrong(f"{shown}, the newest with: {reasons[0][:160]}", None if _is_refusal(reasons) else MEND_DELETIONS)
+
+
+def _is_refusal(reasons: Sequence[str]) -> bool:
+    return any(re.search(r"Not enough privileges|Access ?Denied|Failed to delete files", reason) for reason in reasons)
+
+
 ROWS = (
     Row(
         id="redis-password",
@@ -200,5 +224,16 @@ ROWS = (
         detected="waiting jobs of both ingestion queues, trouble above 1000",
         fix="`make status`, then {restart langfuse-worker}: it takes up where it stopped",
         probe=_queue,
+    ),
+    Row(
+        id="langfuse-deletions",
+        part=Part.REDIS,
+        symptom="a trace, score or project that was deleted in Langfuse is still there: Not enough privileges",
+        cause="`langfuse:deletions` is false, so the stores refuse later what Langfuse answers with 200 at once. "
+        "No row is lost and no raw event is hidden; Langfuse tries again every 10 minutes",
+        detected="failed jobs of the queues of deletions, and the reason of the newest",
+        fix="decide: `pulumi config set langfuse:deletions true`, then `make up`, deletes all that was ever asked for; "
+        "with `false` all of it stays. `python -m ops undelete` shows raw events that an earlier version let be hidden",
+        probe=_deletions,
     ),
 )

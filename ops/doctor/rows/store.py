@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 from checks import bucket
 from ops.doctor.access import Access
@@ -11,6 +12,10 @@ from ops.doctor.rows import addresses
 
 MARKER = "langfuse-stack/doctor"
 REMOVED_IMAGE = re.compile(r"(?:(?:(?:index\.)?docker\.io|quay\.io)/)?minio/(?:minio|mc)(?:[:@].*)?")
+MEDIA = "LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT"
+CONNECTING = (("langfuse-web", "LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT"), ("langfuse-worker", MEDIA))
+"""Who opens connections by which variable; web only signs links by the one for media."""
+TAKE_OUT = "take {name} out of `langfuse:extraEnv`, then `make up`"
 KINDS = ("EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT")
 
 
@@ -45,10 +50,14 @@ def _settings(access: Access) -> Seen:
 
 
 def _connection(access: Access) -> Seen:
-    target = addresses.target(environment(access.looks, "langfuse-web").get("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT", ""))
-    if target is None:
-        return wrong("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT names no address")
-    return addresses.reached(access, "langfuse-web", [target])
+    for service, name in CONNECTING:
+        target = addresses.target(environment(access.looks, service).get(name, ""))
+        if target is None:
+            return wrong(f"{name} of {service} names no address", TAKE_OUT.format(name=name))
+        seen = addresses.reached(access, service, [target])
+        if not seen.healthy:
+            return replace(seen, fix=TAKE_OUT.format(name=name))
+    return fine("web and worker reach the store")
 
 
 def _external(access: Access) -> Seen:
@@ -56,7 +65,7 @@ def _external(access: Access) -> Seen:
 
     env = environment(access.looks, "langfuse-web")
     inside = env.get("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT", "")
-    names = ("LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT", "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT")
+    names = (MEDIA, "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT")
     if access.store_is_private and all(env.get(name) == inside for name in names):
         raise NotApplicableError("`minio:publicUrl` names no address outside of the private network")
     for name in names:
@@ -65,7 +74,26 @@ def _external(access: Access) -> Seen:
             httpx.get(url, timeout=3, trust_env=False)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return wrong(f"{name}={url} cannot be reached from outside: {type(error).__name__}")
-    return fine("media and exports go to addresses that answer from outside")
+    policy = httpx.get(access.web_url, timeout=3, trust_env=False).headers.get("content-security-policy", "")
+    if not _shows(policy, env[MEDIA]):
+        return wrong(
+            f"{MEDIA}={env[MEDIA]}: the content security policy of Langfuse's pages lets no picture in from there",
+            "`pulumi config set minio:publicUrl <url>` with an https:// address, or `pulumi config rm minio:publicUrl` "
+            "for http://localhost, then `make up`",
+        )
+    return fine("media and exports go to addresses that answer from outside, and pages may show them")
+
+
+def _shows(policy: str, url: str) -> bool:
+    """Whether a page with that content security policy may show a picture from there."""
+    directives = (part.split() for part in policy.split(";"))
+    sources: dict[str, set[str]] = {words[0]: set(words[1:]) for words in directives if words}
+    allowed = sources.get("img-src", sources.get("default-src"))
+    parts = addresses.parsed(url)
+    if allowed is None or parts is None:
+        return allowed is None
+    host = f"{parts.scheme}://{parts.hostname}"
+    return not allowed.isdisjoint({f"{parts.scheme}:", host, f"{host}:*", f"{host}:{parts.port}"})
 
 
 def _registry(access: Access) -> Seen:
@@ -108,17 +136,17 @@ ROWS = (
         id="store-connection",
         part=Part.STORE,
         symptom="connect ECONNREFUSED …:9000 in web's log at every upload",
-        cause="web is told a wrong endpoint, or the store is down",
-        detected="connects to LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT from web's own network",
-        fix="take LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT out of `langfuse:extraEnv`, then `make up`",
+        cause="a wrong endpoint, or the store is down; without it the worker deletes no trace that has media",
+        detected="connects to the endpoint for events from web, and to the one for media from the worker",
+        fix=TAKE_OUT.format(name="LANGFUSE_S3_*_ENDPOINT"),
         probe=_connection,
     ),
     Row(
         id="store-external-endpoint",
         part=Part.STORE,
-        symptom="media and exports fail while events work: ERR_NAME_NOT_RESOLVED in the browser",
-        cause="presigned links name a host that only the private network knows",
-        detected="asks the endpoints for media and exports from this machine",
+        symptom="media and exports fail while events work: ERR_NAME_NOT_RESOLVED or ERR_BLOCKED_BY_CSP in the browser",
+        cause="signed links name a host that only the private network knows, or from which pages may show nothing",
+        detected="asks the endpoints for media and exports from this machine, and web for its content security policy",
         fix="`pulumi config set minio:publicUrl <url>` with an address that browsers reach, then `make up`",
         probe=_external,
         signatures=(r"ERR_NAME_NOT_RESOLVED",),
