@@ -280,9 +280,8 @@ def test_a_stopped_web_whose_setting_changed_runs_again_and_workers_wait_while_a
     assert run.code == 0, run.output
     assert set(states(prod).values()) == {"started"}
     assert prod.kept() == before
-    made = [
-        (call["verb"], call["argv"][call["argv"].index("-a") + 1]) for call in prod.calls()[calls:] if call["writes"]
-    ]
+    writes = [call for call in prod.calls()[calls:] if call["writes"] and "-a" in call["argv"]]
+    made = [(call["verb"], call["argv"][call["argv"].index("-a") + 1]) for call in writes]
     stopped, deployed = made.index(("machine stop", WORKER)), made.index(("deploy", CLICKHOUSE))
     assert stopped < deployed
     assert ("machine start", WEB) in made, "its deployment leaves it stopped"
