@@ -48,7 +48,6 @@ COMMANDS = {
         "App": "app",
         "Secrets": "secrets",
         "Service": "deploy",
-        "State": "state",
         "Volume": "volume",
     }.items()
 }

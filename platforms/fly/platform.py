@@ -64,8 +64,8 @@ class _Declared(Volume):
     opts: pulumi.ResourceOptions
 
 
-STARTING = frozenset({"Service", "State"})
-"""Parts that start a service, and so have what its component wants before a start."""
+STARTING = "Service"
+"""The part that starts a service, and so has what its component wants before a start."""
 
 
 class _Part(pulumi.ComponentResource):
@@ -254,7 +254,7 @@ class _Parts:
         part = _Part(kind, name, self._parent)
         own = pulumi.ResourceOptions(parent=part, depends_on=self._after)
         opts = data(part, self._after) if data else own
-        if kind in STARTING:
+        if kind == STARTING:
             opts = pulumi.ResourceOptions.merge(self._opts, own)
         return self._command(name, action, request, opts, secret=secret, environment=environment)
 

@@ -118,8 +118,11 @@ def test_a_command_line_of_fly_that_is_missing_or_too_old_stops_up(
         binary.write_text(f"#!/bin/sh\necho '{version}'\n")
         binary.chmod(0o755)
     monkeypatch.setattr(preflight, "_images_it_cannot_run", lambda _: [])
+    monkeypatch.setattr(preflight, "read_state", lambda _: State({}))
+    monkeypatch.setattr(preflight, "refuse_unowned", lambda *_: None)
+    variables = {"PATH": "/bin", "FLY_BIN": str(binary)}
     with pytest.raises(OpsError, match=said) if said else nullcontext():
-        preflight.preflight(Session("test", {"PATH": "/bin", "FLY_BIN": str(binary)}, ROOT / "Pulumi.prod.yaml"))
+        preflight.preflight(Session("test", variables, ROOT / "Pulumi.prod.yaml", known=NOTHING))
 
 
 @pytest.mark.parametrize(
