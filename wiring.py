@@ -231,10 +231,11 @@ class Wiring:
         """
         _refuse(settings_module.refused_release(self._settings))
         group = self._settings.langfuse
-        today = dt.datetime.now(tz=dt.UTC).date()
-        unseen = settings_module.media_warning(self._settings, self._public_url())
-        for warning in filter(None, (unseen, end_of_support(self._settings.release, today))):
-            pulumi.log.warn(warning)
+        if pulumi.runtime.is_dry_run():  # said once: an update follows a preview
+            today = dt.datetime.now(tz=dt.UTC).date()
+            unseen = settings_module.media_warning(self._settings, self._public_url())
+            for warning in filter(None, (unseen, end_of_support(self._settings.release, today))):
+                pulumi.log.warn(warning)
         return LangfuseArgs(
             release=self._settings.release,
             version=self._settings.langfuse_version,

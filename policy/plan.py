@@ -67,7 +67,7 @@ class Plan(BaseModel):
     def warnings(self) -> tuple[str, ...]:
         """What the program warned of, each once."""
         said = (
-            said.message.strip().removeprefix("warning: ") for said in self.diagnostics if said.severity == "warning"
+            entry.message.strip().removeprefix("warning: ") for entry in self.diagnostics if entry.severity == "warning"
         )
         return tuple(dict.fromkeys(filter(None, said)))
 
