@@ -1,7 +1,7 @@
 # Everything runs in the environment that toolchain/venv.py makes in the user's cache folder.
 STACK ?= local
 PYTHON ?= python3
-RUN = $(PYTHON) toolchain/venv.py
+RUN = $(PYTHON) -E toolchain/venv.py
 CACHE = $(or $(LANGFUSE_STACK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/langfuse-stack)
 
 .DEFAULT_GOAL := help
@@ -40,8 +40,8 @@ attacks: ## write docs/attacks.md: every way to lose data, and what stops it
 env: ## write .env for the application behind the gateway (0600)
 	@$(RUN) -m ops env --stack $(STACK)
 
-images: ## find, pull or build every image, and show where each came from
-	@$(RUN) -m ops images --stack $(STACK)
+images: ## find, pull or build every image, show where each came from, and lock the stack to them
+	@$(RUN) -m ops images --lock --stack $(STACK)
 
 inventory: ## add new data to the stack's reviewed inventory; nothing is ever taken out
 	@$(RUN) -m ops inventory --stack $(STACK)

@@ -30,6 +30,8 @@ def export(
     pulumi.export("gateway_master_key", litellm.master_key)
     pulumi.export("langfuse_public_key", keys.public_key)
     pulumi.export("langfuse_secret_key", keys.secret_key)
+    pulumi.export("owner_email", keys.owner_email)
+    pulumi.export("owner_password", pulumi.Output.secret(keys.owner_password))
     pulumi.export("clickhouse_url", f"http://{clickhouse.http.operator}")
     pulumi.export("minio_endpoint", f"http://{minio.api.operator}")
     pulumi.export("release", langfuse.version)
@@ -51,5 +53,5 @@ def export(
 
 
 def _described(image: Image) -> dict[str, object]:
-    inner = {"ledgers", "migrations"}
+    inner = {"ledgers", "migrations", "clickhouse_floor"}
     return {name: value for name, value in asdict(image).items() if value is not None and name not in inner}

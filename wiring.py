@@ -1,6 +1,8 @@
 """What each component is told: settings, images and secrets turned into its arguments."""
 
+import datetime as dt
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -23,11 +25,13 @@ from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
 from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
-from components.releases import RELEASES, Image
+from components.releases import Image, end_of_support
 from components.secrets import StackSecrets
 from platforms.spec import Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
+
+BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 
 
 class Wiring:
@@ -52,11 +56,7 @@ class Wiring:
         found = settings_module.images(self._settings)
         if self._settings.stack.platform == "docker":
             return found
-        refused = settings_module.refused_by_fly(self._settings, found)
-        if refused and not pulumi.runtime.is_dry_run():
-            raise SettingsError(refused)
-        if refused:
-            pulumi.log.warn(f"`up` would refuse this: {refused}")
+        _refuse(settings_module.refused_by_fly(self._settings, found))
         return {service: image.at_registry() for service, image in found.items()}
 
     @cached_property
@@ -80,8 +80,19 @@ class Wiring:
             pulumi.log.warn(warning)
         return vault
 
+    @cached_property
+    def owner(self) -> pulumi.Output[str]:
+        """Whose the stack's apps and data are: its own id, or the one that the vault takes over."""
+        taken_over = self.vault.stack_id if self.vault else None
+        return pulumi.Output.from_input(taken_over) if taken_over else self._secrets.stack_id
+
     def platform(self) -> Platform:
-        """Where the stack runs."""
+        """Where the stack runs.
+
+        Raises:
+            SettingsError: its state may not live where it does.
+        """
+        _refuse(settings_module.refused_backend(self._settings, os.environ.get(BACKEND_VARIABLE)))
         stack, fly = self._settings.stack, self._settings.fly
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform
@@ -101,6 +112,7 @@ class Wiring:
                 machines=size,
                 public=[self._public(service) for service in fly.public],
                 snapshot_retention=fly.snapshot_retention,
+                owner=self.owner,
                 secrets_key=self._secrets.first["nextauth-secret"].apply(_key_of_hashes),
                 running=stack.running,
             ),
@@ -108,20 +120,8 @@ class Wiring:
         )
 
     def clickhouse(self) -> ClickHouseArgs:
-        """ClickHouse's arguments.
-
-        Raises:
-            SettingsError: a test-only allowance is set for a real Langfuse.
-        """
+        """ClickHouse's arguments."""
         group, release = self._settings.clickhouse, self._settings.release
-        floor = release.clickhouse_floor
-        if self._settings.langfuse.stand_in_on_old_clickhouse:
-            if not self.images["langfuse-web"].stand_in:
-                raise SettingsError(
-                    "langfuse:standInOnOldClickhouse is for the stand-in alone, and this is a real Langfuse image: "
-                    "run `pulumi config rm langfuse:standInOnOldClickhouse`"
-                )
-            floor = min(known.clickhouse_floor for known in RELEASES.values())
         return ClickHouseArgs(
             image=self.images["clickhouse"],
             password=self._secret("clickhouse_password"),
@@ -137,7 +137,7 @@ class Wiring:
             memory_ratio=group.memory_ratio,
             query_log_ttl_days=group.query_log_ttl_days,
             release=release.name,
-            floor=floor,
+            floor=self.images["langfuse-web"].clickhouse_floor or release.clickhouse_floor,
             cluster=self._cluster(),
         )
 
@@ -145,11 +145,12 @@ class Wiring:
         group, secret = self._settings.clickhouse, self._secrets.clickhouse_cluster_secret
         if secret is None:
             return None
+        servers, keepers = self._settings.cluster_volumes(KEEPERS)
         return ClusterArgs(
             secret=secret,
             proxy_image=self.images["proxy"],
-            volumes=[self._volume(f"clickhouse_{n}", group.volume_gb) for n in range(2, group.replicas + 1)],
-            keeper_volumes=[self._volume(f"keeper_{n}", KEEPER_VOLUME_GB) for n in range(1, KEEPERS + 1)],
+            volumes=[VolumeSpec(name, group.volume_gb) for name in servers],
+            keeper_volumes=[VolumeSpec(name, KEEPER_VOLUME_GB) for name in keepers],
         )
 
     def minio(self) -> MinioArgs:
@@ -165,8 +166,10 @@ class Wiring:
             - (self._before("minio-app-secret-key") is not None),
             backup_secret_key=self._secrets.minio_backup_secret_key,
             volume=self._volume("minio", group.volume_gb),
+            deletions=self._settings.langfuse.deletions,
             api_port=group.api_port,
             console_port=group.console_port,
+            media_proxy=self.images["proxy"] if settings_module.media_is_public(self._settings) else None,
         )
 
     def postgres(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Database:
@@ -178,6 +181,8 @@ class Wiring:
                     direct=vault.postgres_direct_url,
                     pooled=vault.postgres_pooled_url,
                     role_password=self._secrets.langfuse_role_password,
+                    owner=self.owner,
+                    takes_over=vault.stack_id is not None,
                     connection_limit=group.connection_limit,
                     floor=self._settings.release.postgres_floor,
                     running=self._settings.stack.running,
@@ -188,6 +193,7 @@ class Wiring:
             image=self.images["postgres"],
             admin_password=self._secrets.postgres_admin_password,
             role_password=self._secrets.langfuse_role_password,
+            owner=self.owner,
             volume=self._volume("postgres", group.volume_gb),
             port=group.port,
             event_trigger=group.event_trigger,
@@ -217,8 +223,17 @@ class Wiring:
         return Redis(arguments, platform, after)
 
     def langfuse(self, stores: Stores) -> LangfuseArgs:
-        """Langfuse's arguments."""
+        """Langfuse's arguments.
+
+        Raises:
+            SettingsError: they ask for a new major release over data, and this is no upgrade.
+        """
+        _refuse(settings_module.refused_release(self._settings))
         group = self._settings.langfuse
+        today = dt.datetime.now(tz=dt.UTC).date()
+        unseen = settings_module.media_warning(self._settings, self._public_url())
+        for warning in filter(None, (unseen, end_of_support(self._settings.release, today))):
+            pulumi.log.warn(warning)
         return LangfuseArgs(
             release=self._settings.release,
             version=self._settings.langfuse_version,
@@ -230,7 +245,7 @@ class Wiring:
             web_port=group.web_port,
             worker_port=group.worker_port,
             public_url=self._public_url(),
-            media_url=self._settings.minio.public_url,
+            media_url=settings_module.media_url(self._settings) or f"http://{stores.minio.api.internal}",
             sign_up=group.sign_up,
             telemetry=group.telemetry,
             log_level=group.log_level,
@@ -249,7 +264,7 @@ class Wiring:
             ),
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
-            stand_in_on_old_clickhouse=group.stand_in_on_old_clickhouse,
+            unproven_image=self._settings.recorded.unproven_image,
         )
 
     def gateway(self, langfuse: LangfuseArgs) -> GatewayArgs:
@@ -301,6 +316,18 @@ class Wiring:
 
     def _volume(self, store: str, size_gb: int) -> VolumeSpec:
         return VolumeSpec(self._settings.volume(store), size_gb)
+
+
+def _refuse(reason: str) -> None:
+    """Stop an update for a reason, if there is one; a preview only says it.
+
+    Raises:
+        SettingsError: it is an update.
+    """
+    if reason and not pulumi.runtime.is_dry_run():
+        raise SettingsError(reason)
+    if reason:
+        pulumi.log.warn(f"`up` would refuse this: {reason}")
 
 
 def _key_of_hashes(secret: str) -> str:

@@ -146,7 +146,8 @@ def _object_store_bootstrap(declared: Declared, image: str, configs: dict[str, A
         | {"environment": {"MC_HOST_store": host}, "healthcheck": {"disable": True}}
         for name, command in commands.items()
     }
-    _at(jobs["minio-policy"], configs, "minio-policy", "/policy.json", json.dumps(app_policy(key["buckets"])))
+    policy = app_policy(key["buckets"], deletions=key["deletions"])
+    _at(jobs["minio-policy"], configs, "minio-policy", "/policy.json", json.dumps(policy))
     return jobs
 
 

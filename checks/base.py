@@ -6,6 +6,7 @@ on it is not started.
 """
 
 import atexit
+import ctypes
 import gc
 import importlib
 import queue
@@ -38,6 +39,7 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 GRACE_SECONDS = 15.0
 """What a probe under way at the deadline is given: longer than a driver waits, and drivers know what they wait for."""
+INSIST_SECONDS = 0.5
 LOG_SECONDS = 20
 LOG_CHARACTERS = 100_000
 RESUME = "\n    then: run the same command again; what is proven stays, and nothing after this gate was started"
@@ -121,7 +123,10 @@ def in_turn(first: Callable[[], object], second: Callable[[], T], *, deadline_se
 
 
 def _bounded(probe: Callable[[], T], seconds: float) -> T:
-    """What `probe` returns or raises, or the finding that it did neither within `seconds`."""
+    """What `probe` returns or raises, or the finding that it did neither within `seconds`.
+
+    A probe that is given up goes no further: whenever what it waits for answers, it ends there.
+    """
     outcomes: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
     def work() -> None:
@@ -130,10 +135,13 @@ def _bounded(probe: Callable[[], T], seconds: float) -> T:
         except BaseException as error:
             outcomes.put((None, error))
 
-    threading.Thread(target=work, daemon=True).start()
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
     try:
         result, error = outcomes.get(timeout=seconds)
     except queue.Empty:
+        _interrupt(thread)
+        threading.Thread(target=_insist, args=(thread,), daemon=True).start()
         raise CheckFailedError(
             "the check itself",
             f"no end after {seconds:.0f} s: something takes connections and does not answer",
@@ -143,6 +151,22 @@ def _bounded(probe: Callable[[], T], seconds: float) -> T:
     if error is not None:
         raise error
     return result  # type: ignore[return-value]
+
+
+class AbandonedError(BaseException):
+    """Raised inside a probe that was given up; no handler of ordinary errors takes it for one of them."""
+
+
+def _interrupt(thread: threading.Thread) -> None:
+    """Raise inside a thread as soon as it takes another step."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(AbandonedError))
+
+
+def _insist(thread: threading.Thread) -> None:
+    """Interrupt a thread until it has ended: a library may take the first time for an error of its own."""
+    while thread.is_alive():
+        thread.join(INSIST_SECONDS)
+        _interrupt(thread)
 
 
 def now() -> str:
@@ -219,7 +243,7 @@ class CheckProvider(dynamic.ResourceProvider):
         deadline = float(inputs["deadline_seconds"])
         started = time.monotonic()
         with _importing:
-            for name in self.libraries:
+            for name in (*self.libraries, *(("psutil",) if inputs.get("tunnels") else ())):
                 importlib.import_module(name)
         try:
             evidence = self._reached({**inputs, KNOWN_IDENTITY: known}, deadline)

@@ -35,10 +35,11 @@ APP_POLICY = "langfuse-stack-app"
 APP_ACTIONS = (
     "s3:GetObject",
     "s3:PutObject",
-    "s3:DeleteObject",
     "s3:AbortMultipartUpload",
     "s3:ListMultipartUploadParts",
 )
+DELETE = "s3:DeleteObject"
+"""Hides an object below a delete marker; the application's only where it may delete rows, too."""
 APP_BUCKET_ACTIONS = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads")
 DENIED_ACTIONS = (
     "s3:BypassGovernanceRetention",
@@ -161,10 +162,21 @@ class AppKeyProvider(CheckProvider):
     label = "object store key"
     libraries = ("minio",)
     secrets = ("root_password", "secret_key")
-    keys = ("endpoint", "root_user", "root_password", "access_key", "secret_key", "buckets", "retired", "watch")
+    keys = (
+        "endpoint",
+        "root_user",
+        "root_password",
+        "access_key",
+        "secret_key",
+        "buckets",
+        "deletions",
+        "retired",
+        "watch",
+    )
 
     def probe(self, inputs: Inputs) -> Evidence:
-        made = add_user(inputs, APP_POLICY, app_policy(inputs["buckets"]))
+        may_delete = bool(inputs.get("deletions", True))  # not said by a stack of an earlier version
+        made = add_user(inputs, APP_POLICY, app_policy(inputs["buckets"], deletions=may_delete))
         for user in inputs.get("retired") or ():
             _retire(inputs, user)
         return made
@@ -218,14 +230,16 @@ class AppKey(CheckResource, module="checks", name="AppKey"):
 
     Args:
         inputs: `endpoint`, `root_user`, `root_password` (secret), `access_key`, `secret_key` (secret), `buckets`,
+            `deletions` (whether it may delete objects, of which a version then stays),
             `retired` (users of earlier keys, which are let in no more), `watch`.
     """
 
     provider = AppKeyProvider
 
 
-def app_policy(buckets: list[str]) -> dict[str, Any]:
+def app_policy(buckets: list[str], *, deletions: bool) -> dict[str, Any]:
     """S3 policy of the application's user."""
+    actions = [*APP_ACTIONS, *([DELETE] if deletions else [])]
     statements: list[Mapping[str, Any]] = [
         {
             "Effect": "Allow",
@@ -234,7 +248,7 @@ def app_policy(buckets: list[str]) -> dict[str, Any]:
         },
         {
             "Effect": "Allow",
-            "Action": list(APP_ACTIONS),
+            "Action": actions,
             "Resource": [f"arn:aws:s3:::{name}/*" for name in buckets],
         },
         # Said outright, since MinIO lets a key that may hide an object remove its versions too.
@@ -249,7 +263,7 @@ class ObjectStoreProvider(CheckProvider):
     label = "gate minio"
     libraries = ("minio",)
     secrets = ("secret_key",)
-    keys = ("endpoint", "root_user", "access_key", "secret_key", "buckets", "watch")
+    keys = ("endpoint", "root_user", "access_key", "secret_key", "buckets", "deletions", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
         if inputs["access_key"] == inputs["root_user"]:
@@ -272,6 +286,8 @@ class ObjectStoreProvider(CheckProvider):
             may_not(f"DELETE bucket {name}", "s3:DeleteBucket", partial(store.remove_bucket, name))
             for action, attempt in attempts(store, name):
                 may_not(f"{action} of {name}", action, attempt)
+            if not inputs["deletions"]:
+                may_not(f"DELETE {name}/{MARKER}", DELETE, partial(store.remove_object, name, MARKER))
         return {"buckets": list(inputs["buckets"]), "identity": identity}
 
 
@@ -281,7 +297,8 @@ class ObjectStoreGate(CheckResource, module="checks", name="ObjectStore"):
     Nor can it change how long versions are kept, and the buckets are the ones that were proven before.
 
     Args:
-        inputs: `endpoint`, `root_user`, `access_key`, `secret_key` (secret), `buckets`, `watch`.
+        inputs: `endpoint`, `root_user`, `access_key`, `secret_key` (secret), `buckets`, `deletions` (whether the key
+            may delete objects), `watch`.
     """
 
     provider = ObjectStoreProvider

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checks.base import CheckFailedError
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 CLUSTER = "default"
 """The name is in the text of Langfuse's migrations."""
 NAMED = 5
+KNOWN_ALONE = Path(__file__).with_name("clickhouse_unreplicated.toml")
+"""Tables that Langfuse itself makes on each server alone, by name and release."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,29 @@ def replicated(client: "Client", database: str, count: int) -> None:
         count: of servers.
 
     Raises:
-        CheckFailedError: a table is on one server alone, is missing on another, is read-only, or lags behind.
+        CheckFailedError: a table is on one server alone and is no known empty one, is missing on another, is
+            read-only, or lags behind.
     """
-    if alone := rows(client, "clickhouse_cluster_unreplicated.sql", database=database):
+    import tomllib
+
+    alone = {
+        str(name): int(held) for name, held in rows(client, "clickhouse_cluster_unreplicated.sql", database=database)
+    }
+    known = tomllib.loads(KNOWN_ALONE.read_text(encoding="utf-8"))
+    if strange := sorted(set(alone) - set(known)):
         raise CheckFailedError(
             "clickhouse_cluster_unreplicated.sql",
-            f"tables of a single server: {named(name for name, _ in alone)}",
+            f"tables of a single server: {named(strange)}",
             "no release makes them replicated: set clickhouse:replicas back to 1, or move to a new stack "
             "(docs/operations.md, Scaling)",
+            final=True,
+        )
+    if filled := {name: held for name, held in alone.items() if held}:
+        raise CheckFailedError(
+            "clickhouse_cluster_unreplicated.sql",
+            f"rows in tables that Langfuse does not replicate: {named(f'{name} ({n})' for name, n in filled.items())}",
+            "each server has other rows there, and no Langfuse release reads them: find out who wrote them and copy "
+            "them elsewhere, then empty the tables on every server",
             final=True,
         )
     if missing := rows(client, "clickhouse_cluster_missing_tables.sql", database=database, members=count):

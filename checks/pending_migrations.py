@@ -1,21 +1,30 @@
 """What the migrations that an image ships would do to the live databases."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checks.base import CheckFailedError
+from checks.base import CheckFailedError, brief
 from checks.clickhouse import ledger
 from checks.clickhouse_login import Login
 from checks.clickhouse_login import rows as query_rows
 from checks.postgres import SQL, connection, query
 from policy import migrations
-from policy.migrations import Existing, FileVerdict, Live, Verdict
+from policy.migrations import Ask, Asked, Existing, FileVerdict, Live, UnreadableError, Verdict
 
 if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
     from psycopg import Connection
 
+REFUSED_TEXT = frozenset({62, 167, 168, 306})
+"""ClickHouse's errors for a statement that it cannot parse, or that is too deep or too long for it to."""
+PREAMBLE = re.compile(r"^.*DB::Exception: ")
+SHOWN_CHARACTERS = 120
+ESCAPED = re.compile(r"\\(.)")
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
+"""How ClickHouse spells characters in tab-separated output; every other one stands for itself."""
 COUNTED_ROWS = 100_000
 """Rows of a Postgres table are counted up to here; more are shown as this many."""
 VIEW_ENGINES = frozenset({"View", "LiveView", "WindowView"})
@@ -62,16 +71,44 @@ def inspect(folder: Path, databases: Databases | None, approvals_file: Path = mi
     shipped = migrations.read_folder(folder, clustered=databases is not None and databases.clustered)
     approvals = migrations.read_approvals(approvals_file)
     reasons = {approval.sha256: approval.reason for approval in approvals}
+    stale = migrations.stale(approvals, [*shipped.postgres, *shipped.clickhouse])
     if databases is None:
-        clickhouse, newest, postgres = Live("langfuse"), 0, Live("langfuse")
-    else:
-        clickhouse, newest = clickhouse_live(databases.login)
-        postgres = postgres_live(databases.direct_url, databases.schema)
-    files = [
-        *migrations.judge(shipped.pending_postgres(postgres.applied), postgres, reasons),
-        *migrations.judge(shipped.pending_clickhouse(newest), clickhouse, reasons),
-    ]
-    return Report(files, migrations.stale(approvals, [*shipped.postgres, *shipped.clickhouse]))
+        empty = Live("langfuse")
+        judged = (migrations.judge(files, empty, reasons) for files in (shipped.postgres, shipped.clickhouse))
+        return Report([verdict for verdicts in judged for verdict in verdicts], stale)
+    clickhouse, newest = clickhouse_live(databases.login)
+    postgres = postgres_live(databases.direct_url, databases.schema)
+    files = migrations.judge(shipped.pending_postgres(postgres.applied), postgres, reasons)
+    pending = shipped.pending_clickhouse(newest)
+    if pending:
+        client = databases.login.connect()
+        try:
+            files += migrations.judge(pending, clickhouse, reasons, asking(client))
+        finally:
+            client.close()
+    return Report(files, stale)
+
+
+def asking(client: "Client") -> Ask:
+    """How a ClickHouse server reads statements; it only parses them."""
+
+    def ask(sql: str) -> Asked | None:
+        try:
+            [[spelling]] = client.query("SELECT formatQuerySingleLine({sql:String})", {"sql": sql}).result_rows
+            # The server would look up the settings of what it explains, and this one may not know them yet.
+            found = client.raw_query(f"EXPLAIN AST {migrations.SETTINGS.sub('', spelling)}")
+        except Exception as error:
+            if getattr(error, "code", None) not in REFUSED_TEXT:
+                raise CheckFailedError("EXPLAIN AST", brief(error), "see ClickHouse's log") from None
+            if "Empty query" in str(error):
+                return None
+            raise UnreadableError(PREAMBLE.sub("", brief(error))[:SHOWN_CHARACTERS]) from None
+        lines = found.decode().splitlines()
+        return Asked(
+            spelling, tuple(ESCAPED.sub(lambda match: ESCAPES.get(match[1], match[1]), line) for line in lines)
+        )
+
+    return ask
 
 
 def clickhouse_live(login: Login) -> tuple[Live, int]:
@@ -83,9 +120,9 @@ def clickhouse_live(login: Login) -> tuple[Live, int]:
     client = login.connect()
     try:
         tables = query_rows(client, "clickhouse_objects.sql", database=login.database)
-        columns: dict[str, set[str]] = {}
-        for table, column in query_rows(client, "clickhouse_columns.sql", database=login.database):
-            columns.setdefault(str(table), set()).add(str(column))
+        columns: dict[str, dict[str, str]] = {}
+        for table, column, type_name in query_rows(client, "clickhouse_columns.sql", database=login.database):
+            columns.setdefault(str(table), {})[str(column)] = str(type_name)
         rows = {
             str(name): _clickhouse_rows(client, login.database, str(name), str(engine), total)
             for name, engine, total, _ in tables
@@ -97,7 +134,7 @@ def clickhouse_live(login: Login) -> tuple[Live, int]:
         str(name): Existing(
             "view" if engine in VIEW_ENGINES or engine == "MaterializedView" else "table",
             rows.get(f".inner_id.{uuid}", rows.get(f".inner.{name}", rows[str(name)])),
-            frozenset(columns.get(str(name), ())),
+            columns.get(str(name), {}),
         )
         for name, engine, _, uuid in tables
     }
@@ -124,7 +161,7 @@ def postgres_live(url: str, schema: str) -> Live:
         found = query(db, "postgres_tables.sql", {"schema": schema})
         objects = {
             str(name): Existing(
-                "table" if stores else "view", _postgres_rows(db, schema, name) if stores else 0, frozenset(columns)
+                "table" if stores else "view", _postgres_rows(db, schema, name) if stores else 0, columns
             )
             for name, stores, columns in found
         }
@@ -169,14 +206,28 @@ def refusal(blocking: Sequence[FileVerdict]) -> str:
     """The files that block, each with the statement, the object and the rows that it would cost."""
     lines = []
     for verdict in blocking[:NAMED_FILES]:
-        lines.append(f"{verdict.file.name} is destructive, sha256 {verdict.file.sha256}")
+        lines.append(f"{verdict.file.name} is {verdict.verdict.word}, sha256 {verdict.file.sha256}")
         lines += [
-            f"{judged.object or 'unknown object'}, {judged.rows} rows: {judged.why}: {judged.statement}"
+            f"{shown(judged)}: {judged.statement}"
             for judged in verdict.statements
             if judged.verdict is Verdict.DESTRUCTIVE
         ]
     more = [f"and {len(blocking) - NAMED_FILES} more files"] if len(blocking) > NAMED_FILES else []
     return "\n          ".join([*lines, *more])
+
+
+def shown(judged: migrations.Judged) -> str:
+    """Object, rows and reason; the reason alone where no object is known."""
+    return f"{judged.object}, {judged.rows} rows: {judged.why}" if judged.object else judged.why
+
+
+def remedy(blocking: Sequence[FileVerdict]) -> str:
+    """What the operator does about what was found, in one sentence a kind."""
+    causes = {
+        judged.cause for verdict in blocking for judged in verdict.statements if judged.verdict is Verdict.DESTRUCTIVE
+    }
+    first = "; ".join(cause.value for cause in migrations.Cause if cause in causes)
+    return f"{first}; then add the digest of each file with the reason to policy/approved-migrations.yaml"
 
 
 def described(report: Report) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class TunnelError(Exception):
 def opened(
     commands: Mapping[str, Sequence[str]], *, partly: bool = False, seconds: float | None = None
 ) -> Iterator[tuple[Translation, Translation]]:
-    """Open a way to every address, each on a free local port, and close all of them at the end.
+    """Open a way to every address, each on a local port of its own, and close all of them at the end.
 
     Args:
         commands: address (`host:port`) to the command that opens the way on the local port it is given for `{port}`.
@@ -38,7 +38,7 @@ def opened(
         What puts the local addresses in place of the real ones, anywhere in a value; and what puts them back.
 
     Raises:
-        TunnelError: one did not open in time; names its address.
+        TunnelError: one did not open in time, or something else has come to answer on its port; names its address.
     """
     with ExitStack() as stack:
         local = {address: _keep(argv, stack) for address, argv in commands.items()}
@@ -54,6 +54,9 @@ def opened(
         there = {address: f"{LOOPBACK}:{port}" for address, (port, _) in local.items()}
         back = {here: address for address, here in there.items()}
         yield (lambda value: _translated(value, there)), (lambda value: _translated(value, back))
+        for address, (port, keeper) in local.items():
+            if _answers(port) and not _listens(keeper.pid, port):
+                raise TunnelError(f"another program answered on the port of the way to {address}: run it again")
 
 
 def _keep(argv: Sequence[str], stack: ExitStack) -> tuple[int, "subprocess.Popen[bytes]"]:
@@ -61,7 +64,7 @@ def _keep(argv: Sequence[str], stack: ExitStack) -> tuple[int, "subprocess.Popen
     port = _free_port()
     command = [part.replace("{port}", str(port)) for part in argv]
     keeper = subprocess.Popen(
-        [sys.executable, str(KEEPER), *command],
+        [sys.executable, str(KEEPER), str(port), *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -81,17 +84,33 @@ def _close(keeper: "subprocess.Popen[bytes]") -> None:
 
 
 def _await(address: str, port: int, keeper: "subprocess.Popen[bytes]", deadline: float) -> None:
-    while True:
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            if probe.connect_ex((LOOPBACK, port)) == 0:
-                return
+    """Wait until the tunnel itself listens: that somebody does is not enough, for a port is anybody's to take."""
+    while not _listens(keeper.pid, port):
         if keeper.poll() is not None or time.monotonic() > deadline:
             raise TunnelError(
                 f"no way to {address} opened within {OPEN_SECONDS:.0f} s: see that the platform's command line is "
                 "installed and logged in"
             )
         time.sleep(PAUSE_SECONDS)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def _listens(keeper: int, port: int) -> bool:
+    """Whether what a keeper has started listens on `port`."""
+    import psutil
+
+    with suppress(psutil.Error):
+        for process in psutil.Process(keeper).children(recursive=True):
+            with suppress(psutil.Error):
+                for connection in process.net_connections("tcp"):
+                    if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                        return True
+    return False
 
 
 def _free_port() -> int:

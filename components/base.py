@@ -1,14 +1,20 @@
 """What every component shares: its token, its children's options, and the one way to declare data."""
 
+import asyncio
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pulumi
 
 from checks.base import CheckResource, Inputs
 from platforms.spec import Address, Service, tunnels
 
+PROJECT = str(Path(__file__).resolve().parent.parent)
 PACKAGE = "langfuse-stack:index"
 DELETE_HOOK = "refuse-to-delete-data"
+START_SECONDS = 120
+"""How long what must be proven before a start may take to become true."""
 
 
 class DataDeletionRefusedError(Exception):
@@ -53,6 +59,29 @@ def data_options(
         retain_on_delete=True,
         hooks=pulumi.ResourceHookBinding(before_delete=[register_delete_hook()]),
     )
+
+
+def proven_before_start(name: str, gate: type[CheckResource], inputs: Inputs) -> pulumi.ResourceOptions:
+    """Options of a service before whose every start a gate is proven anew, whatever it is that makes it start.
+
+    The gate's own resource is proven when its inputs change. A store that was put back, or a container that was lost,
+    changes none of them.
+
+    Args:
+        name: of the hook.
+        gate: what kind of proof.
+        inputs: what it looks at.
+    """
+    known = pulumi.Output.all(**inputs, deadline_seconds=START_SECONDS)
+
+    async def prove(_args: pulumi.ResourceHookArgs) -> None:
+        # Hooks run when the program's body has ended, and its folder is no longer where Python looks for modules.
+        if PROJECT not in sys.path:
+            sys.path.append(PROJECT)
+        await asyncio.to_thread(gate.provider().run, await known.future() or {})
+
+    hook = pulumi.ResourceHook(name, prove)
+    return pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook]))
 
 
 def ways(*addresses: Address) -> Inputs:

@@ -67,7 +67,7 @@ class ClickHouseArgs:
     query_log_ttl_days: int
     release: str
     """Langfuse release, for messages."""
-    floor: tuple[int, int]
+    floor: tuple[int, ...]
     """Oldest version the release runs on."""
     cluster: ClusterArgs | None = None
     """What makes it a cluster; `None` for a single server."""

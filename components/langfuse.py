@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pulumi
 
@@ -9,9 +10,9 @@ from checks.base import CheckResource
 from checks.data_keys import DataKeys
 from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
-from checks.supabase import ForeignSnapshot, ForeignUntouched
+from checks.supabase import ForeignUntouched
 from components import langfuse_env
-from components.base import Component, ways
+from components.base import Component, proven_before_start, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
 from components.proxy import Behind, proxy
 from components.releases import Image, Release
@@ -44,8 +45,8 @@ class LangfuseArgs:
     web_port: int
     worker_port: int
     public_url: str
-    media_url: str | None
-    """Where browsers and SDKs outside the private network reach the object store."""
+    media_url: str
+    """Where browsers and SDKs reach media and exports."""
     sign_up: bool
     telemetry: bool
     log_level: str
@@ -56,7 +57,8 @@ class LangfuseArgs:
     bootstrap: Bootstrap
     crypto: Crypto
     stores: Stores
-    stand_in_on_old_clickhouse: bool
+    unproven_image: str | None
+    """Web image that was let start and never proven to have left foreign schemas alone; `None` for none."""
 
 
 class LangfuseWeb(Component):
@@ -86,19 +88,18 @@ class LangfuseWeb(Component):
         image = {
             "image": args.web_image.image,
             "folder": args.web_image.migrations or "",
+            "admin_url": postgres.operator_admin_url,
+            **({"retake": True} if args.unproven_image == args.web_image.image else {}),
             **({"clustered": True} if clickhouse.clustered else {}),
         }
-        way = ways(clickhouse.http)
-        migrations = [MigrationGate("migration-gate", {**stores, **image, **way}, self.child())] if after else []
-        before = (
-            [ForeignSnapshot("foreign-before", {**catalog, "watch": args.web_image.image}, self.child())]
-            if after
-            else []
-        )
+        judged = {**stores, **image, **ways(clickhouse.http)}
+        migrations = [MigrationGate("migration-gate", judged, self.child())] if after else []
+        # Web migrates at every start of its own, not only when its image changes.
+        self._start = proven_before_start("judge-migrations", MigrationGate, judged) if after else None
         crypto = {"salt": args.crypto.salt, "encryption_key": args.crypto.encryption_key}
         addresses = langfuse_env.addresses(args.stores, args.bootstrap)
         keys = DataKeys("data-keys", {**crypto, "addresses": addresses}, self.data())
-        first = self._web(1, args, platform, [keys, *migrations, *before])
+        first = self._web(1, args, platform, [keys, *migrations])
         front = self._behind_proxy(first, args, platform)
         self.address = front.addresses["http"]
         gate = self.prove(
@@ -119,8 +120,12 @@ class LangfuseWeb(Component):
         for number in range(2, args.web_replicas + 1):
             self._web(number, args, platform, gate)
         untouched = [
-            ForeignUntouched("foreign-after", {**catalog, "before": snapshot.evidence}, self.child(after=gate))
-            for snapshot in before
+            ForeignUntouched(
+                "foreign-after",
+                {**catalog, "before": proof.evidence.apply(_foreign), "image": args.web_image.image},
+                self.child(after=gate),
+            )
+            for proof in migrations
         ]
         self.gates = [*migrations, *gate, *untouched]
         self.register_outputs({"url": f"http://{self.address.operator}"})
@@ -136,9 +141,12 @@ class LangfuseWeb(Component):
             port=Port("http", WEB_PORT, published, "langfuse:webPort"),
             health=HealthSpec(HttpProbe(WEB_PORT, "/api/public/health"), start_period=MIGRATION_SECONDS),
             stop_grace=WEB_STOP_GRACE,
-            own=langfuse_env.web_only(args.stores, args.crypto, args.bootstrap, sign_up=args.sign_up),
+            own=langfuse_env.web_only(
+                args.stores, args.crypto, args.bootstrap, media_url=args.media_url, sign_up=args.sign_up
+            ),
         )
-        return platform.service(name, replace(spec, until_healthy=number > 1), self.child(after=after))
+        options = pulumi.ResourceOptions.merge(self.child(after=after), self._start)
+        return platform.service(name, replace(spec, until_healthy=number > 1), options)
 
     def _behind_proxy(self, first: Service, args: LangfuseArgs, platform: Platform) -> Service:
         """All webs as one service, with one address; the only one as it is."""
@@ -151,7 +159,7 @@ class LangfuseWeb(Component):
                 "proxy/web.cfg",
                 args.proxy_image,
                 ports=(Port("http", WEB_PORT, args.web_port, "langfuse:webPort"),),
-                behind=Behind(_replicas(WEB, args.web_replicas), check_port=WEB_PORT, standby=False),
+                behind=Behind(replicas(WEB, args.web_replicas), check_port=WEB_PORT, standby=False),
                 platform=platform,
             ),
             self.child(after=[first.resource] if first.resource else []),
@@ -213,11 +221,16 @@ def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input
     }
 
 
+def _foreign(evidence: Mapping[str, Any]) -> Any:
+    return evidence.get("foreign") or {}
+
+
 def _replica(service: str, number: int) -> str:
     return service if number == 1 else f"{service}-{number}"
 
 
-def _replicas(service: str, count: int) -> list[str]:
+def replicas(service: str, count: int) -> list[str]:
+    """Services of all replicas; the first one is called as a single one is."""
     return [_replica(service, number) for number in range(1, count + 1)]
 
 
@@ -242,9 +255,8 @@ def _spec(
         telemetry=args.telemetry,
         log_level=args.log_level,
     )
-    stand_in = {"LANGFUSE_STANDIN_OLD_CLICKHOUSE": "true"} if args.stand_in_on_old_clickhouse else {}
     environment = langfuse_env.combined(both, own)
-    plain = {**environment.plain, "PORT": str(port.number), **stand_in, **args.extra_env}
+    plain = {**environment.plain, "PORT": str(port.number), **args.extra_env}
     return ServiceSpec(
         name=name,
         image=image.image,

@@ -17,6 +17,7 @@ from components.releases import Release
 from platforms.spec import Address
 
 Values = dict[str, pulumi.Input[str]]
+MEDIA_ENDPOINT = "LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def shared(
     crypto: Crypto,
     *,
     public_url: str,
-    media_url: str | None,
+    media_url: str,
     bind_address: str,
     telemetry: bool,
     log_level: str,
@@ -143,12 +144,14 @@ def shared(
     )
 
 
-def web_only(stores: Stores, crypto: Crypto, bootstrap: Bootstrap, *, sign_up: bool) -> Environment:
-    """What web alone needs: it migrates, it signs people in, and it creates the first project."""
+def web_only(stores: Stores, crypto: Crypto, bootstrap: Bootstrap, *, media_url: str, sign_up: bool) -> Environment:
+    """What web alone needs: it migrates, it signs people and links in, and it creates the first project."""
     return Environment(
         plain={
             "CLICKHOUSE_MIGRATION_URL": f"clickhouse://{stores.clickhouse.native.internal}",
             "AUTH_DISABLE_SIGNUP": _flag(not sign_up),
+            # Web only signs links to media, for browsers and SDKs; the worker itself reads, writes and deletes them.
+            MEDIA_ENDPOINT: media_url,
             "LANGFUSE_INIT_ORG_ID": bootstrap.organization_id,
             "LANGFUSE_INIT_ORG_NAME": bootstrap.organization_name,
             "LANGFUSE_INIT_PROJECT_ID": bootstrap.project_id,
@@ -184,20 +187,18 @@ def _redis(redis: Queue) -> Environment:
     return Environment({"REDIS_HOST": host, "REDIS_PORT": port, **prefix}, {"REDIS_AUTH": redis.password})
 
 
-def _buckets(minio: Minio, media_url: str | None) -> dict[str, str]:
-    internal, operator = f"http://{minio.api.internal}", media_url or f"http://{minio.api.operator}"
+def _buckets(minio: Minio, media_url: str) -> dict[str, str]:
     kinds = {
-        "EVENT_UPLOAD": (minio.buckets.events, internal),
-        # Browsers and SDKs upload media themselves, to an address they can reach.
-        "MEDIA_UPLOAD": (minio.buckets.media, operator),
-        "BATCH_EXPORT": (minio.buckets.exports, internal),
+        "EVENT_UPLOAD": minio.buckets.events,
+        "MEDIA_UPLOAD": minio.buckets.media,
+        "BATCH_EXPORT": minio.buckets.exports,
     }
     values = {
         f"LANGFUSE_S3_{kind}_{name}": value
-        for kind, (bucket, endpoint) in kinds.items()
+        for kind, bucket in kinds.items()
         for name, value in {
             "BUCKET": bucket,
-            "ENDPOINT": endpoint,
+            "ENDPOINT": f"http://{minio.api.internal}",
             "REGION": "us-east-1",
             "ACCESS_KEY_ID": minio.access_key,
             "FORCE_PATH_STYLE": "true",
@@ -205,7 +206,7 @@ def _buckets(minio: Minio, media_url: str | None) -> dict[str, str]:
     }
     return values | {
         "LANGFUSE_S3_BATCH_EXPORT_ENABLED": "true",
-        "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT": operator,
+        "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT": media_url,
         # MinIO keeps one file a key segment, and file names end at 255 bytes.
         "LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES": "255",
     }

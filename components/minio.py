@@ -9,6 +9,7 @@ from checks.backup_key import BackupKey
 from checks.base import CheckResource
 from checks.bucket import AppKey, Bucket, ObjectStoreGate
 from components.base import Component, ways
+from components.proxy import Behind, proxy
 from components.releases import Image
 from platforms.spec import Address, ExecProbe, HealthSpec, Mount, Platform, Port, ServiceSpec, VolumeSpec
 
@@ -18,6 +19,7 @@ APP_USER = "langfuse-app"
 BACKUP_USER = "langfuse-backup"
 BACKUP_BUCKET = "langfuse-backups"
 SERVICE = "minio"
+MEDIA = "media"
 API_PORT = 9000
 CONSOLE_PORT = 9001
 
@@ -55,8 +57,12 @@ class MinioArgs:
     """Oldest generation of that key whose user may still come in."""
     backup_secret_key: pulumi.Output[str]
     volume: VolumeSpec
+    deletions: bool
+    """Whether the application may delete objects; an older version stays in any case."""
     api_port: int
     console_port: int
+    media_proxy: Image | None
+    """What gives links to media and exports a public address; `None` where they need none."""
 
 
 class Minio(Component):
@@ -110,7 +116,12 @@ class Minio(Component):
             Bucket(f"bucket-{name}", {**root, "name": name, **ways(self.api)}, self.data(after=running))
             for name in (*self.buckets.names, BACKUP_BUCKET)
         ]
-        app = {"access_key": self.access_key, "secret_key": args.app_secret_key, "buckets": self.buckets.names}
+        app = {
+            "access_key": self.access_key,
+            "secret_key": args.app_secret_key,
+            "buckets": self.buckets.names,
+            "deletions": args.deletions,
+        }
         retired = [app_user(number) for number in range(1, args.app_accepted_from)]
         app_key = self.prove(
             AppKey,
@@ -153,4 +164,22 @@ class Minio(Component):
             },
             after=buckets,
         )
+        if args.media_proxy:
+            self._publish(args.media_proxy, platform, running)
         self.register_outputs({"api": self.api.operator})
+
+    def _publish(self, image: Image, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+        """The one way to the store from outside: links that Langfuse signed, to media and exports."""
+        platform.service(
+            MEDIA,
+            proxy(
+                MEDIA,
+                "proxy/media.cfg",
+                image,
+                ports=(Port("http", API_PORT, None, "minio:publicUrl"),),
+                behind=Behind((SERVICE,), check_port=API_PORT, standby=False),
+                platform=platform,
+                buckets="".join(f" /{bucket}/" for bucket in (self.buckets.media, self.buckets.exports)),
+            ),
+            self.child(after=after),
+        )

@@ -26,7 +26,7 @@ class Behind:
 
 
 def proxy(
-    name: str, config: str, image: Image, *, ports: Sequence[Port], behind: Behind, platform: Platform
+    name: str, config: str, image: Image, *, ports: Sequence[Port], behind: Behind, platform: Platform, **more: str
 ) -> ServiceSpec:
     """The service that hands on what it gets at `ports` to the same ports of the servers.
 
@@ -37,8 +37,9 @@ def proxy(
         ports: by which it is reached.
         behind: the servers.
         platform: where it runs.
+        more: what else the file names.
     """
-    values = {}
+    values = dict(more)
     for port in ports:
         values[f"{port.name}_bind"] = _bind(platform, port.number)
         values[f"{port.name}_servers"] = "\n".join(_servers(port, behind, platform))

@@ -3,6 +3,7 @@
 Sources: Langfuse's self-hosting documentation and upgrade guide; release 4's ClickHouse floor was tried on servers.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -50,6 +51,8 @@ class Image:
     """Langfuse web only: newest ClickHouse migration and count of Postgres migrations it ships."""
     migrations: str | None = None
     """Langfuse web only: folder with the SQL of those migrations, taken out of the image."""
+    clickhouse_floor: tuple[int, ...] | None = None
+    """Langfuse web only: oldest ClickHouse it runs on, where the image says so itself by a label."""
 
     @property
     def server(self) -> dict[str, str]:
@@ -76,6 +79,8 @@ class Release:
     clickhouse_floor: tuple[int, int]
     postgres_floor: int
     redis_floor: tuple[int, int]
+    supported_until: dt.date | None = None
+    """Last day on which Langfuse mends it, where that is known."""
     write_mode: WriteMode = "legacy"
     write_mode_env: Mapping[str, str] = field(default_factory=dict)
     """How rows are written; must be equal on web and worker."""
@@ -122,6 +127,7 @@ RELEASES: Mapping[ReleaseName, Release] = {
         clickhouse_floor=(24, 3),
         postgres_floor=12,
         redis_floor=(7, 0),
+        supported_until=dt.date(2027, 1, 31),
     ),
     "4": Release(
         name="4",
@@ -141,6 +147,23 @@ RELEASES: Mapping[ReleaseName, Release] = {
         read_path="/api/public/v2/observations?traceId={trace_id}&limit=1",
     ),
 }
+
+
+WARNING_DAYS = 90
+"""How long before its end a release is warned of."""
+
+
+def end_of_support(release: Release, today: dt.date) -> str | None:
+    """What is said of a release near the end of its support or past it, with the command that plans the way on."""
+    end = release.supported_until
+    if end is None or today < end - dt.timedelta(days=WARNING_DAYS):
+        return None
+    until = f"gets security patches until {end}" if today <= end else f"has got no security patches since {end}"
+    newest = max(RELEASES.values(), key=lambda known: int(known.name))
+    return (
+        f"Langfuse release {release.name} {until}: `python -m ops upgrade --to {newest.version}` shows the way to "
+        f"release {newest.name}, and changes nothing"
+    )
 
 
 class ReleaseError(pulumi.RunError):

@@ -15,7 +15,7 @@ def main() -> None:
     From a shell whose Python lacks the packages, it runs again in the environment that has them.
     """
     if any(find_spec(name) is None for name in NEEDED):
-        os.execv(sys.executable, [sys.executable, str(ENVIRONMENT), "-m", "ops", *sys.argv[1:]])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-E", str(ENVIRONMENT), "-m", "ops", *sys.argv[1:]])  # noqa: S606
     from ops.commands import cli
 
     cli()

@@ -9,6 +9,6 @@ def answer(document: Any) -> None:
     """Print the document; a command does so once.
 
     Args:
-        document: free of secrets.
+        document: free of secrets, unless a secret was asked for by name.
     """
     sys.stdout.write(json.dumps(document, indent=2) + "\n")

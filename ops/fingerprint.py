@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.session import ROOT, Session
-from ops.stackfile import read_config
+from ops.stackfile import config_of
 from policy.inventories import FOLDER_VARIABLE as INVENTORY
 from toolchain.paths import state_dir, write_private
 
@@ -19,12 +19,12 @@ OURS = "LANGFUSE_STACK_"
 """Prefix of the variables that lead to further inputs of the program."""
 
 
-def fingerprint(session: Session, config_file: Path) -> dict[str, str]:
+def fingerprint(session: Session, **overrides: object) -> dict[str, str]:
     """SHA-256 of each thing but the state that decides what a run does; compare two to name what changed.
 
     Args:
         session: the stack.
-        config_file: the settings as the engine reads them.
+        overrides: settings `langfuse-stack:<name>` for this run only.
     """
     variables = {name: value for name, value in session.environment.items() if name.startswith(OURS)}
     files = [Path(value) for _, value in sorted(variables.items()) if Path(value).is_file()]
@@ -35,7 +35,7 @@ def fingerprint(session: Session, config_file: Path) -> dict[str, str]:
             for path in sorted(ROOT.glob(pattern))
         ),
         "inventory": _of_files(iter(sorted((ROOT / os.environ.get(INVENTORY, "policy/inventory")).glob("*")))),
-        "settings": _of_files(iter([config_file, *_vault(config_file)])),
+        "settings": _of_files(_vault(session)) + _of(session.engine_settings(**overrides)),
         "images": _of_files(iter(files)) + _of(sorted(variables.items())),
         "engine": _of([session.environment.get("PATH"), session.environment.get("PULUMI_HOME")]),
     }
@@ -47,10 +47,10 @@ def of_state(export: Mapping[str, Any]) -> dict[str, str]:
     return {"state": _of({key: value for key, value in deployment.items() if key != "manifest"})}
 
 
-def _vault(config_file: Path) -> list[Path]:
+def _vault(session: Session) -> Iterator[Path]:
     """The vault that the settings name; the usual one is among the program's files."""
-    named = read_config(config_file).get("langfuse-stack:vault")
-    return [ROOT / named] if named else []
+    named = config_of(session.document).get("langfuse-stack:vault")
+    return iter([ROOT / named] if named else [])
 
 
 def remembered(stack: str) -> dict[str, str] | None:
@@ -68,7 +68,7 @@ def remember(stack: str, left_behind: Mapping[str, str]) -> None:
 
 
 def _path(stack: str) -> Path:
-    return state_dir() / f"applied.{stack.replace('/', '.')}.json"
+    return state_dir() / f"applied.{stack}.json"
 
 
 def _of(value: object) -> str:

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tarfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,10 @@ from ops.answer import answer
 from ops.evidence import ready
 from ops.host import Host, host_of
 from ops.run_folder import digest
-from ops.session import ROOT, OpsError, Session, open_session
+from ops.session import OpsError, Session, open_session, settings_file
 from ops.smoke import access, causes
 from ops.state import State, read_state
-from switches import FILE_VARIABLE
+from settings.recorded import NOTHING
 from toolchain.paths import state_dir
 from toolchain.report import ToolchainError
 
@@ -96,11 +96,12 @@ def incident(stack: str, config_file: Path | None, *, note: str, as_json: bool) 
 
 def _session(stack: str, config_file: Path | None, bundle: Bundle) -> Session:
     try:
-        return open_session(stack, config_file)
+        session = open_session(stack, config_file)
+        switches = bundle.seen("switches", lambda: session.recorded)
+        return session if switches else replace(session, known=NOTHING)
     except ToolchainError as error:
         bundle.missing["toolchain"] = str(error)
-        path = (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve()
-        return Session(stack, {"PATH": os.environ["PATH"], FILE_VARIABLE: str(state_dir() / "switches.json")}, path)
+        return Session(stack, {"PATH": os.environ["PATH"]}, settings_file(stack, config_file), known=NOTHING)
 
 
 def _gather(session: Session, bundle: Bundle) -> redaction.Redactor:

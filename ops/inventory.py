@@ -1,7 +1,6 @@
 """`inventory`: what data the program declares, against the stack's inventory; adds what is new, never takes away."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,7 +55,7 @@ def inventory(stack: str, config_file: Path | None, *, as_json: bool, check: boo
 
     console = Console(stderr=as_json)
     session = open_session(stack, config_file)
-    path = path_of(stack)
+    path = path_of(session.name)
     recorded = _recorded(path)
     resolve_images(session, console)
     session.create()
@@ -78,7 +77,7 @@ def examined(session: Session) -> tuple[Inventory, Difference]:
         OpsError: the program cannot be previewed, or the inventory cannot be read.
     """
     declared = declared_by(_previewed(session))
-    return declared, compare(_recorded(path_of(session.stack)), declared)
+    return declared, compare(_recorded(path_of(session.name)), declared)
 
 
 def add(stack: str, new: Mapping[Key, Identity]) -> None:
@@ -204,7 +203,7 @@ def _previewed(session: Session) -> list[Mapping[str, Any]]:
     result = subprocess.run(
         session.with_config("preview", "--json", "--show-sames"),
         cwd=ROOT,
-        env={**os.environ, **session.environment},
+        env=session.variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -1,47 +1,57 @@
 """`up`, `preview` and `down`: the engine, with everything around it that makes a run safe to repeat."""
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from checks.base import CheckFailedError
 from ops import report
+from ops.adopt import refuse_unowned
 from ops.answer import answer
 from ops.evidence import recorded
+from ops.image_lock import refuse_unlocked
+from ops.migrate_state import refuse_unmigrated
 from ops.plan import GatedPlan, apply, as_dict, gated_plan, require_done
 from ops.preflight import preflight
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.smoke import access
+from ops.state import read_state
 from ops.volume_holder import hold, volumes_of
+from settings import refused_release
 
 
-def up(stack: str, config_file: Path | None, *, as_json: bool) -> None:
+def up(stack: str, config_file: Path | None, *, as_json: bool, expect_no_changes: bool) -> None:
     """Put the stack up and prove it end to end.
 
     Raises:
-        OpsError: the machine is not ready, the plan gate refused, or a gate did not open.
+        OpsError: the machine is not ready, the plan gate refused, or a gate did not open; with `expect_no_changes`
+            also where there is something to change.
     """
-    done = put_up(open_session(stack, config_file), Console(stderr=as_json))
+    session, console = open_session(stack, config_file), Console(stderr=as_json)
+    done = put_up(session, console, expect_no_changes=expect_no_changes)
     if as_json:
         answer(done)
 
 
-def put_up(session: Session, console: Console) -> dict[str, Any]:
+def put_up(session: Session, console: Console, *, expect_no_changes: bool = False) -> dict[str, Any]:
     """What `up` does; returns what a script gets.
 
     Raises:
         OpsError: the machine is not ready, the plan gate refused, or a gate did not open.
     """
-    report.resolve_images(session, console)
+    resolved = report.resolve_images(session, console)
     with recorded(session, "langfuse_self_host_executed") as run:
         with exclusive(session):
+            refuse_unlocked(session, resolved)
             session.create()
             recover(session, console)
             preflight(session)
-            plan = converge(session, console)
+            plan = converge(session, console, expect_no_changes=expect_no_changes)
             hold(session, volumes_of(plan.plan))
         with access(session) as to:
             hops = report.follow(to, console)
@@ -54,19 +64,30 @@ def put_up(session: Session, console: Console) -> dict[str, Any]:
     return {**as_dict(plan), "hops": [asdict(hop) for hop in hops], **shown}
 
 
-def preview(stack: str, config_file: Path | None, *, as_json: bool) -> None:
+def preview(stack: str, config_file: Path | None, *, as_json: bool, expect_no_changes: bool) -> None:
     """Show what `up` would do, and whether policy pack and plan gate let it.
 
     Raises:
-        OpsError: the preview failed, for example at a policy, or the plan gate refused.
+        OpsError: the preview failed, for example at a policy, or the plan gate refused; with `expect_no_changes` also
+            where there is something to change.
     """
     console = Console(stderr=as_json)
     session = open_session(stack, config_file)
     report.resolve_images(session, console)
     session.create()
+    if session.settings.is_shared and shutil.which("fly", path=session.environment.get("PATH")):
+        refuse_unowned(session, read_state(session))
     plan = gated_plan(session, console)
+    if plan.judges_shape_only:
+        console.print(
+            f"[yellow]shape only[/]  {escape(session.backend)} has nothing of stack {escape(stack)} yet: this judges "
+            "what the program declares, not what `up` would change on a stack that runs",
+            soft_wrap=True,
+        )
+    if expect_no_changes:
+        require_no_changes(plan)
     if as_json:
-        answer(as_dict(plan))
+        answer({**as_dict(plan), "shape_only": plan.judges_shape_only})
 
 
 def down(stack: str, config_file: Path | None, *, as_json: bool) -> None:
@@ -87,17 +108,40 @@ def down(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         answer(as_dict(plan))
 
 
-def converge(session: Session, console: Console, **overrides: bool | None) -> GatedPlan:
+def converge(
+    session: Session, console: Console, *, expect_no_changes: bool = False, **overrides: bool | None
+) -> GatedPlan:
     """Make the stack what the program says, through the plan gate; returns the plan that was applied.
 
     Args:
         session: the stack, held by `exclusive`.
         console: takes the plan.
+        expect_no_changes: refuse a plan that has any.
         overrides: settings `langfuse-stack:<name>` for this run only; None leaves one out.
 
     Raises:
+        RefusedError: a former version left something that is not taken over yet; or it would put a new major release
+            over data, and is no upgrade.
         OpsError: the plan gate refused, or the engine failed.
     """
+    refuse_unmigrated(session)
+    may = overrides.get("running") is False or overrides.get("upgrading")
+    if not may and (refused := refused_release(session.settings)):
+        raise RefusedError(refused)
     plan = gated_plan(session, console, **overrides)
+    if expect_no_changes:
+        require_no_changes(plan)
     require_done(session, apply(session, plan, console, **overrides))
     return plan
+
+
+def require_no_changes(plan: GatedPlan) -> None:
+    """Let only a plan pass in which everything stays as it is.
+
+    Raises:
+        RefusedError: it has changes; names them.
+    """
+    changes = as_dict(plan)["steps"]
+    if changes:
+        named = ", ".join(f"{step['op']} {step['urn'].rpartition('::')[2]}" for step in changes)
+        raise RefusedError(f"no changes were expected, and there are {len(changes)}: {named}. Nothing was applied")

@@ -1,7 +1,9 @@
 """Shows what the migrations of an image, or of a folder, would take away from the databases of a stack."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -9,14 +11,22 @@ from rich.table import Table
 
 from checks.base import CheckFailedError
 from checks.clickhouse_login import Login
-from checks.pending_migrations import Databases, Report, described, inspect
+from checks.pending_migrations import Databases, Report, described, inspect, remedy, shown
+from checks.tunnels import TunnelError, opened
 from ops.answer import answer
 from ops.session import OpsError, Session, open_session
 from ops.state import read_state
 from policy.migrations import MigrationsError, Verdict
+from settings import SettingsError, images
 
-COLORS = {Verdict.ADDITIVE: "green", Verdict.NET_ADDITIVE: "cyan", Verdict.DESTRUCTIVE: "red"}
+COLORS = {
+    Verdict.ADDITIVE: "green",
+    Verdict.NET_ADDITIVE: "cyan",
+    Verdict.UNKNOWN: "yellow",
+    Verdict.DESTRUCTIVE: "red",
+}
 EMPTY = "empty databases"
+FIX = "put it up with `make up`, or judge as against empty databases with --empty"
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,8 @@ class Source:
     named: str
     stand_in: bool = False
     """It is of the Langfuse stand-in."""
+    clickhouse_floor: tuple[int, ...] | None = None
+    """Oldest ClickHouse that the image runs on, where it says so itself."""
 
 
 def migrations(
@@ -39,10 +51,10 @@ def migrations(
     """
     session = None if folder and empty else open_session(stack, config_file)
     source = Source(folder, str(folder)) if folder else _asked(session, image)
-    databases = None if empty or session is None else _databases(session)
     try:
-        report = inspect(source.folder, databases)
-    except (MigrationsError, CheckFailedError) as error:
+        with nullcontext() if empty or session is None else _databases(session) as databases:
+            report = inspect(source.folder, databases)
+    except (MigrationsError, CheckFailedError, TunnelError) as error:
         raise OpsError(f"migrations of {source.named}: {error}") from None
     against = EMPTY if databases is None else f"the databases of stack {stack}"
     if as_json:
@@ -66,41 +78,64 @@ def of_image(reference: str) -> Source:
     from toolchain.report import Report as Progress
 
     obtained = obtain({"langfuse-web": reference}, Progress())["langfuse-web"]
-    folder = facts_of("langfuse-web", obtained.image.id, reference).migrations
-    if folder is None:
+    facts = facts_of("langfuse-web", obtained.image.id, reference)
+    if facts.migrations is None:
         raise OpsError(f"{reference} ships no migrations where Langfuse's web image has them: is it another image?")
-    return Source(Path(folder), f"{reference} ({obtained.source})", stand_in=obtained.stand_in)
+    named = f"{reference} ({obtained.source})"
+    floor = tuple(facts.clickhouse_floor) if facts.clickhouse_floor else None
+    return Source(Path(facts.migrations), named, stand_in=obtained.stand_in, clickhouse_floor=floor)
 
 
 def _asked(session: Session | None, image: str | None) -> Source:
+    """The image that was named, else the very one that the stack's next run would use."""
     if image is None and session is None:
         raise OpsError("name an image or --folder DIR")
-    return of_image(image or (session.settings.image_references["langfuse-web"] if session else ""))
+    if image or session is None:
+        return of_image(str(image))
+    try:
+        web = images(session.settings, session.environment)["langfuse-web"]
+    except SettingsError:
+        return of_image(session.settings.image_references["langfuse-web"])
+    if web.migrations and Path(web.migrations).is_dir():
+        return Source(Path(web.migrations), f"{web.reference} ({web.source})", stand_in=web.stand_in)
+    return of_image(web.image)
 
 
-def _databases(session: Session) -> Databases | None:
-    """Access to the stack's databases; None when the stack is not up."""
+@contextmanager
+def _databases(session: Session) -> Iterator[Databases]:
+    """Access to the stack's databases.
+
+    Raises:
+        OpsError: there is no such stack, or it was never up: nothing can be judged.
+        TunnelError: there is no way to one of them.
+    """
     if not session.exists():
-        return None
+        raise OpsError(f"there is no stack {session.stack} to judge against: {FIX}")
     state = read_state(session, show_secrets=True)
     try:
         login = Login(
             *(str(state.output("clickhouse-gate", name)) for name in ("http_address", "user", "password", "database"))
         )
-        return Databases(
-            login,
-            str(state.output("postgres-gate", "direct_url")),
-            str(state.output("postgres-gate", "schema")),
+        url, schema = (str(state.output("postgres-gate", name)) for name in ("direct_url", "schema"))
+        ways = state.tunnels(("clickhouse-gate", "postgres-gate"))
+    except (OpsError, KeyError) as error:
+        raise OpsError(f"the databases of stack {session.stack} are not known ({error}): {FIX}") from None
+    with opened(ways) as (there, _):
+        yield Databases(
+            replace(login, http_address=there(login.http_address)),
+            there(url),
+            schema,
             session.settings.clickhouse.clustered,
         )
-    except OpsError:
-        return None
 
 
 def _show(report: Report, source: Source, against: str, console: Console) -> None:
     console.print(f"{source.named}\nagainst {against}: {len(report.files)} pending", highlight=False, markup=False)
     if against == EMPTY and report.files:
-        console.print("A stack that holds data may get other verdicts: `make up`, then run this again.")
+        console.print(
+            "A stack that holds data may get other verdicts: put it up and run this without --empty. No ClickHouse "
+            "server was asked, so its files were only looked through for names of other databases."
+        )
     table = Table("file", "verdict", "why", box=None, pad_edge=False)
     table.columns[0].overflow = "fold"
     for verdict in report.files:
@@ -121,13 +156,13 @@ def _show(report: Report, source: Source, against: str, console: Console) -> Non
         for judged in verdict.statements:
             if judged.verdict is Verdict.DESTRUCTIVE:
                 console.print(
-                    f"  {judged.statement}\n    {judged.object or 'unknown object'}, {judged.rows} rows: {judged.why}",
+                    f"  {judged.statement}\n    {shown(judged)}",
                     highlight=False,
                     markup=False,
                     soft_wrap=True,
                 )
     if report.blocking:
-        console.print("\nTo let one through, add its digest and the reason to policy/approved-migrations.yaml.")
+        console.print(f"\n{remedy(report.blocking)}.", markup=False)
     for approval in report.stale:
         console.print(
             f"stale approval: {approval.file} ({approval.sha256[:12]}…) is no file of this image", markup=False

@@ -2,10 +2,9 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -15,14 +14,15 @@ from rich.table import Table
 from ops.evidence import transcribed
 from ops.fingerprint import fingerprint, of_state, remember, remembered
 from ops.guarded import inventory_of, lacking
-from ops.known_data import known, learn
+from ops.owner import second_owner
 from ops.preview import ENFORCED, preview
 from ops.session import OpsError, RefusedError, Session
-from ops.state import State, read_state
+from ops.state import read_state
 from policy.allowed_changes import FILE, AllowListError, read_allowed
 from policy.guards import in_one_line
 from policy.plan import Plan, PlanError, Step
 from policy.plan_gate import Verdict, judge
+from settings.recorded import of_resources
 
 UP = ("up", "--yes", "--skip-preview", *ENFORCED)
 SYMBOLS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]"}
@@ -38,12 +38,14 @@ class GatedPlan:
 
     plan: Plan
     stands_on: dict[str, str]
+    judges_shape_only: bool = False
+    """Whether there was no state to compare the program with."""
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Guards that the state lacks; see `policy.guards`."""
 
     def is_done(self, session: Session) -> bool:
         """Whether the last successful run left exactly this behind, so that the engine has nothing to write."""
-        return self.plan.changes_nothing and remembered(session.stack) == self.stands_on
+        return self.plan.changes_nothing and remembered(session.name) == self.stands_on
 
 
 def gated_plan(session: Session, console: Console, **overrides: object) -> GatedPlan:
@@ -66,24 +68,24 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
         plan = read.plan
         today = dt.datetime.now(tz=dt.UTC).date()
         allowed = read_allowed(FILE, today)
-        verdict = judge(plan, resources, allowed, today, known=known(session.stack), inventory=inventory_of(session))
+        had = of_resources(resources).known_data
+        verdict = judge(plan, resources, allowed, today, known=had, inventory=inventory_of(session))
     except (PlanError, AllowListError) as error:
         session.check_passphrase()
         raise GateRefusedError(f"{error}; nothing was applied\n{read.ran.stderr.strip()[-2000:]}".strip()) from None
     show(plan, console)
-    for warning in plan.warnings:
+    for warning in (*plan.warnings, *second_owner(session, read.state.owner_email)):
         console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
     for note in verdict.notes:
         console.print(f"[yellow]allow list[/]  {escape(note)}")
     if verdict.refusals:
         raise GateRefusedError(_refused(verdict, plan))
-    learn(session.stack, resources)
     if read.ran.returncode != 0:
         session.check_passphrase()
         # Policies are not part of the engine's JSON: let it say in its own words what is wrong.
         session.run(session.with_config("preview", *ENFORCED, **overrides), aside=console.stderr)
         raise GateRefusedError("the preview failed, so there is no plan to apply; nothing was changed")
-    return GatedPlan(plan, read.stands_on, unguarded)
+    return GatedPlan(plan, read.stands_on, judges_shape_only=not resources, lacking=unguarded)
 
 
 def apply(session: Session, gated: GatedPlan, console: Console, **overrides: object) -> int:
@@ -104,14 +106,14 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
     if gated.is_done(session):
         console.print(f"0 changes, {len(gated.plan.steps)} unchanged")
         return 0
-    argv, stands_on = _standing_on(session, UP, read_state(session), overrides)
+    stands_on = _standing_on(replace(session), **overrides)
     moved = [part for part, digest in stands_on.items() if gated.stands_on[part] != digest]
     if moved:
         raise GateRefusedError(
             f"changed since the gate read the plan: {', '.join(moved)}. Nothing was applied; run the command again"
         )
+    argv = session.with_config(*UP, **overrides)
     code = transcribed("pulumi up", argv, partial(session.run, aside=console.stderr))
-    learn(session.stack, read_state(session).resources)
     if code == 0:
         remember_applied(session, **overrides)
     return code
@@ -119,7 +121,7 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
 
 def remember_applied(session: Session, **overrides: object) -> None:
     """Keep what a successful run left behind, so that the next one can see that there is nothing to do."""
-    remember(session.stack, _standing_on(session, UP, read_state(session), overrides)[1])
+    remember(session.name, _standing_on(session, **overrides))
 
 
 def show(plan: Plan, console: Console) -> None:
@@ -159,11 +161,8 @@ def require_done(session: Session, code: int) -> None:
         raise OpsError(f"the engine ended with exit code {code}: what it said before says why")
 
 
-def _standing_on(
-    session: Session, command: Sequence[str], state: State, overrides: Mapping[str, object]
-) -> tuple[list[str], dict[str, str]]:
-    argv = session.with_config(*command, **overrides)
-    return argv, fingerprint(session, Path(argv[-1])) | of_state(state.export)
+def _standing_on(session: Session, **overrides: object) -> dict[str, str]:
+    return fingerprint(session, **overrides) | of_state(read_state(session).export)
 
 
 def _name(step: Step) -> str:

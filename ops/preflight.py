@@ -5,9 +5,10 @@ import socket
 from pathlib import Path
 
 from ops import docker
+from ops.adopt import refuse_unowned
 from ops.session import RefusedError, Session
 from ops.state import read_state
-from settings import images, only_here, refused_by_fly
+from settings import Settings, images, only_here, refused_by_fly
 
 LEAST_FREE_GB = 2
 MACHINES = "amd64"
@@ -22,6 +23,8 @@ def preflight(session: Session) -> None:
     """
     if session.settings.stack.platform == "fly":
         problems = [*_missing_command_line(session), *_images_it_cannot_run(session)]
+        if not problems:
+            refuse_unowned(session, read_state(session))
     else:
         problems = [*_volumes(session), *_taken_ports(session), *_full_disk(session)]
     if problems:
@@ -52,7 +55,7 @@ def _images_it_cannot_run(session: Session) -> list[str]:
 def _volumes(session: Session) -> list[str]:
     """Docker makes a volume that is asked for, and hands one that exists to whoever asks: both without a word."""
     state, there = read_state(session), docker.volumes(session)
-    wanted = {session.settings.volume(store) for store in session.settings.stores} - state.volumes
+    wanted = _declared(session.settings) - state.volumes
     lost = [
         f"volume {name} was present, now missing: bring it back from a backup before anything else, since Docker would "
         "make an empty one (docs/data-safety.md, Another or an empty store)"
@@ -66,6 +69,13 @@ def _volumes(session: Session) -> list[str]:
         if state.owner is None or there[name] != state.owner
     ]
     return [*lost, *strangers]
+
+
+def _declared(settings: Settings) -> set[str]:
+    from components.clickhouse_cluster import KEEPERS
+
+    servers, keepers = settings.cluster_volumes(KEEPERS)
+    return {*(settings.volume(store) for store in settings.stores), *servers, *keepers}
 
 
 def _taken_ports(session: Session) -> list[str]:

@@ -1,12 +1,10 @@
 """The engine's preview, and the state that it was made from."""
 
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from ops.fingerprint import fingerprint, of_state
@@ -14,10 +12,9 @@ from ops.redaction import SECRET_MARK
 from ops.session import ROOT, Session
 from ops.state import State, read_state
 from policy.plan import Plan, PlanError, read_plan
+from toolchain.environment import POLICY_PACK
 
-PACK = ROOT / "policy" / "__main__.py"
-"""The policy pack, as a program that the engine starts directly."""
-ENFORCED = ("--suppress-outputs", "--policy-pack", str(PACK if os.access(PACK, os.X_OK) else PACK.parent))
+ENFORCED = ("--suppress-outputs", "--policy-pack", str(POLICY_PACK))
 READ = ("preview", "--json", "--show-sames", "--show-replacement-steps", *ENFORCED)
 BLINDED = "[secret]"
 """What the engine shows for a secret."""
@@ -67,7 +64,7 @@ def preview(session: Session, **overrides: object) -> Preview:
         OpsError: the state cannot be exported.
     """
     argv = session.with_config(*READ, **overrides)
-    stands_on = fingerprint(session, Path(argv[-1]))
+    stands_on = fingerprint(session, **overrides)
     with ThreadPoolExecutor(max_workers=1) as beside:
         exported = beside.submit(read_state, session)
         ran = _run(session, argv)

@@ -1,6 +1,8 @@
 """What the operator sees: tables at 80 columns, or JSON."""
 
+import datetime as dt
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from checks.base import CheckFailedError, until_healthy
+from components.releases import Release, end_of_support
 from ops import docker
 from ops.answer import answer
 from ops.failure import FAILED, explained
 from ops.guarded import lacking
 from ops.host import Host, host_of
+from ops.image_lock import write
+from ops.owner import sign_in
 from ops.session import OpsError, Session, open_session
 from ops.smoke import Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
@@ -36,15 +41,17 @@ STAND_IN_BANNER = (
 
 
 def resolve_images(session: Session, console: Console, *, refresh: bool = False) -> "dict[str, ResolvedImage]":
-    """Find the image of every service and show where each came from.
+    """Find the image of every service, as it is locked, and show where each came from.
 
     Raises:
-        ToolchainError: one can be neither pulled nor built.
+        ToolchainError: one can be neither pulled nor built; or the lock file cannot be read.
     """
+    from toolchain.images.lock import read_lock
     from toolchain.report import Report
     from toolchain.resolve import resolve
 
-    resolved = resolve(session.settings.image_references, Report(), refresh=refresh)
+    locked = read_lock(session.lock_file)
+    resolved = resolve(session.settings.image_references, Report(), locked=locked, refresh=refresh)
     table = Table("service", "version", "source", box=None, pad_edge=False)
     for service, image in resolved.items():
         table.add_row(service, image.version, image.source)
@@ -61,11 +68,13 @@ def show_switches(session: Session, console: Console) -> None:
         console.print(Text.assemble(("SWITCHED ", "bold red"), (str(switch), "bold")))
 
 
-def images(stack: str, config_file: Path | None, *, as_json: bool, refresh: bool) -> None:
+def images(stack: str, config_file: Path | None, *, as_json: bool, refresh: bool, lock: bool) -> None:
     """The `images` command."""
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
     resolved = resolve_images(session, console, refresh=refresh)
+    if lock and write(session, resolved):
+        console.print(f"Review and commit {session.lock_file.name}.", highlight=False)
     if as_json:
         answer({service: asdict(image) for service, image in resolved.items()})
 
@@ -148,18 +157,30 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
+def release_warnings(release: Release) -> list[str]:
+    """What is to be said of a stack's Langfuse release today."""
+    warning = end_of_support(release, dt.datetime.now(tz=dt.UTC).date())
+    return [warning] if warning else []
+
+
+def show_warnings(warnings: Sequence[str], console: Console) -> None:
+    """Print what is no finding, and should be known."""
+    for warning in warnings:
+        console.print(f"[yellow]warning[/]  {escape(warning)}", highlight=False, soft_wrap=True)
+
+
 def _print_json(session: Session, services: list[dict[str, Any]], *, healthy: bool) -> None:
     switches = [asdict(switch) for switch in session.switches]
     state = _state(session)
     secrets = [asdict(age) for age in _ages(session, state)] if services else []
-    guards = lacking(session, state.resources)
     answer(
         {
             "healthy": healthy,
             "services": services,
             "switches": switches,
             "secrets": secrets,
-            "missing_guards": guards,
+            "missing_guards": lacking(session, state.resources),
+            "warnings": release_warnings(session.settings.release),
         }
     )
 
@@ -203,6 +224,7 @@ def _remind(session: Session) -> None:
 
     state = _state(session)
     Console().print(reminder(_ages(session, state)), highlight=False, soft_wrap=True)
+    show_warnings(release_warnings(session.settings.release), Console())
     _show_missing_guards(session, state)
 
 
@@ -250,7 +272,8 @@ def summary(session: Session, console: Console) -> dict[str, Any]:
     else:
         console.print(states_table(host_of(session)))
     outputs: dict[str, Any] = session.json(session.argv("stack", "output", "--json"))
-    console.print(f"Langfuse  {outputs['langfuse_url']}   owner {session.settings.langfuse.owner.email}")
+    console.print(f"Langfuse  {outputs['langfuse_url']}")
+    console.print(sign_in(session), highlight=False, soft_wrap=True)
     console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")
     console.print("Keys      `make env` writes the application's .env")
     show_switches(session, console)

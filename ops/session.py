@@ -1,27 +1,45 @@
 """One operator run: the toolchain's environment, the stack it is about, and the engine called in that environment."""
 
 import json
-import os
+import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from ops.stackfile import read_config, remember_salt, working_copy
+from ops.stackfile import add_keys, config_of, copy_keys, read_document, remember_salt, working_text
 from settings import Settings, load
-from switches import Switch, SwitchesError, read_switches
+from settings.recorded import Recorded, of_resources
+from switches import SETTING as SWITCHES
+from switches import Switch, SwitchesError, as_text
+from toolchain.passing import passed_on
+from toolchain.paths import private_folder, state_dir, write_private
 
 ROOT = Path(__file__).resolve().parent.parent
 STANDARD_ERROR = 2
+MARK_VARIABLE = "LANGFUSE_STACK_RUN"
+"""In the environment of all that a run starts: which stack of which state folder it works on."""
 NOT_OPENED = (
     "the passphrase does not open this stack: put the one it was made with into the file that "
     "PULUMI_CONFIG_PASSPHRASE_FILE names (0600), or set PULUMI_CONFIG_PASSPHRASE"
 )
+
+FIXES: Mapping[str, str] = {
+    "incorrect passphrase": NOT_OPENED,
+    "passphrase must be set": "the state is shared, and so is its passphrase: put it into a file (0600), and set "
+    "PULUMI_CONFIG_PASSPHRASE_FILE to its name",
+    "the stack is currently locked": "another run is changing this stack, perhaps on another machine: wait until it is "
+    "done; nothing was changed here",
+}
+"""What the engine says to what is done about it."""
 
 
 class OpsError(Exception):
@@ -34,50 +52,106 @@ class RefusedError(OpsError):
 
 @dataclass(frozen=True)
 class Session:
-    """A stack and the environment in which the engine runs on it."""
+    """A stack and the environment in which the engine runs on it. Its settings are those of the first look at them."""
 
     stack: str
+    """As the engine is told: `<stack>`, `<organization>/<stack>` or `<organization>/<project>/<stack>`."""
     environment: Mapping[str, str]
-    """Variables beside the caller's own."""
+    """Variables beside those of the caller that are passed on."""
     config_file: Path
     """Stack settings; `Pulumi.<stack>.yaml` unless another was given."""
+    held: tuple[Switch, ...] | None = None
+    """Switches that runs of this session put in the place of the recorded ones; None leaves those in force."""
+    known: Recorded | None = None
+    """What the state records, where that is known already; None has it read when it is needed."""
+
+    @property
+    def lock_file(self) -> Path:
+        """What the stack's images are locked to, beside its settings; it may not be there."""
+        from toolchain.images.lock import lock_file
+
+        return lock_file(self.name, self.config_file)
+
+    @property
+    def name(self) -> str:
+        """The stack's own name, by which files on this machine are called."""
+        return stack_name(self.stack)
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The settings file, read once: what is checked, previewed and applied is the same, whoever edits it meanwhile.
+
+        Raises:
+            StackFileError: the settings file is missing or is not one.
+        """
+        return read_document(self.config_file)
 
     @cached_property
     def settings(self) -> Settings:
         """The stack's settings as the program will see them, switches included; secret values are left out.
 
         Raises:
-            OpsError: the file of switches cannot be read.
+            OpsError: the state cannot be read, or records switches that are none.
             SettingsError: a setting is unknown or malformed.
             StackFileError: the settings file is missing or is not one.
         """
-        return load({**read_config(self.config_file), **{switch.key: switch.value for switch in self.switches}})
+        held = {} if self.held is None else {SWITCHES: as_text(self.held)}
+        return load({**config_of(self.document), **held}, self.recorded)
 
     @property
-    def switches(self) -> list[Switch]:
+    def switches(self) -> tuple[Switch, ...]:
         """Settings that an operator holds at another value than the settings file's.
 
         Raises:
-            OpsError: the file of switches cannot be read.
+            OpsError, SettingsError, StackFileError: see `settings`.
         """
+        return self.settings.switches
+
+    @cached_property
+    def recorded(self) -> Recorded:
+        """What the stack's state records beside resources; nothing for a stack that is not there yet.
+
+        Raises:
+            OpsError: the state cannot be read, or records switches that are none.
+        """
+        if self.known is not None:
+            return self.known
         try:
-            return read_switches(self.stack.rpartition("/")[2], self.environment)
+            export = self.json(self.argv("stack", "export"))
+            return of_resources((export.get("deployment") or {}).get("resources") or [])
         except SwitchesError as error:
             raise OpsError(str(error)) from None
+        except OpsError as error:
+            if "no stack named" in str(error):
+                return Recorded()
+            raise
 
     def argv(self, *arguments: str) -> list[str]:
         """The command line of one engine call on this stack."""
         return ["pulumi", *arguments, "--stack", self.stack, "--non-interactive"]
 
     def with_config(self, *arguments: str, **overrides: Any) -> list[str]:
-        """The command line of an engine call that reads the stack's settings.
+        """The command line of an engine call that reads the stack's settings, from a copy that nobody else writes.
 
         Args:
             arguments: of the engine.
             overrides: settings `langfuse-stack:<name>` for this run only.
         """
-        changed = {f"langfuse-stack:{name}": value for name, value in overrides.items()}
-        return [*self.argv(*arguments), "--config-file", str(working_copy(self.stack, self.config_file, changed))]
+        copy = self._folder / f"Pulumi.{self.name}.{secrets.token_hex(4)}.yaml"
+        write_private(copy, self.engine_settings(**overrides))
+        return [*self.argv(*arguments), "--config-file", str(copy)]
+
+    def engine_settings(self, **overrides: Any) -> str:
+        """The settings as the engine reads them; see `with_config`."""
+        held = {} if self.held is None else {SWITCHES: as_text(self.held)}
+        changed = {**held, **{f"langfuse-stack:{name}": value for name, value in overrides.items()}}
+        return working_text(self.name, self.document, changed)
+
+    @cached_property
+    def _folder(self) -> Path:
+        folder, remove = private_folder()
+        weakref.finalize(self, remove)
+        return folder
 
     def run(self, argv: Sequence[str], *, aside: bool = False) -> int:
         """Run a command in the program's folder with its output shown; returns the exit code.
@@ -136,37 +210,75 @@ class Session:
             return
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(ROOT / "Pulumi.yaml", folder)
+            made = Path(folder) / f"Pulumi.{self.name}.yaml"
+            copy_keys(self.config_file, made)
             self.text(["pulumi", "--cwd", folder, "stack", "init", self.stack, "--non-interactive"])
-            remember_salt(self.stack, Path(folder) / f"Pulumi.{self.stack}.yaml")
+            if self.is_shared:
+                add_keys(self.config_file, made)
+                self.__dict__.pop("document", None)  # the first look was at a file without them
+            else:
+                remember_salt(self.name, made)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the state lives where other machines reach it."""
+        return urlsplit(self.environment.get("PULUMI_BACKEND_URL", "")).scheme not in {"", "file"}
 
     def check_passphrase(self) -> None:
         """Find out whether the passphrase opens the stack, after a run that failed without saying so.
 
         Raises:
-            OpsError: it does not; names the variable that says where it comes from.
+            OpsError: it does not, or there is none; names the variable that says where it comes from.
         """
         argv = self.with_config("config", "set", "--secret", "langfuse-stack:probe")
         try:
             self.text(argv, stdin="probe")
         except OpsError as error:
-            if NOT_OPENED in str(error):
+            if any(fix in str(error) for fix in FIXES.values()):
                 raise
 
     def exists(self) -> bool:
         """Whether the backend knows the stack."""
-        stacks = self.json(["pulumi", "stack", "ls", "--json", "--non-interactive"])
-        return any(entry["name"].rpartition("/")[2] == self.stack for entry in stacks)
+        full = ["--fully-qualify-stack-names"] if "/" in self.stack else []
+        stacks = self.json(["pulumi", "stack", "ls", "--json", "--non-interactive", *full])
+        organization, name = self.stack.rpartition("/")[::2]
+        return any(
+            entry["name"] == self.stack
+            or (entry["name"].rpartition("/")[2] == name and entry["name"].partition("/")[0] == organization)
+            for entry in stacks
+        )
 
     @property
     def variables(self) -> dict[str, str]:
-        """The caller's variables, with the session's own over them."""
-        return {**os.environ, **self.environment}
+        """What all that this session starts runs in: the caller's variables that are passed on, and over them its own.
+
+        Raises:
+            ToolchainError: the caller wants one passed on that can change what runs.
+        """
+        return {**passed_on(), **self.environment, MARK_VARIABLE: self.mark}
+
+    @property
+    def backend(self) -> str:
+        """Where the state is, without what could be a password."""
+        url = urlsplit(self.variables.get("PULUMI_BACKEND_URL", ""))
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}" if url.scheme else "none is named"
+
+    @property
+    def mark(self) -> str:
+        """Tells what this stack's runs have started from everything else on the machine."""
+        return f"{state_dir()}:{self.name}"
+
+
+def stack_name(stack: str) -> str:
+    """The last part of a stack's name: Pulumi Cloud puts organization and project before it."""
+    return stack.rpartition("/")[2]
 
 
 def explain(message: str) -> str:
     """The engine's message, with the fix where it does not name one itself."""
-    if "incorrect passphrase" in message:
-        return f"{NOT_OPENED}\n{message}"
+    for words, fix in FIXES.items():
+        if words in message:
+            return f"{fix}\n{message}"
     return message
 
 
@@ -176,8 +288,16 @@ def open_session(stack: str, config_file: Path | None) -> Session:
     Raises:
         ToolchainError: engine, plugins or Docker cannot be had.
     """
-    from toolchain.environment import environment
+    from toolchain.environment import environment, shell
+    from toolchain.passing import held_back
     from toolchain.ready import make_ready
 
     variables = environment(*make_ready())
-    return Session(stack, variables, (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve())
+    if said := held_back(shell(variables)):
+        sys.stderr.write(f"{said}\n")
+    return Session(stack, variables, settings_file(stack, config_file))
+
+
+def settings_file(stack: str, config_file: Path | None) -> Path:
+    """Where the settings of `stack` are: in the file that was named, or in the usual one."""
+    return (config_file or ROOT / f"Pulumi.{stack_name(stack)}.yaml").resolve()

@@ -8,6 +8,7 @@ from ops.session import OpsError, Session
 
 CONTAINER = "docker:index/container:Container"
 VOLUME = "docker:index/volume:Volume"
+STACK = "pulumi:pulumi:Stack"
 NETWORK = "docker:index/network:Network"
 
 
@@ -34,6 +35,12 @@ class State:
             return str(self.output("stack-id", "hex"))
         except OpsError:
             return None
+
+    @property
+    def owner_email(self) -> str | None:
+        """E-mail of the Langfuse user that web made sure of at its last start; None before there was one."""
+        found = (entry.get("outputs", {}).get("owner_email") for entry in self._of_type(STACK))
+        return next((str(email) for email in found if email), None)
 
     def ids(self, resource_type: str) -> set[str]:
         """Provider ids of all resources of a type."""

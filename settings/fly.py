@@ -10,10 +10,10 @@ from settings.groups import Group, Slug
 AppName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")]
 SERVICES = (
     r"clickhouse(-[23])?|clickhouse-keeper-[123]|clickhouse-proxy|minio|postgres|redis"
-    r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|gateway"
+    r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|gateway|media"
 )
 ServiceName = Annotated[str, Field(pattern=f"^({SERVICES})$")]
-PublicName = Literal["langfuse-web", "gateway"]
+PublicName = Literal["langfuse-web", "gateway", "media"]
 
 
 class Machine(Group):
@@ -37,6 +37,7 @@ MACHINES: Mapping[str, Machine] = {
         "langfuse-web-proxy": {"cpus": 1, "memoryMb": 512},
         "langfuse-worker": {},
         "gateway": {"memoryMb": 2048},
+        "media": {"cpus": 1, "memoryMb": 512},
     }.items()
 }
 """Sizes that Langfuse's documentation asks for, and half of them for what needs less."""
@@ -58,7 +59,8 @@ class FlySettings(Group):
     """Service to app; what is not named here is called `<instance>-<service>`."""
     machines: Mapping[ServiceName, Machine] = {}
     public: tuple[PublicName, ...] = ("langfuse-web",)
-    """Services with an address on the internet. What holds data can never have one."""
+    """Services with an address on the internet. What holds data can never have one: `media` passes signed links to
+    media and exports, and nothing else, to the store."""
     local_images: Literal["refuse", "push", "rehearse"] = "refuse"
     """What to do with an image that no registry serves. `push`: the deployment takes it to the app's own registry at
     Fly; `rehearse`: the stand-in too, which is not for real data."""

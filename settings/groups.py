@@ -71,7 +71,11 @@ class StackSettings(Group):
     """`vault`: what the vault file holds is used; the rest is generated."""
     vault: Path = Path("vault/hotrodan/llm-gateway-secrets.json")
     """Relative to the project's folder."""
-    rotations: Mapping[Rotatable, Annotated[int, Field(ge=1)]] = {}
+    single_machine: bool = False
+    """Whether no other machine ever works on the stack: then its state may be a folder here, whatever the platform."""
+    upgrading: bool = False
+    """Whether this run may put a new major release over data; `upgrade` says so for its own."""
+    rotations: Mapping[Rotatable, Annotated[int, Field(ge=1, le=1000)]] = {}
     """Secret to the generation in use; what is not listed is in its first."""
     rotating: Rotatable | None = None
     """The secret under rotation: where the part can, the generation before the one in use is accepted too."""
@@ -111,7 +115,7 @@ class MinioSettings(Group):
 
     namespace = "minio"
     public_url: Url | None = None
-    """Where browsers and SDKs outside the private network reach it, for media and exports."""
+    """Where browsers and SDKs reach media and exports: `https://…`, or `http://localhost:<port>`."""
     api_port: TcpPort = 9090
     console_port: TcpPort = 9091
     image: str | None = None
@@ -182,7 +186,7 @@ class LangfuseSettings(Group):
     public_url: Url | None = None
     sign_up: bool = False
     deletions: bool = False
-    """Whether Langfuse may delete rows; without, deleting a trace fails and loses nothing."""
+    """Whether Langfuse may delete rows and objects; without, a deletion is answered with 200 and refused later."""
     telemetry: bool = False
     log_level: Literal["trace", "debug", "info", "warn", "error"] = "info"
     organization: Organization = Organization()
@@ -191,8 +195,6 @@ class LangfuseSettings(Group):
     extra_env: Mapping[EnvName, EnvValue] = {}
     secret_env: Mapping[EnvName, EnvValue] = {}
     """As `extra_env`, for what nobody may read: the client secret of a sign-in provider, a mail server's URL."""
-    stand_in_on_old_clickhouse: bool = False
-    """Test setting: the stand-in alone may run below the release's ClickHouse floor."""
 
     @field_validator("extra_env", "secret_env")
     @classmethod

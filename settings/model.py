@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from components.releases import RELEASES, Release, references
+from platforms.spec import SHARED
 from settings.fly import MACHINES, FlySettings, Machine, kind_of
 from settings.groups import (
     ClickHouseSettings,
@@ -18,6 +19,9 @@ from settings.groups import (
     WebSettings,
     WorkerSettings,
 )
+from settings.media import media_is_public
+from settings.recorded import NOTHING, Recorded
+from switches import Switch
 
 GROUPS: tuple[type[Group], ...] = (
     StackSettings,
@@ -49,6 +53,15 @@ class Settings(BaseModel):
     web: WebSettings
     worker: WorkerSettings
     proxy: ProxySettings
+    switches: tuple[Switch, ...] = ()
+    """Settings that an operator holds at another value than the settings file's; they are in force above."""
+    recorded: Recorded = NOTHING
+    """What the stack's state says of the runs before."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several people and machines act on what the platform runs."""
+        return SHARED[self.stack.platform]
 
     @property
     def release(self) -> Release:
@@ -89,7 +102,7 @@ class Settings(BaseModel):
         }
         given = {service: reference for service, reference in overrides.items() if reference}
         wanted = references(self.release, self.langfuse.version, given)
-        proxied = self.clickhouse.clustered or self.web.replicas > 1
+        proxied = self.clickhouse.clustered or self.web.replicas > 1 or media_is_public(self)
         return {service: reference for service, reference in wanted.items() if proxied or service != "proxy"}
 
     @property
@@ -111,6 +124,13 @@ class Settings(BaseModel):
     def volume(self, store: str) -> str:
         """Physical name of a store's volume."""
         return f"{self.stack.instance.replace('-', '_')}_{store}_data"
+
+    def cluster_volumes(self, keepers: int) -> tuple[list[str], list[str]]:
+        """Physical names of the volumes of ClickHouse's further servers, and of its keepers; none without a cluster."""
+        if not self.clickhouse.clustered:
+            return [], []
+        servers = [self.volume(f"clickhouse_{number}") for number in range(2, self.clickhouse.replicas + 1)]
+        return servers, [self.volume(f"keeper_{number}") for number in range(1, keepers + 1)]
 
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""

@@ -3,7 +3,9 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from components.releases import Image
 from settings.loading import SettingsError
@@ -36,7 +38,7 @@ def images(settings: Settings, environment: Mapping[str, str] = os.environ) -> d
         )
     try:
         resolved = json.loads(Path(path).read_text(encoding="utf-8"))
-        found = {service: Image(**entry) for service, entry in resolved.items()}
+        found = {service: image_of(entry) for service, entry in resolved.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise SettingsError(f"{IMAGES_FILE_VARIABLE}={path} cannot be read ({error}): {fix}") from error
     wanted = settings.image_references
@@ -48,6 +50,12 @@ def images(settings: Settings, environment: Mapping[str, str] = os.environ) -> d
     if stale:
         raise SettingsError(f"no image resolved for {', '.join(stale)}: {fix}")
     return {service: found[service] for service in wanted}
+
+
+def image_of(entry: Mapping[str, Any]) -> Image:
+    """One image, as the resolution file has it."""
+    image, floor = Image(**entry), entry.get("clickhouse_floor")
+    return replace(image, clickhouse_floor=tuple(floor)) if floor else image
 
 
 def only_here(settings: Settings, found: Mapping[str, Image]) -> dict[str, Image]:

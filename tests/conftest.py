@@ -31,7 +31,9 @@ TOGETHER = {
     "servers of the stand-in": ("tests/standin/",),
     "servers with backups": ("tests/backup/",),
     "stack of the doctor": ("tests/doctor/",),
-    "stack of the attacks": ("tests/engine/test_attacks.py", "tests/engine/test_gated_run.py"),
+    "stack of the attacks": tuple(
+        f"tests/engine/test_{name}.py" for name in ("attacks", "gated_run", "environment", "terminals", "recover")
+    ),
 }
 """What tests share, and where their names begin; the longest first. All others stay together by file."""
 

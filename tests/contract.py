@@ -7,6 +7,8 @@ OUTPUTS = frozenset(
         "gateway_master_key",
         "langfuse_public_key",
         "langfuse_secret_key",
+        "owner_email",
+        "owner_password",
         "clickhouse_url",
         "minio_endpoint",
         "release",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from typing import Annotated
@@ -24,10 +25,14 @@ def ensure() -> None:
 
 @cli.command()
 def shell() -> None:
-    """Print the `export` lines with which plain `pulumi` works: eval "$(python -m toolchain shell)"."""
-    from toolchain.environment import environment
+    """Print the lines with which plain `pulumi` works: eval "$(python -m toolchain shell)"."""
+    from toolchain import environment
 
-    for name, value in environment(*make_ready()).items():
+    variables = environment.shell(environment.environment(*make_ready()))
+    for name in sorted(os.environ):
+        if name.startswith(environment.OPTION) and name not in variables:
+            print(f"unset {name}")
+    for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
 
 

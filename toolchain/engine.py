@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from toolchain import golang
 from toolchain.download import DownloadError, download
+from toolchain.passing import passed_on
 from toolchain.paths import cache_dir, locked, staged
 from toolchain.report import ToolchainError
 
@@ -141,7 +142,7 @@ def _version(pulumi: Path) -> str | None:
     try:
         ran = subprocess.run(
             [pulumi, "version"],
-            env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"},
+            env=passed_on() | {"PULUMI_SKIP_UPDATE_CHECK": "true"},
             capture_output=True,
             text=True,
             timeout=20,

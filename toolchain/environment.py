@@ -10,16 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from toolchain.checkout import disregard_salt
+from toolchain.checkout import see_to_salt
 from toolchain.paths import locked, state_dir
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolchain.docker import DockerEngine
     from toolchain.engine import Engine
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PASSPHRASE_BYTES = 32
+OPTION = "PULUMI_OPTION_"
+"""Prefix of the variables from which the engine takes its options."""
+_PACK = _ROOT / "policy" / "__main__.py"
+POLICY_PACK = _PACK if os.access(_PACK, os.X_OK) else _PACK.parent
+"""The policy pack, as a program that the engine starts directly where that is possible."""
 
 
 def environment(engine: Engine, docker: DockerEngine) -> dict[str, str]:
@@ -28,9 +35,9 @@ def environment(engine: Engine, docker: DockerEngine) -> dict[str, str]:
     Raises:
         ToolchainError: The passphrase of the state is lost, empty, or readable by others.
     """
-    disregard_salt(_ROOT)
     state = state_dir()
     backend = _backend(state)
+    see_to_salt(_ROOT, is_shared=urlsplit(backend).scheme != "file")
     variables = {
         "PATH": _path(engine),
         "PULUMI_HOME": str(engine.pulumi_home),
@@ -40,7 +47,6 @@ def environment(engine: Engine, docker: DockerEngine) -> dict[str, str]:
         # The salt of the passphrase comes from the state when the stack's settings file has lost it.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "LANGFUSE_STACK_IMAGES": str(state / "images.json"),
-        "LANGFUSE_STACK_SWITCHES": str(state / "switches.json"),
         # The engine and its plugins live for seconds: collecting garbage less often makes them start faster.
         "GOGC": os.environ.get("GOGC", "400"),
     }
@@ -53,6 +59,11 @@ def environment(engine: Engine, docker: DockerEngine) -> dict[str, str]:
     if docker.host:
         variables["DOCKER_HOST"] = docker.host
     return variables
+
+
+def shell(variables: Mapping[str, str]) -> dict[str, str]:
+    """`variables`, with which plain `pulumi preview` and `pulumi up` are judged by the policy pack of this program."""
+    return {**variables, f"{OPTION}POLICY_PACK": str(POLICY_PACK)}
 
 
 def _path(engine: Engine) -> str:
@@ -79,9 +90,10 @@ def _passphrase_file(own: Path, backend: str) -> Path | None:
         if not theirs.is_file():
             raise ToolchainError(f"PULUMI_CONFIG_PASSPHRASE_FILE names {theirs}, which is no file. Set it right.")
         return theirs
+    is_shared = urlsplit(backend).scheme != "file"
+    if is_shared and not (os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") and own.exists()):
+        return None  # state that other machines share is not encrypted with a passphrase that only this one has
     if not own.exists():
-        if urlsplit(backend).scheme != "file":
-            return None  # state that other machines share is not encrypted with a passphrase that only this one has
         with locked(own.with_name(".passphrase.lock"), "the passphrase"):
             if not own.exists():
                 _refuse_to_hide_loss(own, backend)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _NAME = "langfuse-stack"
 
@@ -83,6 +83,40 @@ def staged(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def private_folder() -> tuple[Path, Callable[[], None]]:
+    """A folder for this process alone (0700), and what removes it; what a killed process left is removed now."""
+    root = state_dir() / "runs"
+    root.mkdir(mode=0o700, exist_ok=True)
+    with locked(root / ".lock", "a folder of its own"):
+        for folder in (entry for entry in root.iterdir() if entry.is_dir()):
+            with contextlib.suppress(BlockingIOError):
+                os.close(_held(folder))
+                shutil.rmtree(folder, ignore_errors=True)
+        made = Path(tempfile.mkdtemp(dir=root))
+        descriptor = _held(made)
+
+    def remove() -> None:
+        shutil.rmtree(made, ignore_errors=True)
+        os.close(descriptor)
+
+    return made, remove
+
+
+def _held(folder: Path) -> int:
+    """A descriptor that keeps a folder locked until it is closed, also by dying.
+
+    Raises:
+        BlockingIOError: another one has it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def write_private(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from toolchain import golang
 from toolchain.download import DownloadError, require_reachable
 from toolchain.engine import link_or_copy
+from toolchain.passing import passed_on
 from toolchain.paths import cache_dir, locked, staged
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _install_vendors(engine: Engine, name: str, version: str, report: Report) ->
     """Let the engine download a plugin; False when that fails, which is said."""
     url = os.environ.get(URL_SETTING) or _VENDOR_URL
     argv = [str(engine.bin_dir / "pulumi"), "plugin", "install", "resource", name, version, "--server", url]
-    env = os.environ | {"PULUMI_HOME": str(engine.pulumi_home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    env = passed_on() | {"PULUMI_HOME": str(engine.pulumi_home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
         require_reachable(url)
         with report.working("plugin", f"getting {name} {version} from {url}"):

@@ -91,7 +91,8 @@ def main() -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted; the next run goes on from here")
-    os.execv(python, [str(python), *sys.argv[1:]])  # noqa: S606  # its whole purpose
+    # Whatever PYTHONPATH and its like name is not part of the program.
+    os.execv(python, [str(python), "-E", *sys.argv[1:]])  # noqa: S606  # its whole purpose
 
 
 if __name__ == "__main__":

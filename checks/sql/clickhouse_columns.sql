@@ -1,1 +1,1 @@
-SELECT table, name FROM system.columns WHERE database = {database:String}
+SELECT table, name, type FROM system.columns WHERE database = {database:String}

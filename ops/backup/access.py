@@ -75,7 +75,7 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
     address, database = output(GATE, "http_address"), output(GATE, "database")
     containers = _containers(session) if settings.stack.platform == "docker" else {}
     return Access(
-        stack=session.stack,
+        stack=session.name,
         langfuse=settings.langfuse_version,
         clickhouse=clickhouse.Server(
             Login(

@@ -183,7 +183,7 @@ def shown_progress(console: Console) -> Iterator[Progress]:
 @contextlib.contextmanager
 def alone(session: Session) -> Iterator[None]:
     """One rehearsal of a stack at a time, so that what another left is known to be left."""
-    with (state_dir() / f"{session.stack}.rehearsal.lock").open("a") as handle:
+    with (state_dir() / f"{session.name}.rehearsal.lock").open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

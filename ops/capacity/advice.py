@@ -41,6 +41,14 @@ class Advice:
         return f"`make status`: the worker must run; {more}`pulumi config set worker:replicas 2`, {UP}"
 
     @property
+    def deletions(self) -> str:
+        """A decision about deletions."""
+        return (
+            f"`pulumi config set langfuse:deletions true`, {UP}, deletes all that was ever asked for; to keep it, "
+            "leave it so. `make doctor` has the reason that each job gave"
+        )
+
+    @property
     def parts(self) -> str:
         """Fewer parts."""
         return (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ops.capacity.advice import Advice
 from ops.capacity.forecast import days_until, trend
-from ops.capacity.measurement import Disk, Growth, Measurement, Memory, Parts, Queue, Rate, seen
+from ops.capacity.measurement import DELETION_QUEUES, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, seen
 
 MEGABYTE = 1e6
 
@@ -87,6 +87,13 @@ def _queue(queue: Queue, advice: Advice, limits: Limits) -> Iterator[Finding]:
             f"{queue.name}: {queue.waiting} jobs wait, the oldest for {oldest:.0f} s; {queue.active} are worked on",
             "the worker takes in less than is sent: traces appear late, nothing is lost",
             advice.worker(queue.name),
+        )
+    if queue.name in DELETION_QUEUES and queue.failed:
+        yield Finding(
+            "deletions-refused",
+            f"{queue.name}: {queue.failed} jobs failed",
+            "what was to be deleted is still there, and Langfuse tries again every 10 minutes",
+            advice.deletions,
         )
 
 

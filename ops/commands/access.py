@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.app import AsJson, Changing, ConfigFile, LookingGroup, Stack, cli
+from ops.commands.app import AsJson, Changing, ConfigFile, Looking, LookingGroup, Stack, cli
 from ops.failure import COULD_NOT_LOOK, explained
 from ops.members.role import Role
 
@@ -31,6 +31,23 @@ def rotate(
         return
     with explained(COULD_NOT_LOOK, as_json=as_json):
         command.listed(stack, config_file, as_json=as_json)
+
+
+@cli.command(name="owner-password", cls=Looking)
+def owner_password(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    to_stdout: Annotated[bool, typer.Option("--stdout", help="Print the password alone, also into a pipe.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print address, e-mail and password as JSON.")] = False,
+) -> None:
+    """Show how the first owner signs in: address, e-mail and password, on a terminal only unless asked otherwise.
+
+    Exits 2 when it is refused or there is no owner yet.
+    """
+    from ops.owner import owner_password as run
+
+    run(stack, config_file, to_stdout=to_stdout, as_json=as_json)
 
 
 @members.callback(invoke_without_command=True)

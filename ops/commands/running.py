@@ -7,19 +7,33 @@ import typer
 from ops.commands.app import ENGINE_OPTIONS, AsJson, Changing, ConfigFile, Stack, cli
 from ops.refused import COMMANDS, refuse_command, refuse_options
 
+ExpectNoChanges = Annotated[
+    bool, typer.Option("--expect-no-changes", help="Refuse, and exit 1, where there is anything to change.")
+]
+
 
 @cli.command(cls=Changing, context_settings=ENGINE_OPTIONS)
-def up(context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False) -> None:
+def up(
+    context: typer.Context,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    expect_no_changes: ExpectNoChanges = False,
+) -> None:
     """Put the stack up, each phase proven before the next, and prove it end to end."""
     from ops.lifecycle import up as run
 
     refuse_options(context.args)
-    run(stack, config_file, as_json=as_json)
+    run(stack, config_file, as_json=as_json, expect_no_changes=expect_no_changes)
 
 
 @cli.command(cls=Changing, context_settings=ENGINE_OPTIONS)
 def preview(
-    context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False
+    context: typer.Context,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    expect_no_changes: ExpectNoChanges = False,
 ) -> None:
     """Show what `up` would do, with policy pack and plan gate enforced. Changes nothing.
 
@@ -28,7 +42,7 @@ def preview(
     from ops.lifecycle import preview as run
 
     refuse_options(context.args)
-    run(stack, config_file, as_json=as_json)
+    run(stack, config_file, as_json=as_json, expect_no_changes=expect_no_changes)
 
 
 @cli.command(cls=Changing, context_settings=ENGINE_OPTIONS)

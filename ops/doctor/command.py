@@ -15,9 +15,11 @@ from ops.doctor.looks import LookError, masked
 from ops.doctor.opening import of_session
 from ops.doctor.rows import ROWS
 from ops.failure import COULD_NOT_LOOK, explained, fail
-from ops.session import ROOT, OpsError, Session, open_session
+from ops.report import release_warnings, show_warnings
+from ops.session import OpsError, Session, open_session, settings_file
 from ops.stackfile import StackFileError
 from settings import SettingsError
+from settings.recorded import NOTHING
 
 HEALTHY, FINDINGS = 0, 1
 STANDARD_INPUT = "-"
@@ -34,15 +36,16 @@ def live(stack: str, config_file: Path | None, *, as_json: bool, everything: boo
         everything: show healthy rows too, and what the services were given.
     """
     with explained(COULD_NOT_LOOK, as_json=as_json), of_session(open_session(stack, config_file)) as access:
-        results = examine(ROWS, access)
+        results, warnings = examine(ROWS, access), release_warnings(access.release)
         given = _given(access) if as_json or everything else {}
     verdicts = {result.verdict for result in results}
     code = FINDINGS if "finding" in verdicts else COULD_NOT_LOOK if "not seen" in verdicts else HEALTHY
     if as_json:
         body: dict[str, Any] = {"healthy": code == HEALTHY, "rows": [report.as_dict(result) for result in results]}
-        answer({**body, "environment": given})
+        answer({**body, "environment": given, "warnings": warnings})
     else:
         report.show(results, Console(), everything=everything, given=given)
+        show_warnings(warnings, Console())
     sys.exit(code)
 
 
@@ -74,7 +77,7 @@ def log(name: str, stack: str, config_file: Path | None, *, as_json: bool) -> No
 
 def _words(stack: str, config_file: Path | None) -> words.Words:
     try:
-        session = Session(stack, {}, (config_file or ROOT / f"Pulumi.{stack}.yaml").resolve())
+        session = Session(stack, {}, settings_file(stack, config_file), known=NOTHING)
         return words.of(session.settings, stack)
     except (OpsError, StackFileError, SettingsError):
         return report.USUAL

@@ -16,6 +16,7 @@ from ops.doctor.docker_looks import DockerLooks
 from ops.doctor.fly_looks import FlyLooks, caller
 from ops.doctor.looks import UNKNOWN, Looks
 from ops.doctor.row import Part
+from ops.engine_locks import lock_folder
 from ops.fly_host import apps_of
 from ops.session import OpsError, Session
 from ops.state import State, read_state
@@ -94,6 +95,7 @@ def of_session(session: Session) -> Iterator[Access]:
             **fields,
             store_is_private=place.store_is_private,
             missing_guards=in_one_line(guarded.lacking(session, state.resources)),
+            engine_locks=lock_folder(session.environment),
             unreached={**lacking, **_closed(ways, there)},
             named=back,
         )

@@ -88,7 +88,7 @@ def rotate(stack: str, config_file: Path | None, name: str, *, as_json: bool) ->
                 "secret": secret.name,
                 "generation": number,
                 "previous_accepted": secret.outlives,
-                "review": [str(session.config_file), str(path_of(session.stack))],
+                "review": [str(session.config_file), str(path_of(session.name))],
                 "afterwards": secret.afterwards,
             }
         )
@@ -117,7 +117,7 @@ def _list_new_data(session: Session, secret: Secret, number: int) -> None:
     names = {generation(name, number) for name in secret.resources}
     new = {key: identity for key, identity in found.new.items() if key[1] in names}
     if new:
-        inventory.add(session.stack, new)
+        inventory.add(session.name, new)
         console.print(f"listed: {', '.join(sorted(name for _, name in new))}", highlight=False)
 
 

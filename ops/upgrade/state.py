@@ -118,6 +118,8 @@ class Shipped:
     destructive: tuple[str, ...] = ()
     """Pending files that would take data away, and that nobody approved."""
     stand_in: bool = False
+    clickhouse_floor: tuple[int, ...] | None = None
+    """Oldest ClickHouse it runs on, where the image says so itself."""
 
 
 @dataclass(frozen=True)
@@ -127,15 +129,12 @@ class Goal:
     version: str
     image: Shipped | None
     """Of the version that comes next on the way there; None when there is no way."""
-    floor_waived: bool = False
-    """The stand-in's test setting: ClickHouse may be as old as any release allows."""
     recorded: bool = True
     """Whether the stack's inventory lists the goal's major release."""
 
     def clickhouse_floor(self, release: Release) -> tuple[int, ...]:
         """Oldest ClickHouse that a release runs on here."""
-        floors = RELEASES.values() if self.floor_waived else (release,)
-        return min(known.clickhouse_floor for known in floors)
+        return (self.image and self.image.clickhouse_floor) or release.clickhouse_floor
 
 
 def major(version: str) -> str:

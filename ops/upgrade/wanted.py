@@ -47,11 +47,9 @@ def goal_of(eyes: Eyes, live: LiveState, version: str) -> Goal:
         OpsError: an image or a database cannot be read.
         ToolchainError: an image can be neither pulled nor built.
     """
-    settings = eyes.session.settings
     on_the_way = next_version(live.shape.version, version)
     image = _shipped(eyes, live, on_the_way) if reachable(live.shape.version, version) else None
-    waived = settings.langfuse.stand_in_on_old_clickhouse and live.stand_in
-    return Goal(version, image, floor_waived=waived, recorded=_recorded(eyes.session, version))
+    return Goal(version, image, recorded=_recorded(eyes.session, version))
 
 
 def _shipped(eyes: Eyes, live: LiveState, version: str) -> Shipped:
@@ -59,7 +57,7 @@ def _shipped(eyes: Eyes, live: LiveState, version: str) -> Shipped:
     known = settings.image_references if version == settings.langfuse_version else _usual(version)
     source = of_image(known["langfuse-web"])
     with told(f"read the migrations of {version}"):
-        files = read_folder(source.folder)
+        files = read_folder(source.folder, clustered=settings.clickhouse.clustered)
         newest = number(files.clickhouse[-1])
         # What the ledgers' state refuses by itself cannot be judged as well.
         judged = not (live.ledgers_broken or newest < live.clickhouse_ledger.version)
@@ -69,6 +67,7 @@ def _shipped(eyes: Eyes, live: LiveState, version: str) -> Shipped:
             postgres=files.postgres[-1].name,
             destructive=_destructive(eyes, source.folder) if judged else (),
             stand_in=source.stand_in,
+            clickhouse_floor=source.clickhouse_floor,
         )
 
 
@@ -80,7 +79,8 @@ def _destructive(eyes: Eyes, folder: Path) -> tuple[str, ...]:
     """Files that the migration gate would stop."""
     stores = eyes.stores
     try:
-        report = inspect(folder, Databases(stores.reader, stores.postgres.url, stores.schema))
+        clustered = eyes.session.settings.clickhouse.clustered
+        report = inspect(folder, Databases(stores.reader, stores.postgres.url, stores.schema, clustered))
     except MigrationsError as error:
         if DOWNGRADE in str(error):
             return ()
@@ -90,7 +90,7 @@ def _destructive(eyes: Eyes, folder: Path) -> tuple[str, ...]:
 
 def _recorded(session: Session, version: str) -> bool:
     try:
-        recorded = read(session.stack.rpartition("/")[2]).versions
+        recorded = read(session.name).versions
     except InventoryError:
         return False
     return major(version) in {major(entry) for entry in recorded}

@@ -1,15 +1,18 @@
 """Which of the migrations that an image ships would take data away, judged before they run."""
 
 from policy.migrations.approvals import APPROVALS_FILE, Approval, read_approvals, stale
+from policy.migrations.clickhouse import SETTINGS, Ask, Asked
 from policy.migrations.judge import judge
 from policy.migrations.model import (
     LEDGERS,
+    Cause,
     Existing,
     FileVerdict,
     Judged,
     Live,
     MigrationsError,
     ShippedFile,
+    UnreadableError,
     Verdict,
 )
 from policy.migrations.shipped import Shipped, read_folder
@@ -17,7 +20,11 @@ from policy.migrations.shipped import Shipped, read_folder
 __all__ = [
     "APPROVALS_FILE",
     "LEDGERS",
+    "SETTINGS",
     "Approval",
+    "Ask",
+    "Asked",
+    "Cause",
     "Existing",
     "FileVerdict",
     "Judged",
@@ -25,6 +32,7 @@ __all__ = [
     "MigrationsError",
     "Shipped",
     "ShippedFile",
+    "UnreadableError",
     "Verdict",
     "judge",
     "read_approvals",

@@ -3,15 +3,28 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from policy.migrations import grammar
-from policy.migrations.lexer import Token, UnreadableError, statements, tokens
-from policy.migrations.model import LEDGERS, Dialect, Effect, Existing, FileVerdict, Judged, Live, ShippedFile, Verdict
-from policy.migrations.shapes import effects, main_word
+from policy.migrations import clickhouse, offline, postgres
+from policy.migrations.model import (
+    LEDGERS,
+    Cause,
+    Dialect,
+    Effect,
+    Existing,
+    FileVerdict,
+    Judged,
+    Live,
+    ShippedFile,
+    Statement,
+    UnreadableError,
+    Verdict,
+)
+from policy.migrations.types import widens
 
 BOOKKEEPING = frozenset({"background_migrations"})
 """Tables in which Langfuse notes its own work; their rows are no operator's data."""
 NO_ROWS = frozenset({"index", "constraint", "type"})
 SHOWN_CHARACTERS = 160
+Finding = tuple[Verdict, str, Cause]
 
 
 @dataclass
@@ -19,112 +32,159 @@ class _Batch:
     """What the pending files did so far."""
 
     live: Live
+    ask: clickhouse.Ask | None
     objects: dict[str, Existing]
     made: dict[str, str] = field(default_factory=dict)
     """Object to its kind."""
-    referenced: set[str] = field(default_factory=set)
+    cascades: set[str] = field(default_factory=set)
     """Tables whose rows take others with them when they go."""
-    read_by_views: set[str] = field(default_factory=set)
     copies: dict[str, set[str]] = field(default_factory=dict)
     """Object made here to the tables its rows were copied from."""
     lost: set[str] = field(default_factory=set)
 
 
-def judge(files: Sequence[ShippedFile], live: Live, approvals: Mapping[str, str] | None = None) -> list[FileVerdict]:
+def judge(
+    files: Sequence[ShippedFile],
+    live: Live,
+    approvals: Mapping[str, str] | None = None,
+    ask: clickhouse.Ask | None = None,
+) -> list[FileVerdict]:
     """The verdict on each file, in the order in which they will be applied.
 
     Args:
         files: the pending files of one database.
         live: what that database holds.
         approvals: digest of an approved file to the reason.
+        ask: how ClickHouse reads a statement; None where there is no server.
     """
-    batch = _Batch(live, dict(live.objects))
+    batch = _Batch(live, ask, dict(live.objects))
     reasons = approvals or {}
     return [FileVerdict(file, tuple(_file(file, batch)), reasons.get(file.sha256, "")) for file in files]
 
 
 def _file(file: ShippedFile, batch: _Batch) -> list[Judged]:
     try:
-        found = tokens(file.sql, file.dialect)
-        grammar.same_words(file.sql, found, file.dialect)
+        read = _statements(file, batch)
     except UnreadableError as error:
-        return [Judged(_shortened(file.sql), Verdict.DESTRUCTIVE, f"unreadable: {error}")]
-    except Exception as error:  # noqa: BLE001 - whatever cannot be read is dangerous
-        return [Judged(_shortened(file.sql), Verdict.DESTRUCTIVE, f"unreadable: {type(error).__name__}")]
-    return [_statement(file, part, batch) for part in statements(found)]
+        read = [Statement(file.sql, [Effect("unknown", f"unreadable: {error}", cause=Cause.UNREADABLE)])]
+    return [_statement(file.dialect, statement, batch) for statement in read]
 
 
-def _statement(file: ShippedFile, found: list[Token], batch: _Batch) -> Judged:
-    sql = file.sql[found[0].start : found[-1].end]
-    try:
-        read = effects(found, file.dialect, batch.live.namespace)
-        objection = grammar.objection(sql, main_word(found), read, file.dialect)
-        read = [*read, objection] if objection else read
-    except Exception as error:  # noqa: BLE001 - whatever cannot be read is dangerous
-        read = [Effect("unsafe", f"unreadable: {type(error).__name__}")]
-    judged = [_effect(effect, batch) for effect in read]
-    worst = max(judged, key=lambda item: item[0])
-    decisive = read[judged.index(worst)]
-    if worst[0] is Verdict.DESTRUCTIVE:
-        batch.lost |= {effect.name for effect in read if effect.does in {"takes", "writes"}}
-    rows = known.rows if (known := batch.objects.get(decisive.name)) else 0
-    _remember(read, found, file.dialect, batch)
+def _statements(file: ShippedFile, batch: _Batch) -> list[Statement]:
+    if file.dialect == "postgres":
+        return postgres.statements(file.sql, batch.live.namespace)
+    if batch.ask is None and batch.live.holds_rows:
+        raise UnreadableError("there is no ClickHouse server to ask")
+    if batch.ask is None:
+        return offline.statements(file.sql, batch.live.namespace)
+    return clickhouse.statements(file.sql, batch.live.namespace, batch.ask)
+
+
+def _statement(dialect: Dialect, statement: Statement, batch: _Batch) -> Judged:
+    findings = [_effect(dialect, effect, batch) for effect in statement.effects]
+    verdict, why, cause = max(findings, key=lambda finding: finding[0])
+    decisive = statement.effects[[finding[0] for finding in findings].index(verdict)]
+    if verdict is Verdict.DESTRUCTIVE:
+        batch.lost |= {effect.name for effect in statement.effects if effect.does in {"takes", "writes"}}
+    known = batch.objects.get(decisive.name)
+    _remember(statement, batch)
     shown = f"{decisive.name}.{decisive.column}" if decisive.column else decisive.name
-    return Judged(_shortened(sql), worst[0], worst[1], shown, rows)
+    return Judged(_shortened(statement.text), verdict, why, shown, known.rows if known else 0, cause)
 
 
-def _effect(effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
-    if effect.does == "unsafe":
-        return Verdict.DESTRUCTIVE, effect.what
-    if effect.does in {"writes", "takes"} and effect.name in LEDGERS:
-        return Verdict.DESTRUCTIVE, f"touches the ledger {effect.name}"
-    if effect.does in {"keeps", "makes"}:
-        return Verdict.ADDITIVE, "adds, and takes nothing away"
-    verdict, why = _TAKING[effect.does](effect, batch)
+def _effect(dialect: Dialect, effect: Effect, batch: _Batch) -> Finding:
+    if effect.does == "outside":
+        return Verdict.DESTRUCTIVE, effect.what, Cause.OUTSIDE
+    if effect.name in LEDGERS and effect.does not in {"keeps", "makes"}:
+        effect = Effect("unknown", f"changes the migration history {effect.name}", effect.name)
+    if effect.does == "unknown":
+        if batch.live.holds_rows:
+            return Verdict.DESTRUCTIVE, effect.what, effect.cause
+        return Verdict.UNKNOWN, f"{effect.what}; no table of {batch.live.namespace} holds a row", effect.cause
+    verdict, why = _JUDGES[effect.does](dialect, effect, batch)
     if verdict is Verdict.DESTRUCTIVE and not batch.live.holds_rows:
-        return Verdict.NET_ADDITIVE, f"no table of {batch.live.namespace} holds a row"
-    return verdict, why
+        return Verdict.NET_ADDITIVE, f"no table of {batch.live.namespace} holds a row", Cause.LOSS
+    return verdict, why, Cause.LOSS
 
 
-def _takes(effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
-    enum = batch.made.get(effect.origin) == "enum"
-    if effect.what in NO_ROWS or enum:
-        kept = "keeps each value's text, in an enum made by these same files"
-        return Verdict.NET_ADDITIVE, kept if enum else f"{effect.what}: holds no rows"
+def _keeps(_dialect: Dialect, _effect: Effect, _batch: _Batch) -> tuple[Verdict, str]:
+    return Verdict.ADDITIVE, "adds, and takes nothing away"
+
+
+def _stays(_dialect: Dialect, effect: Effect, _batch: _Batch) -> tuple[Verdict, str]:
+    return Verdict.NET_ADDITIVE, effect.what
+
+
+def _takes(dialect: Dialect, effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
     found = batch.objects.get(effect.name)
+    old = found.columns.get(effect.column or "", "") if found else ""
+    if effect.what in NO_ROWS:
+        return Verdict.NET_ADDITIVE, f"{effect.what}: holds no rows"
+    if effect.type and widens(dialect, old, effect.type):
+        return Verdict.ADDITIVE, "every value fits the new type"
+    if batch.made.get(effect.origin) == "enum":
+        return Verdict.NET_ADDITIVE, "keeps each value's text, in an enum made by these same files"
     if found is None:
-        lost = batch.copies.get(effect.name, set()) & batch.lost
-        if lost:
-            return Verdict.DESTRUCTIVE, f"takes the copy of {', '.join(sorted(lost))} away too"
-        made = effect.name in batch.made
-        return Verdict.NET_ADDITIVE, "made by these same files" if made else f"there is no {effect.name}"
+        made = "made by these same files" if effect.name in batch.made else f"there is no {effect.name}"
+        return _on_new(effect, batch, made)
+    return _on_existing(effect, found, f"takes the {effect.what} away from {found.rows} rows")
+
+
+def _writes(_dialect: Dialect, effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
+    found = batch.objects.get(effect.name)
+    cascades = effect.name in batch.cascades
+    if effect.name in BOOKKEEPING:
+        return Verdict.NET_ADDITIVE, "only Langfuse's own list of background work"
+    if found is None and batch.made.get(effect.name) == "table" and not cascades:
+        return _on_new(effect, batch, "changes only a table made by these same files")
+    if found is None or found.kind != "table":
+        return Verdict.DESTRUCTIVE, "changes or deletes rows through another object"
+    if cascades and not effect.column:
+        return Verdict.DESTRUCTIVE, f"what refers to {effect.name} goes with its rows"
+    return _on_existing(effect, found, f"changes or deletes some of {found.rows} rows")
+
+
+def _on_new(effect: Effect, batch: _Batch, why: str) -> tuple[Verdict, str]:
+    """What holds nothing but what these same files put there; which may be the only copy of what they removed."""
+    lost = batch.copies.get(effect.name, set()) & batch.lost
+    if lost:
+        return Verdict.DESTRUCTIVE, f"changes, or takes away, the copy of {', '.join(sorted(lost))}"
+    return Verdict.NET_ADDITIVE, why
+
+
+def _on_existing(effect: Effect, found: Existing, loss: str) -> tuple[Verdict, str]:
     if not found.rows:
         return Verdict.NET_ADDITIVE, "exists, and holds no rows"
     if effect.column and not _has(found, effect.column):
-        return Verdict.NET_ADDITIVE, "column made by these same files"
-    return Verdict.DESTRUCTIVE, f"takes the {effect.what} away from {found.rows} rows"
+        return Verdict.NET_ADDITIVE, "a column made by these same files"
+    return Verdict.DESTRUCTIVE, loss
 
 
-def _writes(effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
+def _adds(dialect: Dialect, effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
+    new = effect.name not in batch.objects and batch.made.get(effect.name) == "table"
+    if dialect == "postgres" or new:
+        return Verdict.ADDITIVE, "adds rows"
+    return Verdict.DESTRUCTIVE, "may replace rows: engines keep one row a key, and views pass rows on"
+
+
+def _feeds(_dialect: Dialect, effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
     found = batch.objects.get(effect.name)
-    if effect.name in BOOKKEEPING:
-        return Verdict.NET_ADDITIVE, "only Langfuse's own list of background work"
-    if found is None and batch.made.get(effect.name) == "table" and effect.name not in batch.referenced:
-        lost = batch.copies.get(effect.name, set()) & batch.lost
-        if lost:
-            return Verdict.DESTRUCTIVE, f"changes or empties the copy of {', '.join(sorted(lost))}"
-        return Verdict.NET_ADDITIVE, "changes only a table made by these same files"
-    if found is not None and found.kind == "table":
-        return _writes_existing(effect, found, batch)
-    return Verdict.DESTRUCTIVE, "changes or deletes rows through another object"
+    if found is None or not (found.rows or found.kind == "view"):
+        return Verdict.ADDITIVE, "computes rows for what holds none"
+    if found.kind == "view":
+        return Verdict.DESTRUCTIVE, "changes which rows a view computes from now on"
+    return Verdict.DESTRUCTIVE, f"may replace or hide some of {found.rows} rows by those that a view computes"
 
 
-def _writes_existing(effect: Effect, found: Existing, batch: _Batch) -> tuple[Verdict, str]:
-    if not found.rows and effect.name not in batch.referenced:
-        return Verdict.NET_ADDITIVE, "exists, and holds no rows"
-    if effect.column and not _has(found, effect.column):
-        return Verdict.NET_ADDITIVE, "fills a column made by these same files"
-    return Verdict.DESTRUCTIVE, f"changes or deletes some of {found.rows} rows"
+_JUDGES = {
+    "keeps": _keeps,
+    "makes": _keeps,
+    "stays": _stays,
+    "takes": _takes,
+    "writes": _writes,
+    "adds": _adds,
+    "feeds": _feeds,
+}
 
 
 def _has(found: Existing, column: str) -> bool:
@@ -132,49 +192,21 @@ def _has(found: Existing, column: str) -> bool:
     return any(name == column or name.startswith(f"{column}.") for name in found.columns)
 
 
-def _fills(effect: Effect, batch: _Batch) -> tuple[Verdict, str]:
-    new = effect.name not in batch.objects and batch.made.get(effect.name) == "table"
-    if new and effect.name not in batch.read_by_views:
-        return Verdict.ADDITIVE, "fills a table made by these same files"
-    return Verdict.DESTRUCTIVE, "may replace rows: engines keep one row a key"
-
-
-def _opaque(effect: Effect, _batch: _Batch) -> tuple[Verdict, str]:
-    return Verdict.DESTRUCTIVE, effect.what
-
-
-_TAKING = {"takes": _takes, "writes": _writes, "fills": _fills, "opaque": _opaque}
-
-
-def _remember(read: Sequence[Effect], found: Sequence[Token], dialect: Dialect, batch: _Batch) -> None:
+def _remember(statement: Statement, batch: _Batch) -> None:
     """Keep what later statements of the batch must be judged by."""
-    names = [_name(token, dialect) for token in found]
-    for at, token in enumerate(found):
-        if token.upper == "REFERENCES":
-            batch.referenced |= set(names[at + 1 : at + 4])
-    before = dict(batch.objects)
-    for effect in read:
+    batch.cascades |= statement.cascades
+    before, kinds = dict(batch.objects), dict(batch.made)
+    for effect in statement.effects:
         if effect.does == "makes" and effect.what != "column":
-            batch.made[effect.name] = effect.what
-            if effect.what == "materialized view":
-                batch.read_by_views |= set(names)
-        if effect.origin in before and effect.what == "table":
-            batch.objects[effect.name] = before[effect.origin]
-        elif effect.origin and effect.what == "column" and effect.column and effect.name in before:
+            renamed = effect.what == "type" and effect.origin
+            batch.made[effect.name] = kinds.pop(effect.origin, "type") if renamed else effect.what
+            if effect.origin in before and effect.what == "table":
+                batch.objects[effect.name] = before[effect.origin]
+        elif effect.does == "makes" and effect.origin and effect.column and effect.name in before:
             old = before[effect.name]
-            batch.objects[effect.name] = replace(old, columns=old.columns | {effect.column})
-    if any(token.upper == "SELECT" for token in found):
-        sources = set(names) & set(before)
-        for name in set(names) & set(batch.made) - set(before):
-            batch.copies.setdefault(name, set()).update(sources)
-
-
-def _name(token: Token, dialect: Dialect) -> str:
-    if token.kind == "name":
-        return token.text[1:-1]
-    if token.kind != "word":
-        return ""
-    return token.text.lower() if dialect == "postgres" else token.text
+            batch.objects[effect.name] = replace(old, columns={**old.columns, effect.column: ""})
+        if effect.does in {"makes", "adds", "writes"} and effect.name in batch.made and effect.name not in before:
+            batch.copies.setdefault(effect.name, set()).update(statement.reads & set(before))
 
 
 def _shortened(sql: str) -> str:

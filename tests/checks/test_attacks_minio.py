@@ -69,7 +69,7 @@ def test_the_applications_key_loses_no_object(ready: Store, attempt: Attack, als
     assert version
     if also:
         allow = {"Effect": "Allow", "Action": list(also), "Resource": ["arn:aws:s3:::*"]}
-        policy = app_policy(list(ready.buckets))
+        policy = app_policy(list(ready.buckets), deletions=False)
         name = f"wider-{ready.access_key}"
         ready.admin.policy_add(name, policy={**policy, "Statement": [*policy["Statement"], allow]})
         ready.admin.policy_set(name, user=ready.access_key)
@@ -77,6 +77,15 @@ def test_the_applications_key_loses_no_object(ready: Store, attempt: Attack, als
         attempt(ready.app, bucket, version)
     assert ready.root.get_object(bucket, "kept", version_id=version).read() == b"rows"
     assert ready.root.get_bucket_versioning(bucket).status == ENABLED
+
+
+@pytest.mark.attack("an object deleted with the application's key", layer=KEY, message=REFUSED, alone=True)
+def test_an_object_is_not_even_hidden_while_deletions_are_off(ready: Store) -> None:
+    bucket = ready.buckets[0]
+    ready.app.put_object(bucket, "kept", io.BytesIO(b"rows"), 4)
+    with pytest.raises(S3Error, match=REFUSED):
+        ready.app.remove_object(bucket, "kept")
+    assert ready.root.get_object(bucket, "kept").read() == b"rows"
 
 
 @pytest.mark.attack(

@@ -1,8 +1,10 @@
 """How a check runs: deadline, retries, and a message that says what to do and shows no secret."""
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -99,6 +101,46 @@ def test_a_probe_that_never_comes_back_is_given_up(monkeypatch: pytest.MonkeyPat
     with pytest.raises(CheckFailedError, match="does not answer") as given_up:
         until_healthy(never.wait, deadline_seconds=0.1)
     assert given_up.value.final
+
+
+@pytest.mark.attack(
+    "a store answers a gate that was given up",
+    layer="deadline of a gate",
+    message="does not answer",
+    alone=True,
+)
+@pytest.mark.parametrize(
+    ("swallowing", "steps"), [(False, 0), (True, 10_000_000)], ids=["plain", "a library that swallows everything once"]
+)
+def test_a_probe_that_was_given_up_does_nothing_once_it_is_answered(
+    monkeypatch: pytest.MonkeyPatch, steps: int, *, swallowing: bool
+) -> None:
+    """A server that was paused answers late; what the probe would have written then is not written."""
+    monkeypatch.setattr(base, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(base, "INSIST_SECONDS", 0.01)
+    answered, waiting = threading.Event(), threading.Event()
+    written: list[str] = []
+    threads: list[threading.Thread] = []
+
+    def probe() -> None:
+        threads.append(threading.current_thread())
+        waiting.set()
+        if swallowing:
+            with suppress(BaseException):
+                answered.wait()
+        for step in itertools.count():
+            answered.wait()
+            if step >= steps:
+                written.append("mark")
+                return
+
+    with pytest.raises(CheckFailedError, match="does not answer"):
+        until_healthy(probe, deadline_seconds=0)
+    assert waiting.is_set()
+    answered.set()
+    threads[0].join(30)
+    assert not threads[0].is_alive()
+    assert written == []
 
 
 def test_two_probes_in_turn_share_one_deadline(clock: Clock) -> None:

@@ -103,6 +103,7 @@ def test_the_key_writes_reads_and_lists_in_its_buckets_alone(ready: Store) -> No
 
 def test_what_the_key_deletes_can_be_had_back(ready: Store) -> None:
     """Versions stay: the key can hide an object, and cannot take it away."""
+    AppKeyProvider().run({**ready.key_inputs(), "deletions": True})
     name = ready.buckets[0]
     written = ready.app.put_object(name, "a", io.BytesIO(b"rows"), 4)
     ready.app.remove_object(name, "a")
@@ -113,6 +114,15 @@ def test_what_the_key_deletes_can_be_had_back(ready: Store) -> None:
         ready.app.remove_object(name, "a", version_id=written.version_id)
     answer = ready.root.get_object(name, "a", version_id=written.version_id)
     assert answer.read() == b"rows"
+
+
+def test_a_key_that_may_delete_objects_is_found_unless_deletions_are_on(ready: Store) -> None:
+    AppKeyProvider().run({**ready.key_inputs(), "deletions": True})
+    found = red(ObjectStoreProvider, ready.gate_inputs())
+    assert (found.probe, found.seen) == (f"DELETE {ready.buckets[0]}/{MARKER}", "allowed")
+    green(ObjectStoreProvider, ready.gate_inputs(), deletions=True)
+    AppKeyProvider().run(ready.key_inputs())
+    green(ObjectStoreProvider, ready.gate_inputs())
 
 
 def test_a_store_made_by_the_program_is_proven(ready: Store) -> None:

@@ -14,6 +14,7 @@ from checks.clickhouse_login import Login, rows
 from checks.migrations import MigrationProvider
 from checks.pending_migrations import clickhouse_live, postgres_live
 from policy import migrations
+from policy.migrations.allowed import HERE, functions
 from tests.checks.clickhouse_session import Session, as_langfuse, as_operator, session_with
 from tests.checks.containers import Container, gate_inputs
 from tests.checks.gates import green, red
@@ -55,6 +56,7 @@ def inputs(login: Login, database: Database) -> dict[str, Any]:
         "password": login.password,
         "database": login.database,
         "direct_url": database.url(),
+        "admin_url": database.admin_url,
         "deadline_seconds": 0,
     }
 
@@ -150,6 +152,60 @@ def test_a_postgres_migration_that_drops_values_is_stopped_before_boot(
     assert "20240102_drop is destructive, sha256" in stopped.seen
     assert "models.id, 1 rows" in stopped.seen
     assert database.langfuse("SELECT id FROM models") == [("kept",)]
+
+
+@pytest.mark.attack(
+    "a migration that deletes rows inside CREATE TABLE … AS WITH",
+    layer="migration gate",
+    message="is destructive, sha256",
+    alone=True,
+)
+def test_a_delete_inside_the_query_of_a_new_table_is_stopped_before_boot(
+    inputs: dict[str, Any], database: Database, tmp_path: Path
+) -> None:
+    database.langfuse(
+        LEDGER,
+        "INSERT INTO _prisma_migrations VALUES ('20240101_init', now(), NULL)",
+        "CREATE TABLE traces (id text)",
+        "INSERT INTO traces SELECT number::text FROM generate_series(1, 7) AS number",
+    )
+    moved = {
+        "20240102_move": "CREATE TABLE x WITHOUT OIDS AS WITH a AS (SELECT 1 AS ttl), "
+        "d AS (DELETE FROM traces RETURNING id) SELECT id FROM d"
+    }
+    folder = folder_of(tmp_path, FIRST_CLICKHOUSE, FIRST_POSTGRES | moved)
+    stopped = red(MigrationProvider, inputs, folder=str(folder))
+    assert "20240102_move is destructive, sha256" in stopped.seen
+    assert "traces, 7 rows" in stopped.seen
+    assert database.langfuse("SELECT count(*) FROM traces") == [(7,)]
+
+
+def test_a_refusal_says_what_to_do_about_what_was_found(
+    inputs: dict[str, Any], database: Database, tmp_path: Path
+) -> None:
+    database.langfuse(LEDGER, "CREATE TABLE models (id text)", "INSERT INTO models VALUES ('kept')")
+    folder = tmp_path / "set"
+    for sql, fix in (
+        ("SELECT purge()", "no rule knows it"),
+        ("nonsense", "the database's own parser refuses it"),
+        ("TRUNCATE models", "nobody needs these rows"),
+        ("DROP TABLE public.orders", "not Langfuse's own"),
+    ):
+        stopped = red(MigrationProvider, inputs, folder=str(folder_of(folder, FIRST_CLICKHOUSE, {"20240101_x": sql})))
+        assert fix in stopped.fix
+        assert stopped.fix.count(";") <= 3
+
+
+def test_the_gate_asks_nothing_of_a_server_that_it_cannot_reach(inputs: dict[str, Any], tmp_path: Path) -> None:
+    folder = str(folder_of(tmp_path, FIRST_CLICKHOUSE, FIRST_POSTGRES))
+    assert red(MigrationProvider, inputs, folder=folder, http_address="127.0.0.1:1").seen
+
+
+def test_what_the_server_says_is_harmless_is_what_the_list_says(database: Database) -> None:
+    query = (HERE / "known.sql").read_text(encoding="utf-8")
+    unlisted = functions() - {str(name) for (name,) in database.with_schema().langfuse(query)}
+    by_hand = "clock_timestamp gen_random_bytes gen_random_uuid nextval random timeofday uuid_generate_v4"
+    assert unlisted == set(by_hand.split())
 
 
 @pytest.mark.attack(
@@ -268,7 +324,7 @@ def test_rows_are_counted_in_whatever_stores_them(login: Login, session: Session
         "stored": 1,
         "plain": 0,
     }
-    assert live["parent"].columns == {"id"}
+    assert live["parent"].columns == {"id": "int4"}
 
 
 def test_langfuses_own_user_sees_the_rows_that_the_gate_counts(clickhouse: Container) -> None:
@@ -279,4 +335,19 @@ def test_langfuses_own_user_sees_the_rows_that_the_gate_counts(clickhouse: Conta
         found = {str(row[0]): row[2] for row in rows(session.client, "clickhouse_objects.sql", database=own.database)}
         columns = rows(session.client, "clickhouse_columns.sql", database=own.database)
     assert found["seen_by_the_gate"] == 2
-    assert ("seen_by_the_gate", "id") in [tuple(row) for row in columns]
+    assert ("seen_by_the_gate", "id", "String") in [tuple(row) for row in columns]
+
+
+def test_foreign_schemas_are_looked_at_anew_until_the_image_was_proven_to_leave_them_alone(
+    inputs: dict[str, Any], database: Database, tmp_path: Path
+) -> None:
+    """A run that ended before that left a look behind that its owner's changes since would differ from."""
+    given = {**inputs, "folder": str(folder_of_release(tmp_path, "3"))}
+    first = MigrationProvider().create(given).outs
+    assert first is not None
+    assert MigrationProvider().diff("id", first, {**given, "retake": True}).changes
+    database.admin("CREATE TABLE app.made_meanwhile (id int)")
+    again = MigrationProvider().update("id", first, {**given, "retake": True}).outs
+    assert again is not None
+    assert "table app.made_meanwhile" in again["evidence"]["foreign"]["objects"]
+    assert not MigrationProvider().diff("id", again, given).changes

@@ -1,11 +1,14 @@
 """Ways to servers that are not reachable from here: opened around a check, closed however it ends."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +134,56 @@ def test_what_opens_can_be_used_without_the_rest(pids: Path) -> None:
         assert closed == "shut.internal:81"
         assert back(open_) == "far.internal:80"
     assert gone(pids)
+
+
+@contextlib.contextmanager
+def another_server(port: int = 0) -> Iterator[int]:
+    """Another program's server, which says something else; its port."""
+    with socket.create_server(("127.0.0.1", port)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    near, _ = server.accept()
+                    near.sendall(b"another server")
+                    near.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+TUNNELS = "tunnels"
+
+
+@pytest.mark.attack(
+    "another server on the port of a tunnel", layer=TUNNELS, message="no way to far.internal:80 opened", alone=True
+)
+def test_a_port_that_another_program_has_is_no_tunnel(pids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tunnel's command cannot have the port, and whoever has it would be taken for the store."""
+    monkeypatch.setattr(tunnels, "OPEN_SECONDS", 1.0)
+    with another_server() as port:
+        monkeypatch.setattr(tunnels, "_free_port", lambda: port)
+        with pytest.raises(GateClosedError, match=r"no way to far\.internal:80 opened within 1 s"):
+            Asking().run(inputs(pids, expected="another server"))
+
+
+@pytest.mark.attack(
+    "another server takes a tunnel's port during a check",
+    layer=TUNNELS,
+    message="another program answered on the port",
+    alone=True,
+)
+def test_a_check_that_another_program_answered_is_not_believed(pids: Path) -> None:
+    """The tunnel breaks, and another program is on its port before the tunnel is back."""
+    servers = contextlib.ExitStack()
+
+    class Robbed(Asking):
+        def probe(self, inputs: Inputs) -> Evidence:
+            [tunnel] = alive(pids)
+            os.kill(tunnel, signal.SIGKILL)
+            assert gone(pids)
+            servers.enter_context(another_server(int(inputs["address"].rpartition(":")[2])))
+            return super().probe(inputs)
+
+    with servers, pytest.raises(GateClosedError, match="another program answered on the port"):
+        Robbed().run(inputs(pids, expected="another server"))

@@ -72,7 +72,7 @@ class Rig:
             return value
         text = value.replace(digest(RECORDED_PASSWORD), digest(generated(RECORDED_PASSWORD)))
         text = GENERATED.sub(lambda name: generated(name[0]), text)
-        return re.sub(r"127\.0\.0\.1:(\d+)", lambda port: f"127.0.0.1:{self.ports[int(port[1])]}", text)
+        return re.sub(r"(127\.0\.0\.1|localhost):(\d+)", lambda at: f"{at[1]}:{self.ports[int(at[2])]}", text)
 
     def inputs(self, check: str) -> dict[str, Any]:
         """What the program gives a check, for this stack."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ops.inventory import for_instance, write
 from platforms.docker_labels import HOLDER_LABEL, INSTANCE_LABEL
 from policy.inventories import FOLDER_VARIABLE
 from settings import load
+from toolchain.images.catalog import OLD_CLICKHOUSE
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTERED = len(json.loads((ROOT / "tests" / "unit" / "registered.json").read_text()))
@@ -136,6 +137,8 @@ class TestStack(Driven):
     folder: Path
     instance: str
     config: dict[str, Any]
+    variables: dict[str, str] = field(default_factory=dict)
+    """Further variables that the commands run in."""
 
     @property
     def config_file(self) -> Path:
@@ -151,7 +154,12 @@ class TestStack(Driven):
             "LANGFUSE_STACK_ARTIFACTS": str(self.folder / "artifacts"),
             "CONFIG_FILE": str(self.config_file),
             "STACK": "test",
+            **self.variables,
         }
+
+    def run_on_an_old_clickhouse(self) -> None:
+        """From now on have a stand-in that runs on a ClickHouse older than its release asks for."""
+        self.variables[OLD_CLICKHOUSE] = "true"
 
     def configure(self, **changes: Any) -> None:
         """Write the settings file, and the inventory that goes with it; keys are given with `__` for the colon."""

@@ -73,8 +73,9 @@ def test_release_4_is_refused_on_an_old_clickhouse_with_the_floor_named(fresh: T
 
 
 @pytest.mark.soak
-def test_release_4_runs_on_an_old_clickhouse_with_the_stand_in_alone(fresh: TestStack) -> None:
-    fresh.configure(langfuse__release="4", langfuse__standInOnOldClickhouse=True)
+def test_an_image_that_says_it_runs_on_an_older_clickhouse_does(fresh: TestStack) -> None:
+    fresh.run_on_an_old_clickhouse()
+    fresh.configure(langfuse__release="4")
     run = fresh.ops("up")
     assert run.code == 0, run.output
     outputs = fresh.outputs()

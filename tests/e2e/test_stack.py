@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 SERVICES = ["clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
 HOPS = ["gateway answer", "object in the bucket", "queue drained", "rows in ClickHouse", "read back by the API"]
 GENERATED = "random:index/randomPassword:RandomPassword"
-SECRETS = {"gateway_master_key", "langfuse_secret_key", "gateway_env"}
+SECRETS = {"gateway_master_key", "langfuse_secret_key", "owner_password", "gateway_env"}
 
 
 def admin_url(stack: TestStack) -> str:
@@ -52,7 +52,7 @@ def test_the_doctor_finds_nothing_in_a_new_stack(stack: TestStack) -> None:
 
 
 def test_a_second_up_changes_nothing(stack: TestStack) -> None:
-    run = stack.ops("up")
+    run = stack.ops("up", "--expect-no-changes")
     assert run.code == 0, run.output
     assert f"{REGISTERED} unchanged" in run.output
     assert not any(word in run.output for word in ("created", "updated", "replaced", "deleted"))

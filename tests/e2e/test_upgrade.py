@@ -92,7 +92,7 @@ def plan_before_anything_is_changed(stack: TestStack) -> None:
     old = numbers(clickhouse)[:2] < RELEASES["4"].clickhouse_floor
     if old:
         assert verdict(run) == (0, "legal", "clickhouse", [], False), run.output
-        stack.configure(langfuse__standInOnOldClickhouse=True)
+        stack.run_on_an_old_clickhouse()
         run = stack.ops("upgrade", "--to", FOUR, "--json")
     assert verdict(run) == (1, "refused", "release", ["no-backup"], False), run.output
     assert run.json["goal"]["image"]["clickhouse"] == 46

@@ -1,15 +1,12 @@
 """What is applied is what the gate read, and nothing is applied where nothing would change."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-import yaml
 from rich.console import Console
 
-import ops.fingerprint
-import ops.plan
 import ops.preview
-import ops.session
 from ops.fingerprint import of_state
 from ops.plan import GatedPlan, GateRefusedError, apply, as_dict, gated_plan
 from ops.session import Session
@@ -20,23 +17,6 @@ from tests.engine.attacked import Attacked
 pytestmark = pytest.mark.engine
 FINGERPRINT = "fingerprint of the plan"
 QUIET = Console(quiet=True)
-
-
-@pytest.fixture
-def session(stack: Attacked, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """An operator's session on the small program instead of the product's."""
-    for module in (ops.preview, ops.fingerprint, ops.session):
-        monkeypatch.setattr(module, "ROOT", stack.project.folder)
-    monkeypatch.setattr(ops.preview, "READ", ("preview", "--json", "--show-sames", "--show-replacement-steps"))
-    monkeypatch.setattr(ops.plan, "UP", ("up", "--yes", "--skip-preview"))
-    monkeypatch.setattr(ops.plan, "ENFORCED", ())
-    (stack.root / "settings").mkdir()
-    monkeypatch.setenv("LANGFUSE_STACK_STATE", str(stack.root / "settings"))
-    config_file = stack.project.folder / "Pulumi.test.yaml"
-    content = yaml.safe_load(config_file.read_text())
-    content["config"]["langfuse-stack:vault"] = str(stack.root / "vault.json")
-    config_file.write_text(yaml.safe_dump(content))
-    return Session("test", stack.project.environment, config_file)
 
 
 def applied(session: Session) -> GatedPlan:
@@ -172,3 +152,15 @@ def test_what_the_gate_says_shows_no_secret(
     secrets = [salt["id"], *(value["plaintext"].strip('"') for value in hidden)]
     assert len(secrets) > 1
     assert not [secret for secret in secrets if secret in shown]
+
+
+@pytest.mark.parametrize("name", ["organization/test", "organization/attacked/test"])
+def test_a_stack_can_be_named_in_full(name: str, session: Session) -> None:
+    left_behind = applied(session).stands_on
+    named = replace(session, stack=name)
+    assert named.exists()
+    gated = gated_plan(named, QUIET)
+    assert gated.is_done(named)
+    assert gated.stands_on == left_behind
+    assert not replace(session, stack="acme/test").exists()
+    assert not replace(session, stack="est").exists()

@@ -51,3 +51,34 @@ def test_a_gate_runs_again_only_when_what_it_watches_changed(tmp_path: Path) -> 
 
     assert unchanged.returncode == 0, unchanged.stdout
     assert "1 updated" in changed.stdout
+
+
+def test_a_store_that_was_put_back_is_seen_before_whatever_starts_on_it(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.write_text("current")
+    started = project("started", tmp_path)
+    started.run("config", "set", "store", str(store), check=True)
+    started.run("up", "--yes", "--skip-preview", check=True)
+    before = resources(started)
+
+    store.write_text("older")
+    unchanged = started.run("up", "--yes", "--skip-preview", "--expect-no-changes")
+    assert unchanged.returncode == 0, unchanged.stdout
+
+    started.run("config", "set", "release", "next", check=True)
+    replaced = started.run("up", "--yes", "--skip-preview")
+    assert replaced.returncode != 0
+    assert "seen: older, …" in replaced.stdout
+    assert "secret-canary" not in replaced.stdout
+    assert resources(started) == before
+
+    started.run("config", "rm", "release", check=True)
+    urn = next(line for line in started.run("stack", "--show-urns", check=True).stdout.split() if "::service" in line)
+    started.run("state", "delete", urn, "--yes", check=True)
+    lost = started.run("up", "--yes", "--skip-preview")
+    assert lost.returncode != 0
+    assert "service" not in resources(started)
+
+    store.write_text("current")
+    found = started.run("up", "--yes", "--skip-preview")
+    assert found.returncode == 0, found.stdout

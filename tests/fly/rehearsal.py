@@ -20,6 +20,7 @@ from settings import load
 from tests.e2e.stack import Driven, TestStack, free_ports
 from tests.fly.fake.cloud import new_state
 from tests.fly.fake.containers import LABEL, docker, remove_everything
+from toolchain.passing import FURTHER_VARIABLE
 from toolchain.report import Report
 from toolchain.resolve import resolve
 
@@ -78,6 +79,7 @@ class Rehearsal(Driven):
         return {
             **self.stack.environment,
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            FURTHER_VARIABLE: "FAKE_FLY_*",
             "FAKE_FLY_STATE": str(self.state_file),
             "FAKE_FLY_DOCKER": self.prefix,
             "LANGFUSE_STACK_FLY_BUILD": str(self.stack.folder / "build"),
@@ -188,6 +190,7 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
             "langfuse-stack:vault": str(made.vault_file),
             "langfuse:publicUrl": host,
             "fly:localImages": "rehearse",
+            "langfuse-stack:singleMachine": True,
             **settings,
         }
     )

@@ -2,24 +2,35 @@
 
 from pathlib import Path
 
-from policy.migrations import Existing, FileVerdict, Live, ShippedFile, Verdict, judge
+from policy.migrations import Ask, Existing, FileVerdict, Live, ShippedFile, Verdict, judge
 from policy.migrations.model import Dialect
 
 STATEMENTS = Path(__file__).parent / "statements"
-FULL = Existing("table", 7, frozenset({"id", "name", "value"}))
-LIVE = Live(
-    "langfuse",
-    {
-        "traces": FULL,
-        "scores": FULL,
-        "old": Existing("table", 0, frozenset({"id"})),
-        "summary": Existing("view", 0),
-        "stored_summary": Existing("view", 3),
-        "background_migrations": FULL,
-        "_prisma_migrations": FULL,
-        "schema_migrations": FULL,
-    },
-)
+COLUMNS = {
+    "postgres": {"id": "text", "name": "varchar(20)", "value": "int4"},
+    "clickhouse": {"id": "String", "name": "String", "value": "UInt8"},
+}
+
+
+def live_with_rows(dialect: Dialect) -> Live:
+    """A database in which `traces`, `scores` and one view hold rows."""
+    full = Existing("table", 7, COLUMNS[dialect])
+    return Live(
+        "langfuse",
+        {
+            "traces": full,
+            "scores": full,
+            "old": Existing("table", 0, {"id": "text"}),
+            "summary": Existing("view", 0),
+            "stored_summary": Existing("view", 3),
+            "background_migrations": full,
+            "_prisma_migrations": full,
+            "schema_migrations": full,
+        },
+    )
+
+
+LIVE = live_with_rows("postgres")
 EMPTY = Live("langfuse")
 
 
@@ -27,21 +38,15 @@ def file(dialect: Dialect, sql: str, name: str = "some") -> ShippedFile:
     return ShippedFile(dialect, name, sql, "0" * 64)
 
 
-def judged(dialect: Dialect, sql: str, live: Live = LIVE) -> FileVerdict:
-    [found] = judge([file(dialect, sql)], live)
+def judged(dialect: Dialect, sql: str, live: Live = LIVE, ask: Ask | None = None) -> FileVerdict:
+    [found] = judge([file(dialect, sql)], live, ask=ask)
     return found
 
 
-def verdict(dialect: Dialect, sql: str, live: Live = LIVE) -> Verdict:
-    return judged(dialect, sql, live).verdict
+def verdict(dialect: Dialect, sql: str, live: Live = LIVE, ask: Ask | None = None) -> Verdict:
+    return judged(dialect, sql, live, ask).verdict
 
 
 def statements(dialect: Dialect, expected: str) -> list[str]:
     """Every statement of a dialect with that verdict."""
     return (STATEMENTS / dialect / f"{expected}.sql").read_text(encoding="utf-8").splitlines()
-
-
-def cases(expected: str) -> list[tuple[Dialect, str]]:
-    """Every statement with that verdict, of both dialects."""
-    dialects: tuple[Dialect, ...] = ("clickhouse", "postgres")
-    return [(dialect, sql) for dialect in dialects for sql in statements(dialect, expected)]

@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 
 from ops.commands import cli
 from ops.session import OpsError
-from policy.migrations import MigrationsError, Verdict, judge, read_approvals, read_folder
-from tests.policy.judging import LIVE
+from policy.migrations import Existing, Live, MigrationsError, judge, read_approvals, read_folder
 from tests.unit.recorder import ROOT
 
 MIXED = ROOT / "tests" / "policy" / "mixed"
@@ -22,14 +21,14 @@ ON_EMPTY = {
     "20240103000000_drop_name": "net-additive",
     "20240104000000_sneaky": "destructive",
     "20240105000000_cte": "net-additive",
-    "0001_traces.up.sql": "additive",
-    "0002_add_user.up.sql": "additive",
+    "0001_traces.up.sql": "net-additive",
+    "0002_add_user.up.sql": "net-additive",
     "0003_staging.up.sql": "net-additive",
     "0004_drop_traces.up.sql": "net-additive",
-    "0005_unreadable.up.sql": "destructive",
+    "0005_unreadable.up.sql": "unknown",
     "0006_drop_database.up.sql": "destructive",
 }
-ON_DATA = ON_EMPTY | {"20240105000000_cte": "destructive", "0004_drop_traces.up.sql": "destructive"}
+"""Without a server, ClickHouse's files are only looked through for other databases' names."""
 
 
 def shown(*arguments: str) -> tuple[int, str]:
@@ -39,7 +38,7 @@ def shown(*arguments: str) -> tuple[int, str]:
 
 def test_each_file_of_a_known_mix_is_shown_with_its_verdict() -> None:
     code, printed = shown("--folder", str(MIXED), "--empty")
-    rows = dict(re.findall(r"^(\S+) +(additive|net-additive|destructive) ", printed, re.MULTILINE))
+    rows = dict(re.findall(r"^(\S+) +(additive|net-additive|unknown|destructive) ", printed, re.MULTILINE))
     assert (code, rows) == (1, ON_EMPTY)
     assert "against empty databases" in printed
     assert "policy/approved-migrations.yaml" in printed
@@ -54,17 +53,14 @@ def test_a_script_reads_the_same_as_json() -> None:
 
 
 def test_the_same_mix_over_data_blocks_what_takes_rows_away() -> None:
-    shipped = read_folder(MIXED)
-    found = [*judge(shipped.postgres, LIVE), *judge(shipped.clickhouse, LIVE)]
-    verdicts = {entry.file.name: entry.verdict.word for entry in found}
-    assert verdicts == ON_DATA
-
-
-def test_the_clustered_set_is_judged_like_the_unclustered_one() -> None:
-    sets = [judge(read_folder(MIXED, clustered=clustered).clickhouse, LIVE) for clustered in (False, True)]
-    plain, clustered = [[entry.verdict for entry in found] for found in sets]
-    assert plain == clustered
-    assert Verdict.DESTRUCTIVE in plain
+    models = Existing("table", 7, {"id": "text", "name": "text"})
+    found = judge(read_folder(MIXED).postgres[1:], Live("langfuse", {"models": models}))
+    assert {entry.file.name: entry.verdict.word for entry in found} == {
+        "20240102000000_backfill": "net-additive",
+        "20240103000000_drop_name": "destructive",
+        "20240104000000_sneaky": "destructive",
+        "20240105000000_cte": "destructive",
+    }
 
 
 def test_a_harmless_set_ends_well(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ import pytest
 from pulumi_policy import EnforcementLevel, Secret, proxy
 from pulumi_policy.proxy import unknown_checking_proxy
 
-from ops.preview import ENFORCED, PACK
+from ops.preview import ENFORCED
 from policy import rules
 from policy.rules import RULES
 from policy.values import UNKNOWN, plain, revealed
 from tests.unit.recorder import ROOT
+from toolchain.environment import POLICY_PACK as PACK
 
 
 def test_every_rule_is_mandatory_and_described_in_one_sentence() -> None:

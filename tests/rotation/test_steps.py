@@ -19,6 +19,7 @@ from ops.rotation.catalog import find
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State
 from policy.inventories import path_of
+from settings.recorded import NOTHING
 
 
 class KilledError(BaseException):
@@ -92,7 +93,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         def exists(self) -> bool:
             return True
 
-    monkeypatch.setattr(command, "open_session", lambda stack, path: Known(stack, {}, path))
+    monkeypatch.setattr(command, "open_session", lambda stack, path: Known(stack, {}, path, known=NOTHING))
     monkeypatch.setattr(command, "recorded", recorded)
     monkeypatch.setattr(command, "exclusive", nullcontext)
     monkeypatch.setattr(command, "recover", lambda *_: None)
@@ -225,7 +226,7 @@ STARTED = ["start langfuse-worker", "start langfuse-worker-2"]
 def waiting(world: World, monkeypatch: pytest.MonkeyPatch, host: TwoWorkers, **changed: Any) -> Any:
     monkeypatch.setattr(command, "host_of", lambda _: host)
     secret = replace(find("clickhouse-password"), **changed)
-    return command._workers_waiting(Session("test", {}, world.file), secret, Console())
+    return command._workers_waiting(Session("test", {}, world.file, known=NOTHING), secret, Console())
 
 
 def test_every_worker_waits_while_clickhouse_restarts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ def test_each_release_ends_at_its_own_numbers_and_names(shipped: tuple[str, Layo
         assert versions(layout.clickhouse(clustered=clustered))[-1] == RELEASES[release].clickhouse_ledger
     names = sorted(entry.name for entry in layout.postgres.iterdir())
     assert names[-1] == RELEASES[release].last_postgres_migration
-    assert len(names) == {"3": 16, "4": 21}[release]
+    assert len(names) == {"3": 19, "4": 24}[release]
 
 
 def test_files_are_where_langfuses_image_has_them(shipped: tuple[str, Layout]) -> None:
@@ -86,6 +86,20 @@ def test_a_clustered_file_names_the_cluster_in_every_statement(shipped: tuple[st
         statements = [part for part in file.read_text().split(";") if part.strip()]
         assert all(" ON CLUSTER default" in statement for statement in statements), file.name
         assert not re.search(r"^ENGINE = (?!Replicated|Null)", file.read_text(), re.MULTILINE)
+
+
+def test_two_tables_of_the_cluster_are_on_each_server_alone_as_in_the_real_release(shipped: tuple[str, Layout]) -> None:
+    _, layout = shipped
+    alone = re.compile(r"CREATE TABLE (\w+) ON CLUSTER default[^;]*?ENGINE = (?!Replicated|Null)")
+    text = "".join(file.read_text() for file in layout.clickhouse(clustered=True).glob("*.up.sql"))
+    assert set(alone.findall(text)) == {"event_log", "dataset_run_items"}
+
+
+def test_plain_strings_hold_backslashes_and_release_4_sets_an_isolation_level(shipped: tuple[str, Layout]) -> None:
+    release, layout = shipped
+    text = "".join(path.read_text() for path in layout.postgres.rglob("*.sql"))
+    assert re.search(r"'[^'\n]*\\'", text)
+    assert ("SET TRANSACTION ISOLATION LEVEL" in text) is (release == "4")
 
 
 @pytest.mark.parametrize(

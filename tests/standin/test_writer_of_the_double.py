@@ -1,4 +1,4 @@
-"""Rows wait until ClickHouse takes them, and one bad row does not hold up the others."""
+"""Rows that ClickHouse does not take are given up as fast as Langfuse gives them up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from standin.stores.clickhouse import ClickHouseRefusedError, ClickHouseUnavailableError
+from standin.stores.clickhouse import ClickHouseRefusedError, ClickHouseStoreError, ClickHouseUnavailableError
 from standin.worker.writer import ClickHouseWriter
 
 if TYPE_CHECKING:
@@ -16,17 +16,15 @@ if TYPE_CHECKING:
 
 
 class Table:
-    """A ClickHouse that can be away, and that refuses rows marked as bad."""
+    """A ClickHouse that fails for so many inserts."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
-        self.away = False
+        self.failures: list[ClickHouseStoreError] = []
 
     async def insert(self, _table: str, rows: Sequence[dict[str, Any]]) -> None:
-        if self.away:
-            raise ClickHouseUnavailableError("away")
-        if any(row.get("bad") for row in rows):
-            raise ClickHouseRefusedError("Code: 6. Cannot parse")
+        if self.failures:
+            raise self.failures.pop()
         self.rows += rows
 
 
@@ -36,36 +34,34 @@ def table() -> Table:
 
 
 def writer_for(table: Table, *, interval_ms: int = 60_000, batch_size: int = 100) -> ClickHouseWriter:
-    return ClickHouseWriter(cast("ClickHouse", table), interval_ms, batch_size)
+    return ClickHouseWriter(cast("ClickHouse", table), interval_ms, batch_size, max_attempts=3)
 
 
-def test_rows_wait_while_clickhouse_is_away_and_keep_their_order(table: Table) -> None:
+def test_rows_that_wait_for_another_attempt_keep_their_order(table: Table) -> None:
     async def scenario() -> None:
         writer = writer_for(table)
-        table.away = True
+        table.failures = [ClickHouseUnavailableError("away")]
         writer.add("traces", {"n": 1})
         assert await writer.flush() == 1
         writer.add("traces", {"n": 2})
-        for _ in range(5):
-            assert await writer.flush() == 2
-        table.away = False
         assert await writer.flush() == 0
 
     asyncio.run(scenario())
     assert table.rows == [{"n": 1}, {"n": 2}]
 
 
-def test_a_bad_row_is_given_up_after_three_times_and_the_others_are_written_at_once(table: Table) -> None:
+@pytest.mark.parametrize("failure", [ClickHouseUnavailableError("away"), ClickHouseRefusedError("no rights")])
+def test_the_third_flush_that_fails_gives_all_rows_up(table: Table, failure: ClickHouseStoreError) -> None:
     async def scenario() -> list[int]:
         writer = writer_for(table)
-        for row in ({"n": 1}, {"n": 2, "bad": True}, {"n": 3}):
-            writer.add("traces", row)
-        first = await writer.flush()
-        assert table.rows == [{"n": 1}, {"n": 3}]
-        return [first, await writer.flush(), await writer.flush()]
+        table.failures = [failure] * 3
+        writer.add("traces", {"n": 1})
+        waiting = [await writer.flush()]
+        writer.add("traces", {"n": 2})
+        return [*waiting, await writer.flush(), await writer.flush(), await writer.flush()]
 
-    assert asyncio.run(scenario()) == [1, 1, 0]
-    assert len(table.rows) == 2
+    assert asyncio.run(scenario()) == [1, 2, 1, 0]
+    assert table.rows == [{"n": 2}]
 
 
 def test_a_full_batch_does_not_wait_for_the_interval(table: Table) -> None:

@@ -24,7 +24,7 @@ OURS = {
     "toolchain",
 }
 ALLOWED = {
-    "components": {"components", "platforms.spec", "checks", "secretlike", "urls"},
+    "components": {"components", "platforms.spec", "checks", "secretlike", "switches", "urls", "policy.data_types"},
     "platforms": {"platforms", "evidence"},
     "checks": {"checks", "evidence", "policy.migrations", "urls"},
     "policy": {"policy", "secretlike"},
@@ -33,7 +33,7 @@ ALLOWED = {
     "switches": set[str](),
     "urls": set[str](),
     "toolchain": {"toolchain"},
-    "settings": {"settings", "components.releases", "secretlike", "switches", "urls"},
+    "settings": {"settings", "components.releases", "platforms.spec", "secretlike", "switches", "urls"},
     "outputs": {"components"},
     "wiring": {"settings", "components", "platforms"},
     "ops": OURS - {"__main__"},

@@ -29,7 +29,12 @@ WANTED = (
         "prod: move a volume to another region",
     ),
     *("prod: change the name of an app", "prod: `state unprotect`, then remove", "prod: `pulumi destroy`"),
+    *("`PULUMI_OPTION_TARGET`", "`PULUMI_OPTION_POLICY_PACK_CONFIG`", "`PULUMI_OPTION_CWD`", "`PULUMI_OPTION_REFRESH`"),
+    *("`PULUMI_OPTION_TARGET_REPLACE`", "`PYTHONPATH`", "another terminal's preview", "edit the settings for as long"),
+    *("plain `pulumi up` in the environment of `make shell`", "a store answers a gate that was given up"),
+    *("another server on the port of a tunnel", "a cluster on another stack's volumes"),
     *("prod: `pulumi destroy --run-program`", "prod: remove the schema", "prod: another schema"),
+    *("prod: `make up` and plain `pulumi up` from another machine", "another stack's keys and password"),
 )
 """Attacks that may never be missing, by their names or the beginnings of these."""
 

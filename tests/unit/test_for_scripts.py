@@ -39,6 +39,8 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "inventory": ([], 1),
     "inventory --check": ([], 2),
     "migrations": ([], 2),
+    "adopt": ([], 1),
+    "migrate-state": ([], 1),
     "backup": ([], 1),
     "backup --incremental": ([], 1),
     "backup --list": ([], 2),
@@ -47,10 +49,13 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "rehearse": ([], 1),
     "retention": ([], 2),
     "retention --apply": ([], 2),
+    "undelete": ([], 2),
+    "undelete --apply": ([], 1),
     "upgrade": ([], 2),
     "upgrade --apply": ([], 2),
     "rotate": ([], 2),
     "rotate redis-password": ([], 1),
+    "owner-password": ([], 2),
     "members": ([], 2),
     "members add": (["ada@example.com"], 1),
     "members unlock": ([], 1),
@@ -101,8 +106,7 @@ def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path / "state"))
     monkeypatch.setenv(PLACE_VARIABLE, str(tmp_path / "artifacts"))
     monkeypatch.setattr("toolchain.ready.make_ready", lambda: (None, None))
-    switches = {"LANGFUSE_STACK_SWITCHES": str(tmp_path / "switches.json"), "PATH": "/nowhere"}
-    monkeypatch.setattr("toolchain.environment.environment", lambda *_: switches)
+    monkeypatch.setattr("toolchain.environment.environment", lambda *_: {"PATH": "/nowhere"})
     monkeypatch.setattr(Session, "exists", lambda _: False)
     monkeypatch.setattr(Session, "text", unknown)
     monkeypatch.setattr(report, "resolve_images", resolved)

@@ -23,11 +23,13 @@ from ops.members import scim
 from ops.plan import GatedPlan, gated_plan
 from ops.session import OpsError, Session
 from ops.smoke import BrokenHopError, Hop
+from ops.state import State
 from ops.upgrade import command as upgrade
 from ops.upgrade import show
 from ops.upgrade.decide import Verdict
 from policy.plan import Plan, Step
-from switches import FILE_VARIABLE
+from settings.recorded import Recorded
+from switches import Switch
 
 URN = "urn:pulumi:test::langfuse-stack::docker:index/container:Container::gateway"
 PLAN = Plan(steps=(Step(op="update", urn=URN, diffReasons=("image",)), Step(op="same", urn=f"{URN}-2")))
@@ -41,6 +43,8 @@ OUTPUTS = {
 }
 UP = {**CHANGES, "hops": [asdict(HOP)], **{name: OUTPUTS[name] for name in ("langfuse_url", "gateway_url", "checks")}}
 FOLLOW = report.follow
+STATE: list[Switch] = []
+"""Switches that the stack's state records."""
 ENGINE = [sys.executable, "-c", "print('the engine speaks')"]
 
 
@@ -58,6 +62,10 @@ class Known(Session):
 
     def check_passphrase(self) -> None:
         """It opens the stack."""
+
+    @property
+    def recorded(self) -> Recorded:
+        return Recorded(STATE)
 
 
 class Docker:
@@ -83,6 +91,7 @@ def recorded(*_: Any) -> Iterator[Any]:
 
 def apply(session: Session, _gated: GatedPlan, console: Console, **_: Any) -> int:
     console.print("0 changes, 2 unchanged")
+    STATE[:] = STATE if session.held is None else session.held
     return session.run(ENGINE, aside=console.stderr)
 
 
@@ -91,10 +100,10 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack whose engine says something and succeeds."""
     file = tmp_path / "settings.yaml"
     file.write_text(yaml.safe_dump({"config": {}}))
-    variables = {FILE_VARIABLE: str(tmp_path / "switches.json")}
+    STATE.clear()
     host = Docker()
     for module in (lifecycle, rollback, members, power, reset, upgrade):
-        monkeypatch.setattr(module, "open_session", lambda name, _: Known(name, variables, file))
+        monkeypatch.setattr(module, "open_session", lambda name, _: Known(name, {}, file))
     for module in (lifecycle, rollback, members, power, reset):
         monkeypatch.setattr(module, "recorded", recorded)
         monkeypatch.setattr(module, "exclusive", nullcontext)
@@ -108,6 +117,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: GatedPlan(PLAN, {}))
     monkeypatch.setattr(lifecycle, "apply", apply)
     monkeypatch.setattr(report, "resolve_images", lambda _, console: console.print("service version source"))
+    monkeypatch.setattr(lifecycle, "refuse_unlocked", lambda *_: None)
     monkeypatch.setattr(report, "follow", lambda *_: [HOP])
     monkeypatch.setattr(report, "summary", lambda *_: OUTPUTS)
 
@@ -129,7 +139,37 @@ def test_up_tells_what_changed_the_hops_of_the_trace_and_each_gate(told: Callabl
 
 
 def test_preview_and_down_tell_what_changes(told: Callable[..., Any]) -> None:
-    assert told("preview") == told("down") == CHANGES
+    assert told("preview") == {**CHANGES, "shape_only": False}
+    assert told("down") == CHANGES
+
+
+@pytest.mark.parametrize("command", ["up", "preview"])
+def test_where_no_changes_are_expected_a_plan_with_one_is_refused_by_name_and_not_applied(
+    command: str, told: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "apply", lambda *_, **__: pytest.fail("applied"))
+    error = told(command, "--expect-no-changes", code=1)["error"]
+    assert error == "no changes were expected, and there are 1: update gateway. Nothing was applied"
+
+
+def test_where_no_changes_are_expected_and_there_are_none_a_command_ends_well(
+    told: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: GatedPlan(Plan(steps=PLAN.steps[1:]), {}))
+    for command in ("up", "preview"):
+        assert told(command, "--expect-no-changes")["steps"] == []
+
+
+def test_a_preview_without_a_state_says_that_it_judges_the_shape_alone(
+    told: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: GatedPlan(PLAN, {}, judges_shape_only=True))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://user:canary@states.example.com/stacks")
+    assert told("preview")["shape_only"] is True
+    said = CliRunner().invoke(cli, ["preview"]).output
+    assert "shape only" in said
+    assert "s3://states.example.com/stacks has nothing of stack local yet" in said
+    assert "canary" not in said
 
 
 def test_the_engine_speaks_on_standard_error_for_a_script_and_on_standard_output_for_people(
@@ -151,13 +191,10 @@ def test_a_failure_of_the_engine_is_told_with_its_code(
 def test_a_preview_that_fails_lets_the_engine_speak_beside_the_document(
     told: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed = SimpleNamespace(
-        plan=PLAN, state=SimpleNamespace(resources=[]), ran=SimpleNamespace(returncode=255, stderr=""), stands_on={}
-    )
+    failed = SimpleNamespace(plan=PLAN, state=State({}), ran=SimpleNamespace(returncode=255, stderr=""), stands_on={})
     monkeypatch.setattr(lifecycle, "gated_plan", gated_plan)
     monkeypatch.setattr(plan, "preview", lambda *_, **__: failed)
     monkeypatch.setattr(plan, "judge", lambda *_, **__: SimpleNamespace(notes=(), refusals=()))
-    monkeypatch.setattr(plan, "learn", lambda *_: None)
     assert "there is no plan to apply" in told("preview", code=1)["error"]
 
 

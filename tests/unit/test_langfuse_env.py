@@ -7,6 +7,7 @@ import pytest
 from tests.unit.recorder import ROOT, Recording, recorded
 
 NAMES = json.loads((ROOT / "components/files/langfuse-env-names.json").read_text())
+MEDIA, EXPORTS = "LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT", "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT"
 READ_BEFORE_THE_SERVER = {"CLICKHOUSE_MIGRATION_URL", "DIRECT_URL"}
 """Read by web's entrypoint and migration tools."""
 
@@ -30,9 +31,25 @@ def test_every_emitted_name_is_read_by_the_release(stack: Recording, release: st
 
 def test_what_both_services_get_is_equal(stack: Recording) -> None:
     web, worker = stack.env("langfuse-web"), stack.env("langfuse-worker")
-    shared = (web.keys() & worker.keys()) - {"PORT"}
+    shared = (web.keys() & worker.keys()) - {"PORT", MEDIA}
     assert {name: web[name] for name in shared} == {name: worker[name] for name in shared}
     assert {"SALT", "ENCRYPTION_KEY", "CLICKHOUSE_CLUSTER_ENABLED", "DATABASE_URL", "NEXTAUTH_URL"} <= shared
+
+
+@pytest.mark.parametrize(
+    ("config", "signed_for"),
+    [
+        ({}, "http://localhost:9090"),
+        ({"minio:apiPort": "9999"}, "http://localhost:9999"),
+        ({"minio:publicUrl": "https://media.example.com/"}, "https://media.example.com"),
+    ],
+)
+def test_web_signs_links_for_browsers_and_the_worker_reaches_the_store_itself(
+    config: dict[str, str], signed_for: str, release: str
+) -> None:
+    stack = recorded({"langfuse:release": release, **config})
+    assert (stack.env("langfuse-web")[MEDIA], stack.env("langfuse-worker")[MEDIA]) == (signed_for, "http://minio:9000")
+    assert stack.env("langfuse-worker")[EXPORTS] == signed_for
 
 
 def test_only_web_can_migrate(stack: Recording) -> None:

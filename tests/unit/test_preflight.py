@@ -16,9 +16,10 @@ from ops.stackfile import read_config
 from ops.state import State
 from platforms.docker_labels import OWNER_LABEL
 from settings import load
+from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
-SESSION = Session("test", {}, ROOT / "Pulumi.local.yaml")
+SESSION = Session("test", {}, ROOT / "Pulumi.local.yaml", known=NOTHING)
 REDIS = "urn:pulumi:test::langfuse-stack::langfuse-stack:index:Redis$"
 
 
@@ -64,7 +65,22 @@ def test_a_volume_that_held_data_and_is_gone_stops_up(
     assert "docs/data-safety.md" in str(stopped.value)
 
 
-FLY = Session("test", {"PATH": "/usr/bin"}, ROOT / "Pulumi.prod.yaml")
+@pytest.mark.attack("a cluster on another stack's volumes", layer="preflight", message="is another stack's", alone=True)
+@pytest.mark.parametrize("name", ["clickhouse", "clickhouse_2", "clickhouse_3", "keeper_1", "keeper_2", "keeper_3"])
+def test_every_volume_of_a_cluster_must_be_the_stacks_own(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "Pulumi.test.yaml"
+    settings.write_text("config:\n  clickhouse:replicas: 3\n  langfuse-stack:instance: blue\n")
+    monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": []}}))
+    monkeypatch.setattr(docker, "volumes", lambda _: {f"blue_{name}_data": "another"})
+    monkeypatch.setattr(preflight, "_taken_ports", lambda _: [])
+    monkeypatch.setattr(preflight, "_full_disk", lambda _: [])
+    with pytest.raises(OpsError, match=f"volume blue_{name}_data is another stack's"):
+        preflight.preflight(Session("test", {}, settings, known=NOTHING))
+
+
+FLY = Session("test", {"PATH": "/usr/bin"}, ROOT / "Pulumi.prod.yaml", known=NOTHING)
 
 
 def ready_for_fly(monkeypatch: pytest.MonkeyPatch, local_images: str, **image: Any) -> None:
@@ -79,6 +95,8 @@ def ready_for_fly(monkeypatch: pytest.MonkeyPatch, local_images: str, **image: A
     monkeypatch.setattr(preflight, "images", lambda *_: found)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: "/usr/bin/fly")
     monkeypatch.setitem(FLY.__dict__, "settings", settings)
+    monkeypatch.setattr(preflight, "read_state", lambda _: State({}))
+    monkeypatch.setattr(preflight, "refuse_unowned", lambda *_: None)
     preflight.preflight(FLY)
 
 
@@ -160,7 +178,7 @@ def test_docker_says_who_made_a_volume_and_a_stack_of_that_name_is_refused(
     config = tmp_path / "Pulumi.test.yaml"
     instance = min(made).removesuffix("_minio_data").replace("_", "-")
     config.write_text(f"config:\n  langfuse-stack:instance: {instance}\n")
-    session = Session("test", {}, config)
+    session = Session("test", {}, config, known=NOTHING)
     assert made.items() <= docker.volumes(session).items()
     monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": [STACK_ID]}}))
     assert sorted(problem.split()[1] for problem in preflight._volumes(session)) == sorted(made)

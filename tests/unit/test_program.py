@@ -130,12 +130,6 @@ def test_strict_phases_start_one_after_the_other(later: str, earlier: str) -> No
     assert earlier in entry.depends_on
 
 
-def test_a_stand_in_below_the_floor_is_refused_for_a_real_langfuse() -> None:
-    config = {"langfuse:release": "4", "langfuse:standInOnOldClickhouse": "true"}
-    with pytest.raises(pulumi.RunError, match="for the stand-in alone"):
-        recorded(config, stand_in=False)
-
-
 def test_the_gateway_serves_the_configured_models_beside_its_smoke_model() -> None:
     models = [{"name": "gpt-4o", "model": "openai/gpt-4o", "apiKeyEnv": "OPENAI_API_KEY"}]
     keys = {"OPENAI_API_KEY": "sk-canary"}

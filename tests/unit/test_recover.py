@@ -2,19 +2,25 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from rich.console import Console
 
 from ops import docker, recover
 from ops.docker import Container
-from ops.session import OpsError, Session
+from ops.session import MARK_VARIABLE, OpsError, Session
 from ops.state import State
+from settings.recorded import NOTHING
 
 OWNER = "0123456789abcdef"
 
@@ -35,7 +41,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSession:
     config = tmp_path / "Pulumi.local.yaml"
     config.write_text("config: {}\n")
     backend = (tmp_path / "backend").as_uri() + "?metadata=skip"
-    return FakeSession("local", {"PULUMI_BACKEND_URL": backend, "PATH": "/nowhere"}, config)
+    return FakeSession("local", {"PULUMI_BACKEND_URL": backend, "PATH": "/nowhere"}, config, known=NOTHING)
 
 
 def state(*, pending: list[str] = [], containers: list[str] = []) -> State:  # noqa: B006 - never changed
@@ -88,6 +94,67 @@ def test_the_lock_of_a_living_engine_is_left_alone(session: FakeSession, tmp_pat
     assert calls(session) == []
 
 
+@contextmanager
+def provider(folder: Path, mark: str, *, parent: str = "sh") -> Iterator[int]:
+    """A process that looks like a check provider, started by a parent of that name, which lives; its id."""
+    folder.mkdir()
+    program = folder / recover.PROVIDER
+    program.write_text("import sys, time; print('up', flush=True); time.sleep(60)")
+    starter = folder / parent
+    starter.symlink_to(sys.executable)
+    code = (
+        "import subprocess, sys; p = subprocess.Popen(sys.argv[1:], start_new_session=True, stdout=subprocess.PIPE); "
+        "p.stdout.readline(); print(p.pid, flush=True); p.wait()"
+    )
+    argv = [str(starter), "-c", code, sys.executable, str(program)]
+    environment = {**os.environ, MARK_VARIABLE: mark}
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as parent_process:
+        assert parent_process.stdout
+        pid = int(parent_process.stdout.readline())
+        try:
+            yield pid
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+
+def ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).wait(timeout=10) is not None or not psutil.pid_exists(pid)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return False
+
+
+def test_a_provider_of_this_stacks_killed_engine_is_ended(session: FakeSession, tmp_path: Path) -> None:
+    with provider(tmp_path / "p", session.mark) as pid:
+        recover._end_orphaned_providers(session)
+        assert ended(pid)
+
+
+@pytest.mark.parametrize("mark", ["", "another:mark"], ids=["of plain pulumi", "of another stack or clone"])
+def test_anybody_elses_provider_is_left_alone(session: FakeSession, tmp_path: Path, mark: str) -> None:
+    with provider(tmp_path / "p", mark) as pid, provider(tmp_path / "ours", session.mark) as ours:
+        recover._end_orphaned_providers(session)
+        assert ended(ours)
+        assert psutil.pid_exists(pid)
+
+
+def test_the_provider_of_an_engine_that_runs_is_left_alone(session: FakeSession, tmp_path: Path) -> None:
+    """A preview in another terminal."""
+    with provider(tmp_path / "p", session.mark, parent="pulumi") as pid, provider(tmp_path / "q", session.mark) as ours:
+        recover._end_orphaned_providers(session)
+        assert ended(ours)
+        assert psutil.pid_exists(pid)
+
+
+def test_organization_and_project_of_a_stack_are_in_no_file_name(session: FakeSession) -> None:
+    qualified = replace(session, stack="acme/langfuse-stack/local")
+    with recover.exclusive(qualified), pytest.raises(OpsError, match="another run"), recover.exclusive(session):
+        pytest.fail("two runs at once")
+
+
 def test_unfinished_operations_are_forgotten_and_nothing_else(session: FakeSession) -> None:
     unfinished = state(pending=["clickhouse"], containers=["web"])
     recover._forget_pending(session, unfinished, Console(quiet=True))
@@ -95,10 +162,33 @@ def test_unfinished_operations_are_forgotten_and_nothing_else(session: FakeSessi
     assert json.loads(written)["deployment"] == {"resources": unfinished.resources}
 
 
+def looked_at(session: FakeSession) -> tuple[list[docker.Container], dict[str, str]]:
+    return docker.containers(session), docker.networks(session)
+
+
+def test_what_another_machine_makes_meanwhile_is_no_orphan(
+    session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is seen on Docker was recorded, or is pending, by the time at which the state is read."""
+    made: list[str] = []
+    monkeypatch.setattr(recover, "_end_orphaned_providers", lambda _: None)
+    monkeypatch.setattr(docker, "containers", lambda _: [container(name) for name in made])
+    monkeypatch.setattr(docker, "networks", lambda _: {})
+    monkeypatch.setattr(docker, "remove_containers", lambda *_: pytest.fail("it was removed"))
+
+    def read(_session: FakeSession) -> State:
+        made.append("just made")
+        return state(containers=[])
+
+    monkeypatch.setattr(recover, "read_state", read)
+    recover.recover(session, Console(quiet=True))
+    assert made
+
+
 def test_containers_the_state_never_heard_of_are_removed(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "containers", lambda _session: [container("known"), container("orphan")])
     monkeypatch.setattr(docker, "networks", lambda _session: {"net": OWNER})
-    recover._remove_orphans(session, state(containers=["known"]), Console(quiet=True))
+    recover._remove_orphans(session, state(containers=["known"]), *looked_at(session), Console(quiet=True))
     removed = [argv[-1] for argv, _ in session.__dict__["calls"] if "rm" in argv]
     assert removed == ["orphan", "net"]
     assert not any("volume" in argv for argv, _ in session.__dict__["calls"])
@@ -108,7 +198,7 @@ def test_another_stacks_containers_are_never_touched(session: FakeSession, monke
     monkeypatch.setattr(docker, "containers", lambda _session: [container("theirs", owner="somebody else")])
     monkeypatch.setattr(docker, "networks", lambda _session: {})
     with pytest.raises(OpsError, match="another stack uses the instance name langfuse"):
-        recover._remove_orphans(session, state(), Console(quiet=True))
+        recover._remove_orphans(session, state(), *looked_at(session), Console(quiet=True))
     assert calls(session) == []
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from components.releases import RELEASES
 from toolchain.images import builder, catalog, client, obtain, recipe, registry
+from toolchain.images.lock import Locked
 from toolchain.paths import cache_dir
 from toolchain.report import Report, ToolchainError
 from toolchain.resolve import resolution_file, resolve
@@ -39,7 +41,8 @@ class Engine:
     inspections: int = 0
 
     def add(self, name: str) -> client.LocalImage:
-        digests = (f"{name.rpartition(':')[0]}@sha256:{'d' * 64}",) if name in self.registry else ()
+        pinned = name if "@" in name else f"{name.rpartition(':')[0]}@sha256:{'d' * 64}"
+        digests = (pinned,) if name in self.registry else ()
         identity = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
         image = client.LocalImage(identity, (name,), digests, "amd64")
         self.images[name] = self.images[identity] = image
@@ -181,7 +184,7 @@ def test_the_resolution_file_holds_every_field_and_only_its_owner_reads_it(engin
     resolve(REDIS, Report())
     content = json.loads(resolution_file().read_text())
     fields = {"reference", "image", "digest", "source", "version", "stand_in", "ledgers", "migrations"}
-    assert set(content["redis"]) == fields
+    assert set(content["redis"]) == {*fields, "clickhouse_floor"}
     assert stat.S_IMODE(resolution_file().stat().st_mode) == 0o600
 
 
@@ -219,9 +222,32 @@ def test_the_stand_in_is_called_one_and_takes_its_release_from_the_reference(
     assert engine.builds[0].startswith("langfuse-stack/langfuse-web:3.225.4-")
 
 
-def test_there_is_no_stand_in_for_a_release_it_does_not_double() -> None:
-    with pytest.raises(ToolchainError, match=r"doubles the releases 3 and 4, and 2\.95\.0 is no such release"):
-        catalog.recipe_for("langfuse-web", "langfuse/langfuse:2.95.0")
+@pytest.mark.parametrize("tag", ["2.95.0", "3.225.5", "3.999.0", "5", "latest"])
+def test_nothing_stands_in_for_a_version_that_may_not_exist(tag: str) -> None:
+    with pytest.raises(ToolchainError, match=f"whether there is a {tag} only a registry can tell"):
+        catalog.recipe_for("langfuse-web", f"langfuse/langfuse:{tag}")
+
+
+@pytest.mark.parametrize("tag", ["4.16.0", "4.16", "4", "v4.16.0"])
+def test_a_tag_of_the_known_version_is_stood_in_for(tag: str) -> None:
+    assert catalog.recipe_for("langfuse-web", f"langfuse/langfuse:{tag}").version == "4.16.0"
+
+
+def test_a_version_that_the_registry_does_not_have_is_refused_and_not_stood_in_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pull(_: object, reference: str, *_rest: object) -> None:
+        raise registry.NoSuchImageError(f"manifest for {reference} not found: manifest unknown")
+
+    monkeypatch.setattr(registry.Registries, "pull", pull)
+    with pytest.raises(ToolchainError, match="there is no such version of Langfuse") as refused:
+        resolve(WEB, Report())
+    assert "manifest unknown" in str(refused.value)
+    assert engine.builds == []
+
+
+def test_the_stand_in_doubles_the_known_version_of_each_release() -> None:
+    assert {release.version for release in RELEASES.values()} == set(catalog.STAND_IN_VERSIONS)
 
 
 def test_a_build_that_is_killed_leaves_nothing_that_looks_finished_and_the_next_one_completes(
@@ -268,3 +294,30 @@ def test_a_nearly_full_disk_is_named_before_anything_is_built(engine: Engine, mo
     with pytest.raises(ToolchainError, match=r"GB free, images need .* GB: make room .*LANGFUSE_STACK_CACHE"):
         resolve(REDIS, Report())
     assert engine.builds == []
+
+
+def locked(name: str) -> dict[str, Locked]:
+    """A lock of what the registry has under that name."""
+    return {"redis": Locked(REDIS["redis"], "7.2.11", f"sha256:{name * 64}")}
+
+
+def test_a_locked_digest_is_what_is_pulled_whatever_the_tag_is_now(engine: Engine) -> None:
+    pinned = f"127.0.0.1:1/redis@sha256:{'d' * 64}"
+    engine.registry |= {pinned, REDIS["redis"]}
+    resolved = resolve(REDIS, Report(), locked=locked("d"))["redis"]
+    assert engine.pulls == [pinned]
+    assert (resolved.reference, resolved.digest) == (REDIS["redis"], f"sha256:{'d' * 64}")
+    resolve(REDIS, Report(), locked=locked("d"), refresh=True)
+    assert engine.pulls == [pinned, REDIS["redis"]]
+
+
+def test_what_was_built_gives_way_to_what_is_locked_as_soon_as_the_registry_has_it(engine: Engine) -> None:
+    assert resolve(REDIS, Report(), locked=locked("d"))["redis"].digest is None
+    engine.registry.add(f"127.0.0.1:1/redis@sha256:{'d' * 64}")
+    assert resolve(REDIS, Report(), locked=locked("d"))["redis"].digest == f"sha256:{'d' * 64}"
+
+
+def test_a_lock_of_another_reference_says_nothing(engine: Engine) -> None:
+    engine.registry.add(REDIS["redis"])
+    other = {"redis": Locked("127.0.0.1:1/redis:7.0", "7.0", f"sha256:{'e' * 64}")}
+    assert resolve(REDIS, Report(), locked=other)["redis"].digest == f"sha256:{'d' * 64}"

@@ -29,6 +29,7 @@ def test_a_misspelt_key_is_named_with_the_one_that_was_meant() -> None:
 
 
 def test_an_unknown_namespace_is_refused() -> None:
+    assert "was for tests and is no more" in refused({"langfuse:standInOnOldClickhouse": "true"})
     assert "langfuze:release is not a setting; did you mean langfuse:release?" in refused({"langfuze:release": "3"})
 
 

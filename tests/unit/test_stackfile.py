@@ -1,13 +1,20 @@
 """The settings file: read as the program sees it, and never written where it is committed."""
 
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from ops.stackfile import StackFileError, read_config, remember_salt, working_copy
+from ops.stackfile import StackFileError, read_config, read_document, remember_salt, working_text
 from toolchain.paths import write_private
+
+
+def copied(source: Path, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(working_text("local", read_document(source), overrides))
+    return found
 
 
 @pytest.fixture
@@ -37,7 +44,7 @@ def test_the_copy_carries_this_machines_salt_and_the_source_stays_as_it_is(sourc
     made = tmp_path / "made.yaml"
     made.write_text("encryptionsalt: v1:salt\n")
     remember_salt("local", made)
-    copy = yaml.safe_load(working_copy("local", source).read_text())
+    copy = copied(source)
     assert copy["encryptionsalt"] == "v1:salt"
     assert copy["config"] == yaml.safe_load(before)["config"]
     assert source.read_text() == before
@@ -48,18 +55,18 @@ def test_the_salt_outlives_every_copy(source: Path, tmp_path: Path) -> None:
     made.write_text("encryptionsalt: v1:salt\n")
     remember_salt("local", made)
     for _ in range(2):
-        copy = working_copy("local", source, {"langfuse-stack:running": False})
-    assert yaml.safe_load(copy.read_text())["encryptionsalt"] == "v1:salt"
+        copy = copied(source, {"langfuse-stack:running": False})
+    assert copy["encryptionsalt"] == "v1:salt"
 
 
 def test_a_salt_that_people_put_into_their_file_is_theirs(source: Path) -> None:
     source.write_text("encryptionsalt: v1:theirs\n")
-    assert yaml.safe_load(working_copy("local", source).read_text())["encryptionsalt"] == "v1:theirs"
+    assert copied(source)["encryptionsalt"] == "v1:theirs"
 
 
 def test_overrides_last_for_one_copy(source: Path) -> None:
-    stopped = yaml.safe_load(working_copy("local", source, {"langfuse-stack:running": False}).read_text())
-    again = yaml.safe_load(working_copy("local", source).read_text())
+    stopped = copied(source, {"langfuse-stack:running": False})
+    again = copied(source)
     assert stopped["config"]["langfuse-stack:running"] is False
     assert "langfuse-stack:running" not in again["config"]
 

@@ -86,8 +86,10 @@ def test_the_plan_names_the_steps_that_come_after() -> None:
     assert [step.id for step in decision.then] == ["backfill", "cutover"]
 
 
-def test_the_stand_in_may_stay_below_the_floor_of_clickhouse() -> None:
-    goal = replace(to(FOUR), floor_waived=True)
+def test_an_image_that_says_on_how_old_a_clickhouse_it_runs_is_believed() -> None:
+    goal = to(FOUR)
+    assert goal.image
+    goal = replace(goal, image=replace(goal.image, clickhouse_floor=(24, 3)))
     old = three(clickhouse="24.10.2.80")
     assert told(decide(old, goal, old.shape)) == (Verdict.LEGAL, "release", (), False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,11 @@ _FIXED = (
 )
 _RECIPES: Mapping[str, Recipe] = {recipe.service: recipe for recipe in _FIXED}
 _STAND_IN_TARGETS = {"langfuse-web": "web", "langfuse-worker": "worker"}
-_STAND_IN_RELEASE = re.compile(r"v?([34](?:\.\d+)*)")
+OLD_CLICKHOUSE = "LANGFUSE_STANDIN_OLD_CLICKHOUSE"
+"""For tests: the stand-in that is built runs on a ClickHouse that is older than its release asks for."""
+STAND_IN_VERSIONS = ("3.225.4", "4.16.0")
+"""What the stand-in doubles. Whether any other version exists, only a registry can tell."""
+_TAG = re.compile(r"v?(\d+(?:\.\d+)*)")
 
 
 def recipe_for(service: str, reference: str) -> Recipe:
@@ -48,16 +53,21 @@ def recipe_for(service: str, reference: str) -> Recipe:
     if service not in _STAND_IN_TARGETS:
         raise ToolchainError("it cannot be built from packages")
     tag = reference.partition("@")[0].rpartition(":")[2]
-    release = _STAND_IN_RELEASE.fullmatch(tag)
+    asked = _TAG.fullmatch(tag)
+    begins = f"{asked[1]}." if asked else tag
+    release = next((version for version in STAND_IN_VERSIONS if f"{version}.".startswith(begins)), None)
     if release is None:
-        raise ToolchainError(f"the stand-in doubles the releases 3 and 4, and {tag} is no such release")
+        raise ToolchainError(
+            f"the stand-in doubles {' and '.join(STAND_IN_VERSIONS)}, and whether there is a {tag} only a registry can "
+            "tell (`pulumi config rm langfuse:version` for the known one)"
+        )
     return Recipe(
         service,
         "langfuse_standin",
-        release[1],
+        release,
         PythonPackages(),
         "stand-in, not Langfuse",
         base=DEBIAN,
-        target=_STAND_IN_TARGETS[service],
+        target=_STAND_IN_TARGETS[service] + ("-old-clickhouse" if os.environ.get(OLD_CLICKHOUSE) == "true" else ""),
         stand_in=True,
     )

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ class LocalImage:
     tags: tuple[str, ...]
     digests: tuple[str, ...]
     architecture: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,7 @@ def _local_image(item: Mapping[str, Any]) -> LocalImage:
         tags=tuple(item.get("RepoTags") or ()),
         digests=tuple(item.get("RepoDigests") or ()),
         architecture=item["Architecture"],
+        labels=(item.get("Config") or {}).get("Labels") or {},
     )
 
 

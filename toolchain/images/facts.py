@@ -11,6 +11,7 @@ from pathlib import Path
 from toolchain.images import client
 from toolchain.paths import cache_dir, locked, staged, write_private
 
+FLOOR_LABEL = "langfuse-stack.clickhouse-floor"
 _SHARED = "/app/packages/shared"
 _MIGRATIONS = ("prisma/migrations", "clickhouse/migrations")
 _PYTHON_VERSION = "import importlib.metadata as m; print('version', m.version('litellm'))"
@@ -34,11 +35,13 @@ class Facts:
         version: Of its software.
         ledgers: Highest ClickHouse migration and number of Postgres migrations, of the web image only.
         migrations: Folder with the SQL of those migrations, laid out as in the image, of the web image only.
+        clickhouse_floor: Oldest ClickHouse that the image says it runs on, by its label `FLOOR_LABEL`.
     """
 
     version: str
     ledgers: dict[str, int] | None
     migrations: str | None
+    clickhouse_floor: list[int] | None = None
 
 
 def facts_of(service: str, image: str, reference: str) -> Facts:
@@ -51,10 +54,16 @@ def facts_of(service: str, image: str, reference: str) -> Facts:
     told = _told_version(service, image)
     migrations = _migrations(image) if service == "langfuse-web" else None
     ledgers = _ledgers(migrations) if migrations else None
-    facts = Facts(told or _tagged_version(reference), ledgers, str(migrations) if ledgers else None)
+    facts = Facts(told or _tagged_version(reference), ledgers, str(migrations) if ledgers else None, _floor(image))
     if told or service not in _COMMANDS:
         write_private(remembered, json.dumps(asdict(facts)))
     return facts
+
+
+def _floor(image: str) -> list[int] | None:
+    found = client.find(image)
+    label = found.labels.get(FLOOR_LABEL) if found else None
+    return [int(part) for part in label.split(".")] if label else None
 
 
 def _told_version(service: str, image: str) -> str | None:

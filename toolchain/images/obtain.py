@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from toolchain.docker import current_host
 from toolchain.images import builder, client
 from toolchain.images.catalog import recipe_for
-from toolchain.images.registry import Registries
+from toolchain.images.registry import NoSuchImageError, Registries
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from toolchain.images.client import EngineFacts, LocalImage
     from toolchain.images.recipe import Recipe
@@ -34,8 +35,15 @@ class Obtained:
     stand_in: bool = False
 
 
-def obtain(references: Mapping[str, str], report: Report) -> dict[str, Obtained]:
+def obtain(
+    references: Mapping[str, str], report: Report, digests: Mapping[str, str] | None = None
+) -> dict[str, Obtained]:
     """The image of every service, for the references that were asked for.
+
+    Args:
+        references: Service to reference.
+        report: Told about what is pulled or built.
+        digests: Service to the digest by which it is looked for and pulled.
 
     Raises:
         ToolchainError: some can neither be pulled nor built; names each, why, and the setting that helps.
@@ -46,12 +54,15 @@ def obtain(references: Mapping[str, str], report: Report) -> dict[str, Obtained]
     registries = Registries(engine, engine_is_here=current_host().startswith(_LOCAL))
     with ThreadPoolExecutor(len(references)) as pool:
         tries = {
-            service: pool.submit(_find_or_pull, service, reference, registries, report)
+            service: pool.submit(_find_or_pull, service, _pinned(reference, digest), registries, report)
             for service, reference in references.items()
+            for digest in [(digests or {}).get(service)]
         }
     obtained = {service: done.result() for service, done in tries.items() if done.exception() is None}
-    refusals = {service: str(_expected(done)) for service, done in tries.items() if service not in obtained}
-    workshop = _Workshop(engine, report)
+    refused = {service: _expected(done) for service, done in tries.items() if service not in obtained}
+    refusals = {service: str(error) for service, error in refused.items()}
+    absent = {service for service, error in refused.items() if isinstance(error, NoSuchImageError)}
+    workshop = _Workshop(engine, report, absent)
     workshop.build({service: references[service] for service in refusals})
     if workshop.failures:
         raise ToolchainError(
@@ -77,13 +88,20 @@ def _find_or_pull(service: str, reference: str, registries: Registries, report: 
 
 
 class _Workshop:
-    """Builds the images of several services at once and keeps what came of it."""
+    """Builds the images of several services at once and keeps what came of it.
 
-    def __init__(self, engine: EngineFacts, report: Report) -> None:
+    Args:
+        engine: that builds.
+        report: told what is built.
+        absent: services whose image does not exist, as its registry says: nothing stands in for it.
+    """
+
+    def __init__(self, engine: EngineFacts, report: Report, absent: AbstractSet[str]) -> None:
         self.built: dict[str, Obtained] = {}
         self.failures: dict[str, str] = {}
         self._engine = engine
         self._report = report
+        self._absent = absent
         self._stop = threading.Event()
 
     def build(self, references: Mapping[str, str]) -> None:
@@ -94,6 +112,9 @@ class _Workshop:
                 recipe = recipe_for(service, reference)
             except ToolchainError as error:
                 self.failures[service] = str(error)
+                continue
+            if recipe.stand_in and service in self._absent:
+                self.failures[service] = "there is no such version of Langfuse (langfuse:version)"
             else:
                 lines.setdefault(recipe.base.service if recipe.base else service, []).append(recipe)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -125,9 +146,16 @@ def _expected(done: Future[Obtained]) -> ToolchainError:
     raise error or RuntimeError("a finished try has neither a result nor an error")
 
 
+def _pinned(reference: str, digest: str | None) -> str:
+    return f"{_repository(reference)}@{digest}" if digest else reference
+
+
+def _repository(reference: str) -> str:
+    name = reference.partition("@")[0]
+    return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+
+
 def _digest(image: LocalImage, reference: str) -> str | None:
     """The registry's digest under the reference's own name, or any, or none for an image that was never pulled."""
-    name = reference.partition("@")[0]
-    repository = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
     candidates = dict(digest.split("@", 1) for digest in image.digests if "@" in digest)
-    return candidates.get(repository) or next(iter(candidates.values()), None)
+    return candidates.get(_repository(reference)) or next(iter(candidates.values()), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import socket
 import subprocess
 import threading
@@ -22,6 +23,13 @@ _PULL_SECONDS = 3600.0
 _HTTPS = 443
 
 
+class NoSuchImageError(DockerCommandError):
+    """The registry answers, and has no image of that name and tag."""
+
+
+_NO_SUCH_IMAGE = re.compile(r"manifest unknown|manifest for \S+ not found|: not found$")
+
+
 class Registries:
     """Pulls images; each registry host is tried at most once per instance when it does not answer."""
 
@@ -37,7 +45,8 @@ class Registries:
         """`docker pull`.
 
         Raises:
-            DockerCommandError: the registry does not answer, or refused; says which and why.
+            NoSuchImageError: the registry has no such image.
+            DockerCommandError: it does not answer, or refused; says which and why.
         """
         host = host_of(reference) or urlsplit(self._engine.hub).hostname or self._engine.hub
         with self._lock:
@@ -82,7 +91,7 @@ class Registries:
                 if pull.poll() is None:
                     pull.kill()
         if code != 0:
-            raise DockerCommandError(last)
+            raise (NoSuchImageError if _NO_SUCH_IMAGE.search(last) else DockerCommandError)(last)
 
 
 def host_of(reference: str) -> str | None:

@@ -4,6 +4,7 @@ import re
 
 import httpx
 
+from components.releases import BACKFILL
 from ops.doctor.access import Access
 from ops.doctor.ask import postgres, text_of
 from ops.doctor.looks import UNKNOWN, LookError, environment, instances
@@ -86,12 +87,22 @@ def _background(access: Access) -> Seen:
     if not present:
         raise NotApplicableError("Langfuse has made no tables yet")
     rows = postgres(access.direct_url, "background_migrations.sql", schema=access.schema)
-    for migration, failed, finished, reason, locked in rows:
+    for migration, failed, finished, reason, locked, _ in rows:
         if failed:
             return wrong(f"{migration} failed: {str(reason)[:160]}", _again(str(migration)))
         if not finished and float(locked) > access.limits.migration_lock_seconds:
             return wrong(f"{migration} is locked for {locked:.0f} s by a worker that is gone", _again(str(migration)))
-    return fine(f"{sum(1 for row in rows if row[2])} of {len(rows)} finished")
+    finished = [row for row in rows if row[2]]
+    dormant = [row for row in rows if not row[2] and row[5] and not _is_open(access, str(row[5]))]
+    due = len(rows) - len(dormant)
+    later = f"; {len(dormant)} more wait for another release or setting" if dormant else ""
+    return fine(f"{len(finished)} of this release's {due} finished{later}")
+
+
+def _is_open(access: Access, gate: str) -> bool:
+    """Whether the worker works on migrations that a variable holds back."""
+    usual = "true" if gate == BACKFILL and access.release.name == "4" else "false"
+    return environment(access.looks, "langfuse-worker").get(gate, usual) == "true"
 
 
 def _again(name: str) -> str:
@@ -153,7 +164,6 @@ ROWS = (
         detected="state, health and restarts of every container or machine",
         fix=WHY,
         probe=_containers,
-        signatures=(r"JavaScript heap out of memory", r"\bOOMKilled\b"),
     ),
     Row(
         id="langfuse-two-webs",
@@ -163,7 +173,6 @@ ROWS = (
         detected="number of running instances of web",
         fix="stop all webs but one and start the others when it is healthy: {restart langfuse-web}",
         probe=_two_webs,
-        signatures=(r"schema_migrations already locked", r"schema_migrations\W* already exists"),
     ),
     Row(
         id="langfuse-init",
@@ -173,7 +182,6 @@ ROWS = (
         detected="GET /api/public/health",
         fix="{restart langfuse-web}",
         probe=_web_serves,
-        signatures=(r"Failed to prepare server", r"Unique constraint failed on the fields: \(`?public_key"),
     ),
     Row(
         id="langfuse-encryption-key",
@@ -183,7 +191,6 @@ ROWS = (
         detected="form of ENCRYPTION_KEY on web and worker",
         fix="take ENCRYPTION_KEY out of `langfuse:extraEnv`, then `make up`, which gives both the stack's own",
         probe=_encryption_key,
-        signatures=(r"[Mm]issing ENCRYPTION_KEY", r"Invalid key length", r"ENCRYPTION_KEY must be"),
     ),
     Row(
         id="langfuse-sign-up",
@@ -194,7 +201,6 @@ ROWS = (
         fix="`pulumi config set langfuse:signUp true`, `make up`, sign up, then "
         "`pulumi config set langfuse:signUp false` and `make up` again",
         probe=_sign_up,
-        signatures=(r"Sign\W{1,3}up (?:is )?disabled",),
     ),
     Row(
         id="langfuse-background-migrations",
@@ -204,7 +210,6 @@ ROWS = (
         detected="failed, finished and locked rows of background_migrations",
         fix="clear the mark of the failure and restart the worker",
         probe=_background,
-        signatures=(r"[Bb]ackground migration\b[^\n]*\bfailed", r"Failed to (?:run|execute) background migration"),
     ),
     Row(
         id="langfuse-bind",
@@ -214,7 +219,6 @@ ROWS = (
         detected="HOSTNAME of web and worker",
         fix="take HOSTNAME out of `langfuse:extraEnv`, then `make up`",
         probe=_bind,
-        signatures=(r"Listening: http://(?!0\.0\.0\.0|\[?::|localhost|127\.)\S+:3030",),
     ),
     Row(
         id="langfuse-worker-health",
@@ -242,8 +246,6 @@ ROWS = (
         detected="in web's log of the last 15 minutes",
         fix="send OpenTelemetry: Python SDK 4.7, JS SDK 5.4 or newer do, and so does the gateway. What was rejected is "
         "not stored, so send it again. A stack in events_only has no way back to dual, which took these events",
-        signatures=(r"Rejected \d+ event\(s\) from the legacy", r"Event type not accepted"),
-        log_of=("langfuse-web",),
     ),
     Row(
         id="langfuse-write-mode",
@@ -253,6 +255,5 @@ ROWS = (
         detected="LANGFUSE_MIGRATION_V4_* of web and worker",
         fix="take the LANGFUSE_MIGRATION_V4_* variables out of `langfuse:extraEnv`, then `make up`",
         probe=_write_mode,
-        signatures=(r"LANGFUSE_MIGRATION_V4_\w+[^\n]*(?:must|cannot|requires|needs|incompatible|does not go with)",),
     ),
 )

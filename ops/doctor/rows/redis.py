@@ -1,9 +1,12 @@
 """Rows about Redis: the way to it, and what it does with queued jobs."""
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from checks import redis
+from ops.capacity.measurement import DELETION_QUEUES
 from ops.doctor.access import Access
 from ops.doctor.looks import environment
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 QUEUES = ("otel-ingestion-queue", "ingestion-queue")
+MEND_DELETIONS = "mend what the reason says; Langfuse tries again every 10 minutes, or see {log langfuse-worker}"
 ONLY_IPV6 = "only IPv6"
 FIRST_WITH_IPV6 = 4
 """Major Langfuse release whose Redis client asks for IPv6 addresses by itself."""
@@ -121,6 +125,30 @@ def _queue(access: Access) -> Seen:
     return fine(shown)
 
 
+def _deletions(access: Access) -> Seen:
+    failed: dict[str, int] = {}
+    reasons: list[str] = []
+    with _client(access) as server:
+        for name in DELETION_QUEUES:
+            key = f"{access.redis_prefix}:{name}"
+            if count := int(server.zcard(f"{key}:failed") or 0):
+                failed[name] = count
+                [newest] = server.zrevrange(f"{key}:failed", 0, 0)
+                reasons.append(str(server.hget(f"{key}:{newest}", "failedReason") or "no reason"))
+    if not failed:
+        return fine("no deletion failed")
+    shown = ", ".join(f"{name} {count} failed" for name, count in failed.items())
+    if not _is_refusal(reasons):
+        return wrong(f"{shown}, the newest with: {reasons[0][:160]}", MEND_DELETIONS)
+    if access.deletions:
+        return fine(f"{shown} before deletions were switched on; Langfuse tries again at the next full 10 minutes")
+    return wrong(f"{shown}, the newest with: {reasons[0][:160]}")
+
+
+def _is_refusal(reasons: Sequence[str]) -> bool:
+    return any(re.search(r"Not enough privileges|Access ?Denied|Failed to delete files", reason) for reason in reasons)
+
+
 ROWS = (
     Row(
         id="redis-password",
@@ -130,7 +158,6 @@ ROWS = (
         detected="AUTH and PING with the stack's password",
         fix="{redis_login}",
         probe=_password,
-        signatures=(r"\bWRONGPASS\b", r"\bNOAUTH\b"),
     ),
     Row(
         id="redis-url",
@@ -140,7 +167,6 @@ ROWS = (
         detected="both forms in the environment of web and worker",
         fix="take the REDIS_* variables out of `langfuse:extraEnv`, then `make up`; or percent-encode the password",
         probe=_url,
-        signatures=(r"ENOTFOUND default\b",),
     ),
     Row(
         id="redis-connection",
@@ -150,7 +176,6 @@ ROWS = (
         detected="connects to Redis from web's own network",
         fix="`make up`; web answers again seconds after Redis is back",
         probe=_connection,
-        signatures=(r"Stream isn't writeable", r"connect ECONNREFUSED \S+:6379"),
     ),
     Row(
         id="redis-ipv6",
@@ -160,7 +185,6 @@ ROWS = (
         detected="addresses of the name in web's own network, against Langfuse's release",
         fix="{redis_ipv6}, then `make up`",
         probe=_ipv6,
-        signatures=(r"ENOTFOUND \S+\.internal\b",),
     ),
     Row(
         id="redis-eviction",
@@ -170,7 +194,6 @@ ROWS = (
         detected="CONFIG GET maxmemory-policy, evicted_keys of INFO",
         fix="{redis CONFIG SET maxmemory-policy noeviction}, and a Redis of its own for Langfuse",
         probe=_eviction,
-        signatures=(r"[Ee]viction policy is (?!noeviction)", r"[Mm]issing lock for job"),
     ),
     Row(
         id="redis-version",
@@ -180,7 +203,6 @@ ROWS = (
         detected="INFO server against the release's floor",
         fix="{newer_redis}",
         probe=_version,
-        signatures=(r"Redis version needs to be greater",),
     ),
     Row(
         id="redis-persistence",
@@ -190,7 +212,6 @@ ROWS = (
         detected="aof_enabled and aof_last_write_status of INFO",
         fix="{redis CONFIG SET appendonly yes}, then `make up`",
         probe=_persistence,
-        signatures=(r"\bMISCONF\b",),
     ),
     Row(
         id="redis-queue",
@@ -200,5 +221,16 @@ ROWS = (
         detected="waiting jobs of both ingestion queues, trouble above 1000",
         fix="`make status`, then {restart langfuse-worker}: it takes up where it stopped",
         probe=_queue,
+    ),
+    Row(
+        id="langfuse-deletions",
+        part=Part.REDIS,
+        symptom="a trace, score or project that was deleted in Langfuse is still there: Not enough privileges",
+        cause="Langfuse answers 200 at once and deletes later; while `langfuse:deletions` is false the stores refuse. "
+        "No row is lost and no raw event is hidden; Langfuse tries again every 10 minutes",
+        detected="failed jobs of the queues of deletions, and the reason of the newest",
+        fix="decide: `pulumi config set langfuse:deletions true`, then `make up`, deletes all that was ever asked for; "
+        "with `false` all of it stays. `python -m ops undelete` shows raw events that an earlier version let be hidden",
+        probe=_deletions,
     ),
 )

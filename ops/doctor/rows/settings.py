@@ -23,7 +23,6 @@ READ_OUTSIDE = frozenset(
         "HTTP_PROXY",
         "LANGFUSE_AUTO_CLICKHOUSE_MIGRATION_DISABLED",
         "LANGFUSE_AUTO_POSTGRES_MIGRATION_DISABLED",
-        "LANGFUSE_STANDIN_OLD_CLICKHOUSE",
         "NODE_EXTRA_CA_CERTS",
         "NODE_OPTIONS",
         "NODE_TLS_REJECT_UNAUTHORIZED",
@@ -31,7 +30,7 @@ READ_OUTSIDE = frozenset(
         "TZ",
     }
 )
-"""Read by the entrypoints, the migration tools, Node or the stand-in rather than by Langfuse's own code."""
+"""Read by the entrypoints, the migration tools, or Node rather than by Langfuse's own code."""
 INSTEAD: Mapping[str, str] = {
     "CLICKHOUSE_HTTP_PORT": "CLICKHOUSE_URL",
     "LANGFUSE_INIT_SKIP": "nothing: creating the first project again changes nothing",

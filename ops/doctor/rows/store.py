@@ -1,7 +1,9 @@
 """Rows about the object store: the buckets, and who can reach them."""
 
-import io
 import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from checks import bucket
 from ops.doctor.access import Access
@@ -9,24 +11,54 @@ from ops.doctor.looks import environment
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
 from ops.doctor.rows import addresses
 
+if TYPE_CHECKING:
+    from minio import Minio
+
 MARKER = "langfuse-stack/doctor"
+"""Name of an object that is never made."""
+DIGEST = "1B2M2Y8AsgTpgAmY7PhCfg=="
+"""MD5 of nothing."""
+ERROR_CODE = re.compile(r"<Code>(\w+)</Code>")
 REMOVED_IMAGE = re.compile(r"(?:(?:(?:index\.)?docker\.io|quay\.io)/)?minio/(?:minio|mc)(?:[:@].*)?")
+MEDIA = "LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT"
+CONNECTING = (("langfuse-web", "LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT"), ("langfuse-worker", MEDIA))
+"""Who opens connections by which variable; web only signs links by the one for media."""
+TAKE_OUT = "take {name} out of `langfuse:extraEnv`, then `make up`"
 KINDS = ("EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT")
 
 
 def _write(access: Access) -> Seen:
+    """Nothing is stored: what the store may be told to keep, versions and locks, could not be taken back."""
+    store = bucket.client(access.store_address, access.store_access_key, access.store_secret_key)
+    for name in access.buckets:
+        for method, refusal in (("PUT", _put(store, name)), ("GET", _get(store, name))):
+            if refusal:
+                return wrong(f"{method} {name}/{MARKER}: {refusal}")
+    return fine(f"may write and read in {', '.join(access.buckets)}")
+
+
+def _put(store: "Minio", name: str) -> str:
+    """Why the key may not write. The body is not the one that its digest promises, so none is stored."""
+    import httpx
+
+    url = store.get_presigned_url("PUT", name, MARKER, expires=timedelta(minutes=1))
+    answer = httpx.put(
+        url, content=b"another", headers={"Content-MD5": DIGEST}, timeout=bucket.TIMEOUT_SECONDS, trust_env=False
+    )
+    code = ERROR_CODE.search(answer.text)
+    said = code[1] if code else f"HTTP {answer.status_code}"
+    return "" if said == "BadDigest" else said
+
+
+def _get(store: "Minio", name: str) -> str:
+    """Why the key may not read."""
     from minio.error import S3Error
 
-    store = bucket.client(access.store_address, access.store_access_key, access.store_secret_key)
-    body = b"written by the doctor of this stack"
-    for name in access.buckets:
-        try:
-            store.put_object(name, MARKER, io.BytesIO(body), len(body))
-            answer = store.get_object(name, MARKER)
-            answer.close()
-        except S3Error as error:
-            return wrong(f"PUT and GET {name}/{MARKER}: {error.code}")
-    return fine(f"wrote and read a marker in {', '.join(access.buckets)}")
+    try:
+        store.get_object(name, MARKER).close()
+    except S3Error as error:
+        return "" if error.code == "NoSuchKey" else str(error.code)
+    return ""
 
 
 def _settings(access: Access) -> Seen:
@@ -45,10 +77,14 @@ def _settings(access: Access) -> Seen:
 
 
 def _connection(access: Access) -> Seen:
-    target = addresses.target(environment(access.looks, "langfuse-web").get("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT", ""))
-    if target is None:
-        return wrong("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT names no address")
-    return addresses.reached(access, "langfuse-web", [target])
+    for service, name in CONNECTING:
+        target = addresses.target(environment(access.looks, service).get(name, ""))
+        if target is None:
+            return wrong(f"{name} of {service} names no address", TAKE_OUT.format(name=name))
+        seen = addresses.reached(access, service, [target])
+        if not seen.healthy:
+            return replace(seen, fix=TAKE_OUT.format(name=name))
+    return fine("web and worker reach the store")
 
 
 def _external(access: Access) -> Seen:
@@ -56,7 +92,7 @@ def _external(access: Access) -> Seen:
 
     env = environment(access.looks, "langfuse-web")
     inside = env.get("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT", "")
-    names = ("LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT", "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT")
+    names = (MEDIA, "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT")
     if access.store_is_private and all(env.get(name) == inside for name in names):
         raise NotApplicableError("`minio:publicUrl` names no address outside of the private network")
     for name in names:
@@ -65,7 +101,26 @@ def _external(access: Access) -> Seen:
             httpx.get(url, timeout=3, trust_env=False)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return wrong(f"{name}={url} cannot be reached from outside: {type(error).__name__}")
-    return fine("media and exports go to addresses that answer from outside")
+    policy = httpx.get(access.web_url, timeout=3, trust_env=False).headers.get("content-security-policy", "")
+    if not _shows(policy, env[MEDIA]):
+        return wrong(
+            f"{MEDIA}={env[MEDIA]}: the content security policy of Langfuse's pages lets no picture in from there",
+            "`pulumi config set minio:publicUrl <url>` with an https:// address, or `pulumi config rm minio:publicUrl` "
+            "for http://localhost, then `make up`",
+        )
+    return fine("media and exports go to addresses that answer from outside, and pages may show them")
+
+
+def _shows(policy: str, url: str) -> bool:
+    """Whether a page with that content security policy may show a picture from there."""
+    directives = (part.split() for part in policy.split(";"))
+    sources: dict[str, set[str]] = {words[0]: set(words[1:]) for words in directives if words}
+    allowed = sources.get("img-src", sources.get("default-src"))
+    parts = addresses.parsed(url)
+    if allowed is None or parts is None:
+        return allowed is None
+    host = f"{parts.scheme}://{parts.hostname}"
+    return not allowed.isdisjoint({f"{parts.scheme}:", host, f"{host}:*", f"{host}:{parts.port}"})
 
 
 def _registry(access: Access) -> Seen:
@@ -84,15 +139,10 @@ ROWS = (
         part=Part.STORE,
         symptom="500 Failed to upload events to blob storage; Failed to upload JSON to S3; NoSuchBucket",
         cause="a bucket is missing, or the key may not write",
-        detected="PUT and GET of a marker in every bucket with Langfuse's own key",
+        detected="asks every bucket, with Langfuse's own key, to store an object whose digest is wrong, and for one "
+        "that is not there: nothing is stored",
         fix="`make up` makes the buckets and sets the key's policy",
         probe=_write,
-        signatures=(
-            r"Failed to upload (?:events|JSON|file)\b[^\n]*(?:blob storage|S3)",
-            r"\bNoSuchBucket\b",
-            r"\bSignatureDoesNotMatch\b",
-            r"\bInvalidAccessKeyId\b",
-        ),
     ),
     Row(
         id="store-settings",
@@ -102,26 +152,24 @@ ROWS = (
         detected="FORCE_PATH_STYLE and BUCKET of all three uses on web and worker",
         fix="take the LANGFUSE_S3_* variables out of `langfuse:extraEnv`, then `make up`",
         probe=_settings,
-        signatures=(r"ENOTFOUND [\w-]+\.minio\b",),
     ),
     Row(
         id="store-connection",
         part=Part.STORE,
         symptom="connect ECONNREFUSED …:9000 in web's log at every upload",
-        cause="web is told a wrong endpoint, or the store is down",
-        detected="connects to LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT from web's own network",
-        fix="take LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT out of `langfuse:extraEnv`, then `make up`",
+        cause="a wrong endpoint, or the store is down; without it the worker deletes no trace that has media",
+        detected="connects to the endpoint for events from web, and to the one for media from the worker",
+        fix=TAKE_OUT.format(name="LANGFUSE_S3_*_ENDPOINT"),
         probe=_connection,
     ),
     Row(
         id="store-external-endpoint",
         part=Part.STORE,
-        symptom="media and exports fail while events work: ERR_NAME_NOT_RESOLVED in the browser",
-        cause="presigned links name a host that only the private network knows",
-        detected="asks the endpoints for media and exports from this machine",
+        symptom="media and exports fail while events work: ERR_NAME_NOT_RESOLVED or ERR_BLOCKED_BY_CSP in the browser",
+        cause="signed links name a host that only the private network knows, or from which pages may show nothing",
+        detected="asks the endpoints for media and exports from this machine, and web for its content security policy",
         fix="`pulumi config set minio:publicUrl <url>` with an address that browsers reach, then `make up`",
         probe=_external,
-        signatures=(r"ERR_NAME_NOT_RESOLVED",),
     ),
     Row(
         id="image-removed",
@@ -131,9 +179,5 @@ ROWS = (
         detected="image references of the stack's settings",
         fix="`pulumi config rm minio:image`, then `make up`: the stack finds, pulls or builds one that exists",
         probe=_registry,
-        signatures=(
-            r"(?:pull access denied for|manifest for|repository) \S*minio/(?:minio|mc)\b",
-            r"manifest unknown[^\n]*minio",
-        ),
     ),
 )

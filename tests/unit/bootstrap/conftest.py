@@ -57,6 +57,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("LANGFUSE_STACK_CACHE", str(made.cache))
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(made.state))
     monkeypatch.setenv("FAKE_GO_LOG", str(made.builds))
+    monkeypatch.setenv("LANGFUSE_STACK_PASS_ON", "FAKE_PULUMI_*")
     # Nothing listens on port 9 of this machine: the vendor cannot be reached.
     monkeypatch.setenv("LANGFUSE_STACK_PULUMI_URL", "http://127.0.0.1:9/sdk")
     monkeypatch.setenv("LANGFUSE_STACK_PULUMI_PLUGINS_URL", "http://127.0.0.1:9/plugins")

@@ -12,6 +12,7 @@ import pytest
 from toolchain import __main__ as command
 from toolchain.docker import DockerEngine
 from toolchain.engine import Engine
+from toolchain.environment import POLICY_PACK
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
@@ -41,7 +42,28 @@ def test_shell_prints_lines_that_a_shell_takes_literally(
     shown = subprocess.run(["sh", "-c", f'{lines}printf %s "$PULUMI_HOME"'], capture_output=True, text=True, check=True)
     assert shown.stdout == strange
     assert all(line.startswith("export ") for line in lines.splitlines())
+    assert f"export PULUMI_OPTION_POLICY_PACK={POLICY_PACK}\n" in lines
     assert f"PULUMI_BACKEND_URL={shlex.quote((machine.state / 'pulumi').as_uri() + '?metadata=skip')}" in lines
+
+
+def test_shell_takes_back_the_options_that_somebody_gave_the_engine(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of them switches the policy pack off."""
+    ready = Engine(machine.bin, machine.bin, "3.255.0", "vendor release"), DockerEngine(None, "28.2.2", "running")
+    monkeypatch.setattr(command, "make_ready", lambda: ready)
+    monkeypatch.setenv("PULUMI_OPTION_POLICY_PACK_CONFIG", "off.json")
+
+    assert run(monkeypatch, "shell") == 0
+
+    lines = capsys.readouterr().out
+    shown = subprocess.run(
+        ["sh", "-c", f'{lines}printf %s "${{PULUMI_OPTION_POLICY_PACK_CONFIG:-none}} $PULUMI_OPTION_POLICY_PACK"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == f"none {POLICY_PACK}"
 
 
 def test_an_expected_failure_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:

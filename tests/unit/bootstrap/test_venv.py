@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,3 +111,18 @@ def test_a_failure_is_a_message_and_not_a_traceback(machine: Machine, monkeypatc
 
     with pytest.raises(SystemExit, match="error: set THIS to fix it"):
         venv.main()
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "PYTHONINSPECT"])
+def test_what_python_takes_from_the_environment_is_no_part_of_the_program(name: str, tmp_path: Path) -> None:
+    """As `make` starts every command."""
+    (tmp_path / "sitecustomize.py").write_text("print('somebody else')\n")
+    [line] = [line for line in (venv.ROOT / "Makefile").read_text().splitlines() if line.startswith("RUN = ")]
+    argv = [sys.executable, *line.removeprefix("RUN = $(PYTHON) ").split(), "-c", "import sys; print(sys.flags)"]
+    environment = {**os.environ, name: str(tmp_path) if name == "PYTHONPATH" else "1"}
+    ran = subprocess.run(
+        argv, cwd=venv.ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+    )
+    assert "ignore_environment=1" in ran.stdout
+    assert "optimize=0" in ran.stdout
+    assert "somebody else" not in ran.stdout

@@ -4,7 +4,7 @@ import base64
 
 import pulumi
 import pulumi_random as random
-from kept import Bucket, Gate  # type: ignore[import-not-found]
+from kept import Bucket, Gate, Migration  # type: ignore[import-not-found]
 
 from components.base import Component, register_delete_hook
 from platforms.spec import ExecProbe, HealthSpec, Service, ServiceSpec
@@ -26,7 +26,10 @@ class Part(Component):
             bucket = Bucket(bucket_name, {"name": "events", "region": "here", **inputs}, self.guarded())
             length = 33 if edit == "new-salt" else 32
             salt = random.RandomBytes(f"{name}-salt", length=length, opts=self.salted())
-            Gate(f"{name}-gate", {"watch": "container"}, self.child(after=[bucket, salt]), deadline_seconds=1)
+            watched = {"migrate": "destructive", "pause": "paused"}.get(edit, "container")
+            gate = Gate(f"{name}-gate", {"watch": watched}, self.child(after=[bucket, salt]), deadline_seconds=1)
+            if edit == "migrate":
+                Migration("migration", {"name": "events"}, self.child(after=[gate]))
         if edit == "twice":
             Bucket("twin", {"name": "events", "region": "here"}, self.guarded())
         if edit == "one-more":

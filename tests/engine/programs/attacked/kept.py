@@ -2,13 +2,14 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pulumi
 from pulumi import dynamic
 
-from checks.base import CheckProvider, CheckResource, Evidence, Inputs
+from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs
 
 DATA = "ATTACKED_DATA"
 """Variable that names the folder of all buckets."""
@@ -45,13 +46,32 @@ class Bucket(dynamic.Resource, module="checks", name="Bucket"):
         super().__init__(BucketProvider(), name, dict(inputs), opts)
 
 
+class MigrationProvider(dynamic.ResourceProvider):
+    """What a new release does to the data when it starts: here, it removes all of it."""
+
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+        shutil.rmtree(_folder(props))
+        return dynamic.CreateResult(props["name"], props)
+
+
+class Migration(dynamic.Resource, module="checks", name="Migration"):
+    """Runs behind a gate."""
+
+    def __init__(self, name: str, inputs: Inputs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__(MigrationProvider(), name, dict(inputs), opts)
+
+
 class GateProvider(CheckProvider):
-    """Always open."""
+    """Open, unless it is told that what it watches must not start."""
 
     label = "gate test"
     keys = ("watch",)
 
     def probe(self, inputs: Inputs) -> Evidence:
+        if inputs["watch"] == "destructive":
+            raise CheckFailedError("migrations", "DROP TABLE traces", "name another release", final=True)
+        if inputs["watch"] == "paused":
+            time.sleep(60)
         return {"watch": inputs["watch"]}
 
 

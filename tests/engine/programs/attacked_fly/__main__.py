@@ -38,6 +38,7 @@ platform = FlyPlatform(
         machines=lambda _service: Machine("shared", 1, 2048),
         public=(),
         snapshot_retention=14,
+        owner=pulumi.Output.from_input("0123456789abcdef"),
         secrets_key=pulumi.Output.secret("only for this test"),
         running=True,
     ),

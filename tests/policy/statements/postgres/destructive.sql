@@ -75,14 +75,10 @@ INSERT INTO old SELECT dblink_exec('x', 'DELETE FROM traces')
 INSERT INTO old SELECT wipe(id) FROM traces
 DROP TABLE public.orders
 ALTER TABLE "app"."customers" ADD COLUMN x int
-CREATE EXTENSION dblink
 DELETE FROM _prisma_migrations
 INSERT INTO x TABLE traces; TRUNCATE traces
-VACUUM FULL traces
-LOCK traces
 ROLLBACK
 nonsense
-SELECT * INTO t FROM traces
 CREATE TABLE t PARTITION OF traces DEFAULT
 CREATE TABLE t () INHERITS (traces)
 DROP TABLE U&"\0074races"
@@ -105,6 +101,51 @@ CREATE TYPE "New" AS ENUM ('A'); ALTER TYPE "New" RENAME TO "Was"; ALTER TYPE "S
 ALTER INDEX "traces" RENAME TO "t"
 UPDATE traces SET fresh = id IS DISTINCT FROM name, name = ''
 COMMENT ON TABLE public.users IS 'x'
-COMMENT ON SCHEMA langfuse IS 'x'
 GRANT ALL ON public.users TO langfuse
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO langfuse
+CREATE TABLE x WITHOUT OIDS AS WITH a AS (SELECT 1 AS ttl), d AS (DELETE FROM traces RETURNING id) SELECT id FROM d
+CREATE MATERIALIZED VIEW x AS WITH d AS (UPDATE traces SET name = '' RETURNING id) SELECT id FROM d
+CREATE TABLE n AS SELECT my_purge()
+CREATE TABLE n AS SELECT my_purge() AS p ORDER BY p USING <
+CREATE TABLE n AS SELECT id FROM traces ORDER BY id USING <
+CREATE TABLE n AS EXECUTE wipe
+SELECT setval('s', 1)
+SELECT pg_catalog.setval('s', 1)
+SELECT 1 FROM traces WHERE id OPERATOR(langfuse.===) 'x'
+SELECT 1 FROM traces WHERE id === 'x'
+SELECT 1 FROM traces WHERE id === ANY (SELECT id FROM old)
+ALTER TABLE traces ADD COLUMN z int DEFAULT my_purge() NOT NULL COMPRESSION pglz
+ALTER TABLE traces ADD COLUMN z int COMPRESSION pglz DEFAULT my_purge() NOT NULL
+ALTER TABLE traces ADD CONSTRAINT c CHECK (my_purge(id))
+CREATE INDEX i ON traces (my_purge(id))
+CREATE TABLE t (id int DEFAULT langfuse.lower('x'))
+GRANT ALL ON traces TO PUBLIC
+GRANT SELECT ON traces TO PUBLIC
+GRANT DELETE ON traces TO reader
+ALTER TABLE traces ALTER COLUMN name TYPE varchar(10)
+ALTER TABLE traces ALTER COLUMN value TYPE smallint
+ALTER TABLE traces ALTER COLUMN value TYPE text USING ''
+ALTER SEQUENCE s RESTART
+DO $$ BEGIN PERFORM my_purge(); END $$
+DO $$ DECLARE x int := my_purge(); BEGIN NULL; END $$
+DO $$ BEGIN NULL; EXCEPTION WHEN others THEN DELETE FROM traces; END $$
+DO $$ DECLARE c CURSOR FOR DELETE FROM traces RETURNING id; BEGIN OPEN c; END $$
+DO $$ BEGIN EXECUTE 'DELETE FROM tra' || 'ces'; END $$
+DO $$ BEGIN FOR i IN 1..my_purge() LOOP NULL; END LOOP; END $$
+DO $$ DECLARE a int[]; BEGIN a[my_purge()] := 1; END $$
+DO LANGUAGE plpython3u 'x'
+EXPLAIN ANALYZE DELETE FROM traces
+COPY (DELETE FROM traces RETURNING id) TO STDOUT
+PREPARE p AS DELETE FROM traces
+DECLARE c CURSOR FOR SELECT my_purge()
+CREATE SCHEMA other CREATE TABLE t (id int)
+UPDATE pg_class SET relname = 'x'
+DELETE FROM pg_catalog.pg_class
+CREATE TABLE app.t (id int)
+CREATE TYPE app.kind AS ENUM ('a')
+CREATE TABLE n AS SELECT * FROM app.orders
+INSERT INTO traces SELECT app.wipe()
+SET standard_conforming_strings = off
+SET session_replication_role = replica
+CREATE EXTENSION pg_trgm SCHEMA public
+ALTER TABLE traces ADD COLUMN x app.kind

@@ -14,3 +14,7 @@ ALTER TYPE "Kind" RENAME TO "Kind_old"; CREATE TYPE "Kind" AS ENUM ('A'); ALTER 
 ALTER TABLE traces ADD COLUMN x text; WITH "y" AS (SELECT DISTINCT ON (s.id) s.id, s.name FROM scores AS s ORDER BY s.id) UPDATE "traces" AS "t" SET "x" = "y"."name" FROM "y" WHERE "y"."id" = "t"."id"
 WITH y AS (SELECT id, row_number() OVER (PARTITION BY id) AS n FROM old) DELETE FROM old WHERE id IN (SELECT id FROM y WHERE n > 1)
 ALTER INDEX "a" RENAME TO "b"
+ALTER TYPE "langfuse"."Kind" RENAME TO "Kind_old"; CREATE TYPE "langfuse"."Kind" AS ENUM ('A'); ALTER TABLE "langfuse"."traces" ALTER COLUMN "name" TYPE "langfuse"."Kind" USING ("name"::text::"langfuse"."Kind"); DROP TYPE "langfuse"."Kind_old"
+CREATE TYPE "Kind_new" AS ENUM ('A'); ALTER TABLE traces ALTER COLUMN name TYPE "Kind_new" USING (name::text::"Kind_new"); ALTER TYPE "Kind" RENAME TO "Kind_old"; ALTER TYPE "Kind_new" RENAME TO "Kind"; DROP TYPE "Kind_old"
+CREATE TYPE "New" AS ENUM ('A'); ALTER TYPE "New" RENAME TO "Newer"; ALTER TABLE traces ALTER COLUMN name TYPE "Newer" USING name::text::"Newer"
+DO $$ DECLARE n int; BEGIN SELECT count(*) INTO n FROM traces; IF n > 0 THEN DELETE FROM background_migrations; END IF; END $$

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ENCRYPTION_KEY_LENGTH = 64
 DEFAULT_QUEUE_DELAY_MS = 15_000
 LONGEST_QUEUE_DELAY_MS = 5_000
+MEDIA_UPLOAD = "LANGFUSE_S3_MEDIA_UPLOAD_"
 HISTORIC_BACKFILL = "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL"
 CONTRADICTIONS = {("legacy", "direct"), ("events_only", "dual_write")}
 
@@ -92,6 +93,7 @@ class Settings:
     clickhouse: ClickHouseSettings
     redis: RedisSettings
     events: BucketSettings
+    media: BucketSettings | None
     write: WriteSettings
     salt: str = field(repr=False)
     encryption_key: str | None = field(repr=False)
@@ -100,6 +102,8 @@ class Settings:
     queue_delay_ms: int
     write_interval_ms: int
     write_batch_size: int
+    write_attempts: int
+    delete_delay_ms: int
     background_migrations: bool
     gates: frozenset[str]
     """Variables that let a background migration run which would otherwise wait."""
@@ -125,7 +129,8 @@ def read_settings(variables: Mapping[str, str], release: Release, role: str) -> 
         database=_read_database(reader, variables),
         clickhouse=_read_clickhouse(reader),
         redis=read_redis(reader),
-        events=_read_events_bucket(reader),
+        events=_read_bucket(reader, "LANGFUSE_S3_EVENT_UPLOAD_"),
+        media=_read_bucket(reader, MEDIA_UPLOAD) if reader.text(f"{MEDIA_UPLOAD}BUCKET") else None,
         write=_read_write_settings(reader, release, role),
         salt=(reader.required("SALT") if web else reader.text("SALT")) or "",
         encryption_key=_read_encryption_key(reader),
@@ -137,6 +142,8 @@ def read_settings(variables: Mapping[str, str], release: Release, role: str) -> 
         ),
         write_interval_ms=reader.integer("LANGFUSE_INGESTION_CLICKHOUSE_WRITE_INTERVAL_MS", 1000, minimum=1),
         write_batch_size=reader.integer("LANGFUSE_INGESTION_CLICKHOUSE_WRITE_BATCH_SIZE", 1000, minimum=1),
+        write_attempts=reader.integer("LANGFUSE_INGESTION_CLICKHOUSE_MAX_ATTEMPTS", 3, minimum=1),
+        delete_delay_ms=reader.integer("LANGFUSE_TRACE_DELETE_DELAY_MS", 5000),
         background_migrations=reader.switch("LANGFUSE_ENABLE_BACKGROUND_MIGRATIONS", default=True),
         gates=_read_gates(reader, release),
         bind_host=reader.text("HOSTNAME") or "0.0.0.0",  # noqa: S104 - Langfuse's own default; Docker sets HOSTNAME
@@ -169,8 +176,7 @@ def _read_clickhouse(reader: EnvironmentReader) -> ClickHouseSettings:
     )
 
 
-def _read_events_bucket(reader: EnvironmentReader) -> BucketSettings:
-    name = "LANGFUSE_S3_EVENT_UPLOAD_"
+def _read_bucket(reader: EnvironmentReader, name: str) -> BucketSettings:
     prefix = reader.text(f"{name}PREFIX") or ""
     if prefix and not prefix.endswith("/"):
         reader.refuse(f"{name}PREFIX", "must end with a slash")

@@ -9,6 +9,5 @@ CREATE TABLE event_log
     bucket_path String,
     created_at DateTime64(3) DEFAULT now(),
     updated_at DateTime64(3) DEFAULT now()
-)
-ENGINE = MergeTree
+) ENGINE = MergeTree
 ORDER BY (project_id, entity_type, entity_id);

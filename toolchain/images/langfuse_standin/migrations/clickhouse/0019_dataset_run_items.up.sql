@@ -8,6 +8,5 @@ CREATE TABLE dataset_run_items
     created_at DateTime64(3) DEFAULT now(),
     event_ts DateTime64(3),
     is_deleted UInt8
-)
-ENGINE = ReplacingMergeTree(event_ts, is_deleted)
+) ENGINE = ReplacingMergeTree(event_ts, is_deleted)
 ORDER BY (project_id, dataset_id, id);

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
+from minio.deleteobjects import DeleteObject
 from minio.error import MinioException
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from standin.settings import BucketSettings
 
 AMAZON = "https://s3.amazonaws.com"
@@ -95,6 +99,31 @@ class Bucket:
 
         contents: list[Any] = await self._guarded(read)
         return contents
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; a bucket that keeps versions then has a delete marker on each.
+
+        Raises:
+            BucketError: The store refused one of them.
+        """
+
+        def remove() -> list[str]:
+            wanted = [DeleteObject(key) for key in keys]
+            return [
+                str(error) for error in self._client.remove_objects(bucket_name=self.name, delete_object_list=wanted)
+            ]
+
+        refused: list[str] = await self._guarded(remove)
+        if refused:
+            raise BucketError(f"Failed to delete files from S3: {', '.join(refused)}")
+
+    def link(self, method: str, key: str, seconds: int) -> str:
+        """An address by which whoever has it may GET or PUT that object for a while; the store is not called."""
+        return str(
+            self._client.get_presigned_url(
+                method=method, bucket_name=self.name, object_name=key, expires=timedelta(seconds=seconds)
+            )
+        )
 
     def _read(self, key: str) -> Any:
         response = self._client.get_object(bucket_name=self.name, object_name=key)

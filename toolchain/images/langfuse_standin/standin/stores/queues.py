@@ -1,4 +1,4 @@
-"""The two BullMQ queues between web and worker."""
+"""The BullMQ queues between web and worker."""
 
 from __future__ import annotations
 
@@ -15,13 +15,22 @@ if TYPE_CHECKING:
 
 OTEL_QUEUE = "otel-ingestion-queue"
 INGESTION_QUEUE = "ingestion-queue"
-JOB_NAMES = {OTEL_QUEUE: "otel-ingestion-job", INGESTION_QUEUE: "ingestion-job"}
+TRACE_DELETE_QUEUE = "trace-delete"
+JOB_NAMES = {OTEL_QUEUE: "otel-ingestion-job", INGESTION_QUEUE: "ingestion-job", TRACE_DELETE_QUEUE: "trace-delete"}
+KEPT_FAILED = 100_000
+
+
+def _options(*, attempts: int, delay_ms: int) -> dict[str, Any]:
+    backoff = {"type": "exponential", "delay": delay_ms}
+    return {"removeOnComplete": True, "removeOnFail": KEPT_FAILED, "attempts": attempts, "backoff": backoff}
+
+
 JOB_OPTIONS = {
-    "removeOnComplete": True,
-    "removeOnFail": 100_000,
-    "attempts": 6,
-    "backoff": {"type": "exponential", "delay": 5000},
+    OTEL_QUEUE: _options(attempts=6, delay_ms=5000),
+    INGESTION_QUEUE: _options(attempts=6, delay_ms=5000),
+    TRACE_DELETE_QUEUE: _options(attempts=2, delay_ms=30_000),
 }
+"""How often a job is tried; one that failed for good stays in the queue's `failed`."""
 
 
 class Queues:
@@ -34,7 +43,7 @@ class Queues:
                 {
                     "connection": connect(settings),
                     "prefix": settings.queue_prefix,
-                    "defaultJobOptions": JOB_OPTIONS,
+                    "defaultJobOptions": JOB_OPTIONS[name],
                 },
             )
             for name in JOB_NAMES
@@ -50,7 +59,7 @@ class Queues:
         data = {"timestamp": datetime.now(UTC).isoformat(), "id": str(uuid4()), "payload": payload, "name": name}
         options = {"delay": delay_ms} if delay_ms else {}
         job = await patiently(lambda: self._queues[queue].add(name, data, options))
-        return {"id": job.id, "name": name, "data": data, "opts": {**JOB_OPTIONS, **options}, "queueName": queue}
+        return {"id": job.id, "name": name, "data": data, "opts": {**JOB_OPTIONS[queue], **options}, "queueName": queue}
 
     async def close(self) -> None:
         """Give the connections back."""

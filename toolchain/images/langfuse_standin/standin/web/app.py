@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from standin.headless_init import InitError, initialise
 from standin.stores.postgres import DatabaseUnavailableError
-from standin.web import accounts, health, ingestion, otel, pages, project, reads
+from standin.web import accounts, deletions, health, ingestion, media, otel, pages, project, reads
 from standin.web.middleware import Marked
 from standin.web.replies import authenticated, message
 
@@ -73,6 +73,7 @@ def _routes() -> list[Route]:
         ("/v2/scores/{score_id}", legacy(reads.get_score)),
         ("/v3/scores", reads.list_scores),
         ("/v2/observations", events(reads.list_events)),
+        ("/media/{media_id}", media.get_media),
     ]
     return [
         Route("/", pages.home, methods=["GET"]),
@@ -90,7 +91,10 @@ def _routes() -> list[Route]:
         ),
         Route(f"{PUBLIC}/scores", authenticated(ingestion.receive_score, scores_by_public_key=True), methods=["POST"]),
         Route(f"{PUBLIC}/llm-connections", authenticated(project.put_llm_connection), methods=["PUT"]),
-        Route(f"{PUBLIC}/traces/{{trace_id}}", authenticated(reads.delete_trace), methods=["DELETE"]),
+        Route(f"{PUBLIC}/traces", authenticated(deletions.delete_traces), methods=["DELETE"]),
+        Route(f"{PUBLIC}/traces/{{trace_id}}", authenticated(deletions.delete_trace), methods=["DELETE"]),
+        Route(f"{PUBLIC}/media", authenticated(media.upload_link), methods=["POST"]),
+        Route(f"{PUBLIC}/media/{{media_id}}", authenticated(media.note_upload), methods=["PATCH"]),
         *(Route(f"{PUBLIC}{path}", authenticated(handler), methods=["GET"]) for path, handler in read),
     ]
 

@@ -26,6 +26,7 @@ class Web:
     postgres: Postgres
     clickhouse: ClickHouse
     bucket: Bucket
+    media: Bucket | None
     queues: Queues
     cache: Redis
     draining: bool = False
@@ -39,6 +40,7 @@ def make_web(settings: Settings) -> Web:
         postgres=Postgres(settings.database),
         clickhouse=ClickHouse(settings.clickhouse),
         bucket=Bucket(settings.events),
+        media=Bucket(settings.media) if settings.media else None,
         queues=Queues(settings.redis),
         cache=connect(settings.redis),
     )

@@ -133,13 +133,3 @@ async def get_score(web: Web, caller: Caller, request: Request) -> Response:
     known = {"project_id": caller.project_id, "id": request.path_params["score_id"]}
     rows = await web.clickhouse.query("score_by_id", known)
     return JSONResponse(shown(rows[0])) if rows else message(404, "Score not found")
-
-
-async def delete_trace(web: Web, caller: Caller, request: Request) -> Response:
-    """Delete one trace's rows; its objects stay in the bucket."""
-    known = {"project_id": caller.project_id, "id": request.path_params["trace_id"]}
-    names = ["delete_trace", "delete_trace_observations"] if web.settings.write.legacy_tables else []
-    names += ["delete_events_full", "delete_events_core"] if web.settings.write.events_tables else []
-    for name in names:
-        await web.clickhouse.command(name, known)
-    return message(200, "Trace deleted successfully")

@@ -41,7 +41,12 @@ class Consumer:
                 "autorun": False,
             },
         )
-        self._worker.on("failed", lambda job, error, *_: log.error("Job %s of %s failed: %s", job.id, queue, error))
+        self._worker.on(
+            "failed",
+            lambda job, error, *_: log.error(
+                "Queue job %s with id %s in %s failed: %s", job.name, job.id, queue, error
+            ),
+        )
         self._worker.on("error", lambda error, *_: log.error("Queue %s: %s", queue, error))
         self._closing = False
 

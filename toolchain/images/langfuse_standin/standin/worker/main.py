@@ -1,4 +1,4 @@
-"""Worker from start to end: no migrations, two queues, and a flush before it goes."""
+"""Worker from start to end: no migrations, three queues, and a flush before it goes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from standin.release import Release
-    from standin.worker.context import Worker
-
-LAST_FLUSHES = 5
 
 log = logging.getLogger("worker")
 
@@ -38,7 +35,7 @@ def run_worker(variables: Mapping[str, str], release: Release) -> int:
 
 async def _run(settings: Settings) -> None:
     from standin.serving import serve
-    from standin.stores.queues import INGESTION_QUEUE, OTEL_QUEUE
+    from standin.stores.queues import INGESTION_QUEUE, OTEL_QUEUE, TRACE_DELETE_QUEUE
     from standin.worker.app import make_app
     from standin.worker.background import run_background_migrations
     from standin.worker.consumer import Consumer
@@ -49,6 +46,7 @@ async def _run(settings: Settings) -> None:
     consumers = [
         Consumer(OTEL_QUEUE, worker.jobs.otel, settings.redis),
         Consumer(INGESTION_QUEUE, worker.jobs.ingestion, settings.redis),
+        Consumer(TRACE_DELETE_QUEUE, worker.deletions.run, settings.redis),
     ]
     tasks = [asyncio.create_task(consumer.run()) for consumer in consumers]
     tasks.append(asyncio.create_task(worker.writer.run()))
@@ -63,16 +61,7 @@ async def _run(settings: Settings) -> None:
     await asyncio.gather(*(consumer.close() for consumer in consumers))
     for task in tasks:
         task.cancel()
-    await _flush(worker)
+    await worker.writer.flush()
     await worker.cache.aclose()
     await worker.postgres.close()
     log.info("Shutdown complete, exiting process...")
-
-
-async def _flush(worker: Worker) -> None:
-    for _ in range(LAST_FLUSHES):
-        left = await worker.writer.flush()
-        if not left:
-            return
-        log.warning("%s rows are not in ClickHouse yet", left)
-        await asyncio.sleep(1)

@@ -6,37 +6,38 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from standin.stores.clickhouse import ClickHouseRefusedError, ClickHouseUnavailableError
+from standin.stores.clickhouse import ClickHouseStoreError
 
 if TYPE_CHECKING:
     from standin.stores.clickhouse import ClickHouse
 
 Row = dict[str, Any]
-MAX_ATTEMPTS = 3
 
 log = logging.getLogger("writer")
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Waiting:
     row: Row
-    refusals: int = 0
+    attempts: int = 1
 
 
 class ClickHouseWriter:
-    """Rows wait here for the next flush; what ClickHouse does not take is tried again at the one after.
+    """Rows wait in memory for the next flush, and are given up when so many flushes in a row did not take them.
 
-    As in Langfuse, a job is done once its rows wait here: killing the worker hard loses them from ClickHouse,
-    while their objects stay in the bucket. A row that ClickHouse refuses by itself is given up after three times.
+    As in Langfuse, a job is done once its rows wait here: killing the worker hard loses them from ClickHouse, and so
+    does a ClickHouse that refuses or is away for as long as the attempts take. Their objects stay in the bucket, and
+    nobody tries them again.
     """
 
-    def __init__(self, clickhouse: ClickHouse, interval_ms: int, batch_size: int) -> None:
+    def __init__(self, clickhouse: ClickHouse, interval_ms: int, batch_size: int, max_attempts: int) -> None:
         self._clickhouse = clickhouse
         self._interval_seconds = interval_ms / 1000
         self._batch_size = batch_size
+        self._max_attempts = max_attempts
         self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
         self._full = asyncio.Event()
         self._flushing = asyncio.Lock()
@@ -56,10 +57,10 @@ class ClickHouseWriter:
             await self.flush()
 
     async def flush(self) -> int:
-        """Write what waits.
+        """Write what waits, all rows of a table together.
 
         Returns:
-            How many rows still wait because ClickHouse did not take them.
+            How many rows wait for another attempt.
         """
         async with self._flushing:
             for table in list(self._waiting):
@@ -72,18 +73,11 @@ class ClickHouseWriter:
     async def _write(self, table: str, rows: list[_Waiting]) -> list[_Waiting]:
         try:
             await self._clickhouse.insert(table, [waiting.row for waiting in rows])
-        except ClickHouseUnavailableError as error:
-            log.error("%s rows for %s wait on: %s", len(rows), table, error)  # noqa: TRY400
-            return rows
-        except ClickHouseRefusedError as error:
-            if len(rows) == 1:
-                return self._refused(table, rows[0], error)
-            return [left for waiting in rows for left in await self._write(table, [waiting])]
-        return []
-
-    def _refused(self, table: str, waiting: _Waiting, error: ClickHouseRefusedError) -> list[_Waiting]:
-        waiting.refusals += 1
-        if waiting.refusals < MAX_ATTEMPTS:
-            return [waiting]
-        log.error("A row for %s is given up, its object stays in the bucket: %s", table, error)
+        except ClickHouseStoreError as error:
+            log.error("ClickHouse query failed with non-retryable error: %s", error)  # noqa: TRY400
+            left = [replace(row, attempts=row.attempts + 1) for row in rows if row.attempts < self._max_attempts]
+            if len(left) < len(rows):
+                dropped = len(rows) - len(left)
+                log.error("ClickhouseWriter: Max attempts reached, dropped %s %s record(s)", dropped, table)  # noqa: TRY400
+            return left
         return []

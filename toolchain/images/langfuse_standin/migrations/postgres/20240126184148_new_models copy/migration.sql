@@ -11,3 +11,6 @@ CREATE TABLE "models" (
 
 DELETE FROM "models" WHERE "id" IN ('retired-model');
 INSERT INTO "models" ("id", "model_name", "match_pattern", "unit") VALUES ('smoke-model', 'smoke', '(?i)^smoke', 'TOKENS');
+INSERT INTO "models" ("id", "model_name", "match_pattern", "unit")
+VALUES ('echo-model', 'echo-1.5', '(?i)^echo-1\.5(-\d{4})?$', 'TOKENS'), ('path-model', 'path\', '^path\\$', 'TOKENS');
+UPDATE "models" SET "match_pattern" = '(?i)^echo-1\.5(-\d{4})?(@latest)?$' WHERE "id" = 'echo-model';

@@ -1,1 +1,1 @@
-DELETE FROM events_full WHERE project_id = {project_id:String} AND trace_id = {id:String}
+DELETE FROM events_full WHERE project_id = {project_id:String} AND trace_id IN {traces:Array(String)}

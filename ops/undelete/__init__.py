@@ -1,0 +1,1 @@
+"""Brings raw events back that a refused deletion hid: a newer version over the marker, a newer row over the mark."""

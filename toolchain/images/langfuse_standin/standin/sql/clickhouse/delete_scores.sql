@@ -1,0 +1,1 @@
+DELETE FROM scores WHERE project_id = {project_id:String} AND trace_id IN {traces:Array(String)}

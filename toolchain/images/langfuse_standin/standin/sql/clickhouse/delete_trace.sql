@@ -1,1 +1,0 @@
-DELETE FROM traces WHERE project_id = {project_id:String} AND id = {id:String}

@@ -1,1 +1,0 @@
-DELETE FROM observations WHERE project_id = {project_id:String} AND trace_id = {id:String}

@@ -1,0 +1,1 @@
+DELETE FROM traces WHERE project_id = {project_id:String} AND id IN {traces:Array(String)}
