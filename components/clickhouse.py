@@ -116,6 +116,7 @@ class ClickHouse(Component):
             service,
             {
                 "volume": args.volume.name,
+                "server": args.image.server,
                 "http_address": self.http.operator,
                 "native_address": self.native.operator,
                 "user": self.user,

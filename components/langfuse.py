@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pulumi
 
@@ -9,7 +10,7 @@ from checks.base import CheckResource
 from checks.data_keys import DataKeys
 from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
-from checks.supabase import ForeignSnapshot, ForeignUntouched
+from checks.supabase import ForeignUntouched
 from components import langfuse_env
 from components.base import Component, proven_before_start, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
@@ -56,6 +57,8 @@ class LangfuseArgs:
     bootstrap: Bootstrap
     crypto: Crypto
     stores: Stores
+    unproven_image: str | None
+    """Web image that was let start and never proven to have left foreign schemas alone; `None` for none."""
 
 
 class LangfuseWeb(Component):
@@ -85,21 +88,19 @@ class LangfuseWeb(Component):
         image = {
             "image": args.web_image.image,
             "folder": args.web_image.migrations or "",
+            "admin_url": postgres.operator_admin_url,
+            **({"retake": True} if args.unproven_image == args.web_image.image else {}),
             **({"clustered": True} if clickhouse.clustered else {}),
         }
         judged = {**stores, **image, **ways(clickhouse.http)}
         migrations = [MigrationGate("migration-gate", judged, self.child())] if after else []
         # Web migrates at every start of its own, not only when its image changes.
         self._start = proven_before_start("judge-migrations", MigrationGate, judged) if after else None
-        before = (
-            [ForeignSnapshot("foreign-before", {**catalog, "watch": args.web_image.image}, self.child())]
-            if after
-            else []
-        )
         crypto = {"salt": args.crypto.salt, "encryption_key": args.crypto.encryption_key}
-        keys = DataKeys("data-keys", crypto, self.data())
+        addresses = langfuse_env.addresses(args.stores, args.bootstrap)
+        keys = DataKeys("data-keys", {**crypto, "addresses": addresses}, self.data())
         machines = args.web_replicas if platform.replicates else 1
-        first = self._web(1, args, platform, [keys, *migrations, *before], machines)
+        first = self._web(1, args, platform, [keys, *migrations], machines)
         front = first if platform.replicates else self._behind_proxy(first, args, platform)
         self.address = front.addresses["http"]
         gate = self.prove(
@@ -120,8 +121,12 @@ class LangfuseWeb(Component):
         for number in range(2, args.web_replicas // machines + 1):
             self._web(number, args, platform, gate)
         untouched = [
-            ForeignUntouched("foreign-after", {**catalog, "before": snapshot.evidence}, self.child(after=gate))
-            for snapshot in before
+            ForeignUntouched(
+                "foreign-after",
+                {**catalog, "before": proof.evidence.apply(_foreign), "image": args.web_image.image},
+                self.child(after=gate),
+            )
+            for proof in migrations
         ]
         self.gates = [*migrations, *gate, *untouched]
         self.register_outputs({"url": f"http://{self.address.operator}"})
@@ -157,7 +162,7 @@ class LangfuseWeb(Component):
                 "proxy/web.cfg",
                 args.proxy_image,
                 ports=(Port("http", WEB_PORT, args.web_port, "langfuse:webPort"),),
-                behind=Behind(_replicas(WEB, args.web_replicas), check_port=WEB_PORT, standby=False),
+                behind=Behind(replicas(WEB, args.web_replicas), check_port=WEB_PORT, standby=False),
                 platform=platform,
             ),
             self.child(after=[first.resource] if first.resource else []),
@@ -226,11 +231,16 @@ def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input
     }
 
 
+def _foreign(evidence: Mapping[str, Any]) -> Any:
+    return evidence.get("foreign") or {}
+
+
 def _replica(service: str, number: int) -> str:
     return service if number == 1 else f"{service}-{number}"
 
 
-def _replicas(service: str, count: int) -> list[str]:
+def replicas(service: str, count: int) -> list[str]:
+    """Services of all replicas; the first one is called as a single one is."""
     return [_replica(service, number) for number in range(1, count + 1)]
 
 

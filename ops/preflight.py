@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 from ops import docker
+from ops.adopt import refuse_unowned
 from ops.session import RefusedError, Session
 from ops.state import read_state
 from platforms.fly.errors import FlyError
@@ -24,6 +25,8 @@ def preflight(session: Session) -> None:
     """
     if session.settings.stack.platform == "fly":
         problems = [*_unusable_command_line(session), *_images_it_cannot_run(session)]
+        if not problems:
+            refuse_unowned(session, read_state(session))
     else:
         problems = [*_volumes(session), *_taken_ports(session), *_full_disk(session)]
     if problems:

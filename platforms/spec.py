@@ -6,6 +6,9 @@ from typing import Protocol
 
 import pulumi
 
+SHARED: Mapping[str, bool] = {"docker": False, "fly": True}
+"""Platform to whether several people and machines act on what runs there: their stack's state has to be shared too."""
+
 
 @dataclass(frozen=True)
 class VolumeSpec:

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from components.releases import RELEASES, Release, references
+from platforms.spec import SHARED
 from settings.fly import MACHINES, PROXIES, FlySettings, Machine, kind_of
 from settings.groups import (
     ClickHouseSettings,
@@ -19,6 +20,8 @@ from settings.groups import (
     WorkerSettings,
 )
 from settings.media import media_is_public
+from settings.recorded import NOTHING, Recorded
+from switches import Switch
 
 GROUPS: tuple[type[Group], ...] = (
     StackSettings,
@@ -50,6 +53,15 @@ class Settings(BaseModel):
     web: WebSettings
     worker: WorkerSettings
     proxy: ProxySettings
+    switches: tuple[Switch, ...] = ()
+    """Settings that an operator holds at another value than the settings file's; they are in force above."""
+    recorded: Recorded = NOTHING
+    """What the stack's state says of the runs before."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several people and machines act on what the platform runs."""
+        return SHARED[self.stack.platform]
 
     @property
     def release(self) -> Release:

@@ -32,6 +32,8 @@ NOTES: Mapping[str, Sequence[str]] = {
     "fly": ("memory of machines: Fly's metrics have it, `fly dashboard metrics -a APP` opens them",),
 }
 """By platform: what it measures itself."""
+ONE_MACHINE: Mapping[str, bool] = {"docker": True, "fly": False}
+"""By platform: whether all stores are on one machine."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Access:
     """Memory of what runs; raises `LookError`."""
     history: Path
     """Where earlier measurements of the disks are."""
+    one_machine: bool = False
+    """Whether the stores may share a disk."""
     notes: Sequence[str] = ()
     """What is measured elsewhere, and where."""
 
@@ -92,6 +96,7 @@ def access(session: Session) -> Iterator[Access]:
                 store_root=(output(STORE, "root_user"), output(STORE, "root_password")),
                 containers=lambda: _containers(settings),
                 history=state_dir() / f"{session.name}.capacity.jsonl",
+                one_machine=ONE_MACHINE[settings.stack.platform],
                 notes=NOTES[settings.stack.platform],
             )
     except tunnels.TunnelError as error:

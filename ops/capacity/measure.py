@@ -11,7 +11,7 @@ from typing import TypeVar
 from checks.base import CheckFailedError, brief, without_secrets
 from ops.capacity import clickhouse, forecast, history, queues, store
 from ops.capacity.access import Access
-from ops.capacity.measurement import Disk, Growth, Measurement, Parts, Rate, Unseen, seen
+from ops.capacity.measurement import Disk, Growth, Measurement, Parts, Rate, Unseen, of_one_machine, seen
 from ops.doctor.examine import LIBRARIES
 from ops.doctor.looks import LookError
 
@@ -41,11 +41,12 @@ def measure(access: Access, *, now: datetime | None = None) -> Measurement:
         of_redis = ask("memory of Redis", lambda: [queues.memory(access.redis)])
         objects = ask("disk of the object store", lambda: [store.disk(access.store_address, *access.store_root)])
         containers = ask("memory of containers", access.containers)
+    rooms = [*_each(disks.result()), *_each(objects.result())]
     memory = (containers.result(), of_server.result(), of_redis.result())
     found = Measurement(
         rate=rate.result(),
         queues=waiting.result(),
-        disks=[*_each(disks.result()), *_each(objects.result())],
+        disks=of_one_machine(rooms) if access.one_machine else rooms,
         parts=parts.result(),
         memory=[entry for result in memory for entry in _each(result)],
         notes=access.notes,
@@ -61,7 +62,7 @@ def _with_growth(found: Measurement, access: Access, now: datetime) -> Measureme
         if isinstance(disk, Unseen):
             return disk
         of_disk = of_disks[disk.store]
-        known = forecast.faster(of_rows, of_disk) if disk.store == "clickhouse" else of_disk
+        known = forecast.faster(of_rows, of_disk) if disk.store.partition(",")[0] == "clickhouse" else of_disk
         return replace(disk, growth=known)
 
     return replace(found, disks=[grown(disk) for disk in found.disks])

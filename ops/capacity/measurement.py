@@ -71,6 +71,12 @@ class Growth:
     basis: str
 
 
+RESERVED = 0.06
+"""Share of a file system that may be kept for root."""
+ASKED_APART = 0.005
+"""Share of a file system that may be filled between two questions."""
+
+
 @dataclass(frozen=True)
 class Disk:
     """Space that one store's data is on."""
@@ -87,6 +93,28 @@ class Disk:
     def used(self) -> int:
         """Bytes in use, by whatever."""
         return self.total - self.free
+
+
+def of_one_machine(disks: "Sequence[Disk | Unseen]") -> "list[Disk | Unseen]":
+    """Each file system once, under the names of all stores on it.
+
+    Stores of one machine see the same room; how much there is in all differs by what is reserved for root, which only
+    some leave out.
+    """
+    found: list[Disk | Unseen] = []
+    for disk in disks:
+        for at, known in enumerate(found):
+            if isinstance(disk, Disk) and isinstance(known, Disk) and _is_same(disk, known):
+                found[at] = Disk(f"{known.store}, {disk.store}", max(known.total, disk.total), known.free)
+                break
+        else:
+            found.append(disk)
+    return found
+
+
+def _is_same(one: Disk, other: Disk) -> bool:
+    larger = max(one.total, other.total)
+    return abs(one.free - other.free) <= ASKED_APART * larger and abs(one.total - other.total) <= RESERVED * larger
 
 
 @dataclass(frozen=True)

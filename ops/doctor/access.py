@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from checks.clickhouse_login import Login
 from checks.trace import BULL
 from components import clickhouse, minio
-from components.clickhouse_cluster import member
+from components.clickhouse_cluster import KEEPERS, PROXY, keeper, member
+from components.langfuse import WEB, WEB_PROXY, WORKER, replicas
 from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
 from components.redis import DEFAULT_USER
 from components.releases import Release
@@ -42,6 +44,8 @@ class Limits:
 class Access:
     """One stack as the operator's machine reaches it."""
 
+    stack: str
+    """Its name."""
     words: words.Words
     """How a fix says what is done where this stack runs."""
     services: tuple[str, ...]
@@ -81,8 +85,14 @@ class Access:
     gateway_url: str
     looks: Looks
     limits: Limits = field(default_factory=Limits)
+    deletions: bool = False
+    """Whether Langfuse may delete what it is asked to."""
     store_is_private: bool = False
     """Whether the object store has no address outside of the private network, and is given none."""
+    missing_guards: str = ""
+    """Which guards of data the state lacks, in words; empty when it has all."""
+    engine_locks: Path | None = None
+    """Folder of the engine's locks; None where the state is not in a folder of this machine."""
     unreached: Mapping[Part, str] = field(default_factory=dict)
     """Parts that there is no way to at this moment, and why."""
     named: Callable[[str], Any] = str
@@ -102,10 +112,10 @@ class Access:
         ]
         return [value for value in known if value]
 
-    def filled(self, text: str) -> str:
-        """`text` with the stack's own names and the words of its place in its placeholders."""
+    def filled(self, text: str, told: Mapping[str, str] | None = None) -> str:
+        """`text` with the stack's own names, those that a message `told`, and the words of its place."""
         catalog = urlsplit(self.admin_url).path.strip("/") or DATABASE
-        names = {"database": self.clickhouse.database, "schema": self.schema, "catalog": catalog}
+        names = {"database": self.clickhouse.database, "schema": self.schema, "catalog": catalog, **(told or {})}
         return self.words.filled(text, names)
 
 
@@ -148,10 +158,19 @@ def from_settings(
 
     langfuse = url(ROLE, key("postgres", "langfuse-role-password"))
     servers = tuple(member(number) for number in range(1, settings.clickhouse.replicas + 1))
+    around = (*(keeper(number) for number in range(1, KEEPERS + 1)), PROXY) if settings.clickhouse.clustered else ()
+    front = (WEB_PROXY,) if settings.web.replicas > 1 else ()
+    langfuse_services = (
+        *replicas(WEB, settings.web.replicas),
+        *front,
+        *replicas(WORKER, settings.worker.replicas),
+    )
     return Access(
+        stack=stack,
         words=words.of(settings, stack),
-        services=(*servers, *settings.stores[1:], "langfuse-web", "langfuse-worker", "gateway"),
+        services=(*servers, *around, *settings.stores[1:], *langfuse_services, "gateway"),
         release=release,
+        deletions=settings.langfuse.deletions,
         version=settings.langfuse_version,
         images=settings.image_references,
         ledgers=ledgers or {},

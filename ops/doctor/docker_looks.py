@@ -77,7 +77,7 @@ class DockerLooks:
     def _name(self, service: str) -> str:
         found = self.facts().get(service)
         if not found:
-            raise LookError(f"there is no {service}: run `make up`")
+            raise LookError(f"there is no {service}", "`make up` makes it")
         return found[0].name
 
     def _script(self, service: str, script: str, *arguments: str) -> str:
@@ -98,6 +98,7 @@ def _facts_of(entry: dict[str, Any], brought: set[str]) -> Facts:
         env=dict(item.split("=", 1) for item in given if "=" in item),
         restarts=int(entry.get("RestartCount") or 0),
         out_of_memory=bool(state.get("OOMKilled")),
+        memory_bytes=int((entry.get("HostConfig") or {}).get("Memory") or 0),
     )
 
 

@@ -76,7 +76,7 @@ class FlyLooks:
 
     def _app(self, service: str) -> str:
         if service not in self._apps:
-            raise LookError(f"there is no {service}: run `make up`")
+            raise LookError(f"there is no {service}", "`make up` makes it")
         return self._apps[service]
 
     def _once(self, question: Hashable, answer: Callable[[], Made]) -> Made:

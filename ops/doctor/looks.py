@@ -22,7 +22,16 @@ URL_SECRET = re.compile(rf"(?P<before>://[^:/\s]*:)(?:{INSIDE}){{1,512}}(?=@)")
 
 
 class LookError(Exception):
-    """A service cannot be looked into; the message says why."""
+    """A service cannot be looked into; the message says why.
+
+    Args:
+        why: in words.
+        remedy: what would let it be looked into, with the placeholders of a fix; empty where `why` says it.
+    """
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,8 @@ class Facts:
     """Names in `env` that the platform keeps as secrets, where it tells them apart."""
     restarts: int = 0
     out_of_memory: bool = False
+    memory_bytes: int = 0
+    """What it may use; 0 where there is no limit, or the platform does not say."""
 
 
 class Looks(Protocol):
@@ -73,7 +84,7 @@ def environment(looks: Looks, service: str) -> Mapping[str, str]:
     """
     found = looks.facts().get(service)
     if not found:
-        raise LookError(f"there is no {service}: run `make up`")
+        raise LookError(f"there is no {service}", "`make up` makes it")
     if found[0].unread:
         raise LookError(found[0].unread)
     return found[0].env

@@ -10,15 +10,18 @@ from checks.clickhouse_login import Login
 from components.gateway import GATEWAY_PORT
 from components.langfuse import WEB, WEB_PORT, WORKER, WORKER_PORT
 from components.secrets import generation
+from ops import guarded
 from ops.doctor.access import Access, Limits, from_settings
 from ops.doctor.docker_looks import DockerLooks
 from ops.doctor.fly_looks import FlyLooks, caller
 from ops.doctor.looks import UNKNOWN, Looks
 from ops.doctor.row import Part
+from ops.engine_locks import lock_folder
 from ops.fly_host import apps_of
 from ops.session import OpsError, Session
 from ops.state import State, read_state
 from platforms.fly.argv import INTERNAL, tunnel
+from policy.guards import in_one_line
 from settings import Settings, SettingsError, images
 
 STORES: Mapping[str, Part] = {
@@ -92,6 +95,8 @@ def of_session(session: Session) -> Iterator[Access]:
             _own(session, state, place),
             **fields,
             store_is_private=place.store_is_private,
+            missing_guards=in_one_line(guarded.lacking(session, state.resources)),
+            engine_locks=lock_folder(session.environment),
             unreached={**lacking, **_closed(ways, there, reasons)},
             named=back,
         )

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 from ops.doctor.report import generic
-from ops.doctor.row import Part
+from ops.doctor.row import Part, Row
 from ops.doctor.rows import ROWS
+from ops.doctor.signatures import sources
 
 INTRODUCTION = Path(__file__).parent / "introduction.md"
 
@@ -16,11 +17,18 @@ def page() -> str:
     for part in Part:
         lines = ["| row | symptom | cause | how it is seen | fix |", "|---|---|---|---|---|"]
         for row in (entry for entry in ROWS if entry.part == part):
-            where = f"{row.detected}; its message in a log" if row.signatures and not row.log_of else row.detected
-            cells = (f"`{row.id}`", row.symptom, row.cause, where, generic(row.fix))
+            cells = (f"`{row.id}`", row.symptom, generic(row.cause), _where(row), generic(row.fix))
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
         parts.append(f"## {str(part).capitalize()}\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _where(row: Row) -> str:
+    """How a row is seen."""
+    printers = sorted(str(source) for source in sources().get(row.id, ()))
+    if row.probe is None:
+        return f"in the log of {', '.join(printers)}"
+    return f"{row.detected}; its message in a log" if printers else row.detected
 
 
 if __name__ == "__main__":

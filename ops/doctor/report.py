@@ -1,6 +1,7 @@
 """What the doctor says: findings in full, the rest in a line."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -23,9 +24,11 @@ def as_dict(result: Result) -> dict[str, Any]:
     """One result for a script."""
     row = result.row
     plain = {"id": row.id, "part": str(row.part), "verdict": result.verdict, "evidence": result.evidence}
+    if result.verdict == "not seen":
+        return {**plain, "needs": result.fix}
     if result.verdict != "finding":
         return plain
-    return {**plain, "symptom": row.symptom, "cause": row.cause, "fix": result.fix}
+    return {**plain, "symptom": row.symptom, "cause": generic(row.cause), "fix": result.fix}
 
 
 def shown_as_dict(shown: Shown, words: Words = USUAL) -> dict[str, Any]:
@@ -37,15 +40,17 @@ def shown_as_dict(shown: Shown, words: Words = USUAL) -> dict[str, Any]:
         "line": shown.line,
         "times": shown.times,
         "evidence": shown.text,
+        "services": [str(source) for source in shown.by],
+        "names": dict(shown.names),
         "symptom": row.symptom,
-        "cause": row.cause,
-        "fix": generic(row.fix, words),
+        "cause": generic(row.cause, words, shown.names),
+        "fix": generic(row.fix, words, shown.names),
     }
 
 
-def generic(text: str, words: Words = USUAL) -> str:
-    """`text` with the usual names in its placeholders."""
-    return words.filled(text, USUAL_NAMES)
+def generic(text: str, words: Words = USUAL, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """`text` with the usual names in its placeholders, and those that a message told."""
+    return words.filled(text, {**USUAL_NAMES, **names})
 
 
 def show(
@@ -60,13 +65,13 @@ def show(
         given: environments to show, secrets masked.
     """
     for result in (entry for entry in results if entry.verdict == "finding"):
-        _finding(console, result.row, result.evidence, result.fix)
-    unseen: dict[str, list[str]] = {}
+        _finding(console, result.row, result.evidence, result.fix, generic(result.row.cause))
+    unseen: dict[tuple[str, str], list[str]] = {}
     for result in (entry for entry in results if entry.verdict == "not seen"):
-        unseen.setdefault(result.evidence, []).append(result.row.id)
-    for reason, ids in unseen.items():
+        unseen.setdefault((result.evidence, result.fix), []).append(result.row.id)
+    for (reason, remedy), ids in unseen.items():
         console.print(f"{MARKS['not seen']} could not look: {escape(', '.join(ids))}", highlight=False)
-        console.print(Padding(Text(reason), (0, 0, 1, 4)))
+        _lines(console, {"why": reason, "needs": remedy})
     if everything:
         _all_others(console, results)
     for service, env in given.items():
@@ -85,18 +90,28 @@ def show_log(found: Sequence[Shown], console: Console, words: Words = USUAL) -> 
     """What a log shows, each row once."""
     for shown in found:
         times = f", {shown.times} times" if shown.times > 1 else ""
-        _finding(console, shown.row, f"line {shown.line}{times}: {shown.text}", generic(shown.row.fix, words))
+        _finding(
+            console,
+            shown.row,
+            f"line {shown.line}{times}, of {' or '.join(shown.by)}: {shown.text}",
+            generic(shown.row.fix, words, shown.names),
+            generic(shown.row.cause, words, shown.names),
+        )
     console.print(f"{len(found)} known troubles in the log", highlight=False)
 
 
-def _finding(console: Console, row: Row, evidence: str, fix: str) -> None:
+def _finding(console: Console, row: Row, evidence: str, fix: str, cause: str) -> None:
     console.print(f"{MARKS['finding']} [bold]{row.id}[/]  {escape(row.symptom)}", highlight=False)
-    lines = Table.grid(padding=(0, 2))
-    lines.add_column(no_wrap=True)
-    lines.add_column(overflow="fold")
-    for name, text in (("seen", evidence), ("cause", row.cause), ("fix", fix)):
-        lines.add_row(name, Text(text))
-    console.print(Padding(lines, (0, 0, 1, 4)))
+    _lines(console, {"seen": evidence, "cause": cause, "fix": fix})
+
+
+def _lines(console: Console, lines: Mapping[str, str]) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in lines.items():
+        table.add_row(name, Text(text))
+    console.print(Padding(table, (0, 0, 1, 4)))
 
 
 def _all_others(console: Console, results: Sequence[Result]) -> None:

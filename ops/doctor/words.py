@@ -3,7 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
+
+from ops.doctor.signatures import names
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -27,6 +30,7 @@ class Words:
     up: str
     """How a service comes to have what the stack's settings say."""
     restart: str
+    start: str
     log: str
     explain: str
     """How the doctor is given the log of a service."""
@@ -38,6 +42,7 @@ class Words:
     """How Redis is told something."""
     more_memory: str
     larger_disk: str
+    """For a store."""
     newer_postgres: str
     newer_redis: str
     redis_ipv6: str
@@ -47,9 +52,9 @@ class Words:
     postgres_login: str
     """The same for Postgres."""
 
-    def filled(self, text: str, names: Mapping[str, str]) -> str:
-        """`text` with all of its placeholders filled, `names` first."""
-        for name, value in names.items():
+    def filled(self, text: str, known: Mapping[str, str]) -> str:
+        """`text` with all of its placeholders filled, `known` names first."""
+        for name, value in {**unnamed(), **known}.items():
             text = text.replace(f"{{{name}}}", value)
         return PLACEHOLDER.sub(lambda found: self._said(found[1], found[2] or ""), text)
 
@@ -59,6 +64,12 @@ class Words:
         return said.replace("{text}", text)
 
 
+@cache
+def unnamed() -> Mapping[str, str]:
+    """What stands for a name that no message told: `<host>`."""
+    return {name: f"<{name}>" for name in names()}
+
+
 def on_docker(instance: str) -> Words:
     """A stack whose services are containers of this machine."""
     return Words(
@@ -66,6 +77,7 @@ def on_docker(instance: str) -> Words:
         running="containers",
         up="`make up`",
         restart="`docker restart {name}`",
+        start="`python -m ops start {text}`",
         log="`docker logs {name}`",
         explain="`docker logs {name} 2>&1 | python -m ops doctor -`",
         clickhouse='`docker exec {name} clickhouse-client -q "{text}"`',
@@ -75,7 +87,7 @@ def on_docker(instance: str) -> Words:
         larger_disk="give Docker's data folder a larger disk",
         newer_postgres="`pulumi config set postgres:image <newer>` and `make up`",
         newer_redis="`pulumi config set redis:image <newer>`, then `make up`",
-        redis_ipv6="add `?family=6` to REDIS_CONNECTION_STRING in `langfuse:extraEnv`",
+        redis_ipv6="give Redis an IPv4 address, or move to release 4 (`python -m ops upgrade`), which asks for both",
         redis_login="`make up` starts Redis with the stack's password; the volume stays",
         postgres_login="`make up` starts Postgres and sets the role's password; never recreate the database",
     )
@@ -101,7 +113,7 @@ def on_fly(app: Callable[[str], str], stack: str) -> Words:
         psql=rf'{inside}psql -U postgres -c \"{{text}}\""`',
         redis=f'{inside}redis-cli {{text}}"`',
         more_memory="a machine with more memory (`fly:machines`)",
-        larger_disk="`pulumi config set clickhouse:volumeGb <more>`, then `make up`, which extends the volume",
+        larger_disk="`pulumi config set {text}:volumeGb <more>`, then `make up`, which extends the volume",
     )
 
 

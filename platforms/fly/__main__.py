@@ -13,12 +13,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from evidence import EvidenceError
-from platforms.fly import deploy, driver, look, machines, secrets
+from platforms.fly import deploy, driver, look, machines, ownership, secrets
 from platforms.fly.client import Client
 from platforms.fly.errors import FlyError, RequestError, laid_out
 from platforms.fly.process import run
 from platforms.fly.requests import (
     AppRequest,
+    ClaimRequest,
     DeployRequest,
     FilesystemRequest,
     InspectRequest,
@@ -40,6 +41,7 @@ Action = Callable[[Client, Any, Previous], driver.Answer]
 
 ACTIONS: Mapping[str, tuple[type[Request], Action]] = {
     "app": (AppRequest, driver.ensure_app),
+    "claim": (ClaimRequest, lambda fly, request, _: ownership.claim(fly, request)),
     "secrets": (SecretsRequest, secrets.stage_secrets),
     "volume": (VolumeRequest, driver.ensure_volume),
     "deploy": (DeployRequest, deploy.deploy),

@@ -1,5 +1,6 @@
 """Apps, addresses and volumes: list first, then adopt what is there or create what is missing; stop when in doubt."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from platforms.fly.errors import (
     UnencryptedError,
     VanishedError,
 )
+from platforms.fly.ownership import OWNER_VARIABLE, own
 from platforms.fly.requests import AppRequest, InspectRequest, LogsRequest, VolumeRequest
 
 Answer = dict[str, Any]
@@ -31,6 +33,7 @@ def ensure_app(fly: Client, request: AppRequest, previous: Mapping[str, Any]) ->
     Raises:
         AppTakenError: the name is somebody else's.
         VanishedError: it was there before.
+        OwnedError, UnownedError: it is not known to be this stack's.
         PublicAddressError: it is private and has a public address.
         FlyError: a call failed.
     """
@@ -46,6 +49,8 @@ def ensure_app(fly: Client, request: AppRequest, previous: Mapping[str, Any]) ->
             )
         created = argv.apps_create(request.app, request.org)
         found = _write(fly, created, lambda: _app(fly, request))
+    if owner := os.environ.get(OWNER_VARIABLE):
+        own(fly, request.app, owner, is_known=previous.get("app") == request.app)
     if request.private:
         require_private(fly, request.app)
     answer = {"app": found.name, "org": request.org, "adopted": adopted}

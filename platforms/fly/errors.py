@@ -88,6 +88,14 @@ class AppTakenError(FlyError):
     """The app's name belongs to somebody else."""
 
 
+class OwnedError(FlyError):
+    """The app is another stack's."""
+
+
+class UnownedError(FlyError):
+    """The app holds something, and nothing says whose that is."""
+
+
 class VanishedError(FlyError):
     """Something that held data was there before and is not any more."""
 

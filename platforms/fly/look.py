@@ -6,12 +6,13 @@ from platforms.fly import argv, inside, replies
 from platforms.fly.client import Client
 from platforms.fly.driver import Answer
 from platforms.fly.errors import FlyError
+from platforms.fly.ownership import PREFIX
 from platforms.fly.replies import LogEntry, MachineInFull
 from platforms.fly.requests import FilesystemRequest, LookRequest, MigrationRequest, ReachRequest, RecentRequest
 
 HEALTH = {"passing": "healthy", "warning": "starting", "critical": "unhealthy"}
-FLYS_OWN = ("FLY_", "PRIMARY_REGION")
-"""What names of variables begin with that Fly itself adds."""
+FLYS_OWN = ("FLY_", "PRIMARY_REGION", PREFIX)
+"""What names of variables begin with that Fly itself adds, or that only say whose the app is."""
 
 
 def look(fly: Client, request: LookRequest) -> Answer:

@@ -15,6 +15,7 @@ import pulumi
 from pulumi_command import local
 
 from platforms.fly.argv import BALANCED, INTERNAL, logs, tunnel
+from platforms.fly.ownership import OWNER_VARIABLE
 from platforms.fly.render import Facts, Mounted, SecretFile, document
 from platforms.fly.toml import LONGEST_KILL_TIMEOUT
 from platforms.spec import Address, Service, ServiceSpec, UnsupportedError, Volume, VolumeSpec, reject_overlap
@@ -46,6 +47,8 @@ class FlyArgs:
     """Services with an address on the internet."""
     snapshot_retention: int
     """Days."""
+    owner: pulumi.Output[str]
+    """Id of the stack, which marks its apps."""
     secrets_key: pulumi.Output[str]
     """Keys the hashes by which a changed secret is noticed (secret)."""
     running: bool
@@ -61,8 +64,8 @@ class _Declared(Volume):
     opts: pulumi.ResourceOptions
 
 
-STARTING = frozenset({"Service", "State"})
-"""Parts that start a service, and so have what its component wants before a start."""
+STARTING = "Service"
+"""The part that starts a service, and so has what its component wants before a start."""
 
 
 class _Part(pulumi.ComponentResource):
@@ -106,7 +109,8 @@ class FlyPlatform:
         self._reject_unsupported(spec)
         app = self._args.apps(spec.name)
         parts = _Parts(logical_name, opts)
-        parts.add("App", "app", self._app_request(app, spec), self._data)
+        owner = {OWNER_VARIABLE: self._args.owner}
+        parts.add("App", "app", self._app_request(app, spec), self._data, environment=owner)
         wanted = self._secrets_request(app, spec)
         secrets = parts.add("Secrets", "secrets", wanted, secret=True) if wanted["values"] else None
         volume = self._volume(app, spec, parts)
@@ -243,15 +247,16 @@ class _Parts:
         data: Callable[[pulumi.Resource, Sequence[pulumi.Resource]], pulumi.ResourceOptions] | None = None,
         *,
         secret: bool = False,
+        environment: Mapping[str, pulumi.Input[str]] | None = None,
     ) -> local.Command:
         """A command named after the service and the action."""
         name = f"{self._name}-{action}"
         part = _Part(kind, name, self._parent)
         own = pulumi.ResourceOptions(parent=part, depends_on=self._after)
         opts = data(part, self._after) if data else own
-        if kind in STARTING:
+        if kind == STARTING:
             opts = pulumi.ResourceOptions.merge(self._opts, own)
-        return self._command(name, action, request, opts, secret=secret)
+        return self._command(name, action, request, opts, secret=secret, environment=environment)
 
     def add_named(
         self, kind: str, name: str, action: str, request: Mapping[str, Any], opts: pulumi.ResourceOptions
@@ -262,7 +267,14 @@ class _Parts:
         return self._command(name, action, request, pulumi.ResourceOptions.merge(opts, own), secret=False)
 
     def _command(
-        self, name: str, action: str, request: Mapping[str, Any], opts: pulumi.ResourceOptions, *, secret: bool
+        self,
+        name: str,
+        action: str,
+        request: Mapping[str, Any],
+        opts: pulumi.ResourceOptions,
+        *,
+        secret: bool,
+        environment: Mapping[str, pulumi.Input[str]] | None = None,
     ) -> local.Command:
         stdin: pulumi.Input[str] = (
             pulumi.Output.secret(pulumi.Output.json_dumps(request, sort_keys=True))
@@ -273,6 +285,7 @@ class _Parts:
             name,
             create=f"{PYTHON} -m platforms.fly {action}",
             stdin=stdin,
+            environment=environment,
             logging=local.Logging.STDERR,
             opts=pulumi.ResourceOptions.merge(
                 opts,

@@ -19,6 +19,13 @@ class AppRequest(Request):
     private: bool
 
 
+class ClaimRequest(Request):
+    """An app to mark as the stack's whose id is `owner`."""
+
+    app: str
+    owner: str = Field(pattern=r"^[0-9a-f]{16}$")
+
+
 class KnownSecret(BaseModel):
     """What is remembered of a secret: our keyed hash of its value, and Fly's digest."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from ops.capacity.advice import CONCURRENCY, Advice
 from ops.capacity.judge import Finding, judge
-from ops.capacity.measurement import Day, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, Unseen
+from ops.capacity.measurement import Day, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, Unseen, of_one_machine
 from ops.doctor.rows.settings import known
 from settings.loading import known_keys
 from tests.doctor.test_rows import DESTRUCTIVE
@@ -135,3 +135,16 @@ def test_every_variable_it_names_is_one_that_the_worker_reads() -> None:
 def test_on_fly_a_volume_is_to_grow_by_half() -> None:
     [finding] = judge(replace(CALM, disks=[disk(21, Unseen("new"))]), Advice("fly"))
     assert "`pulumi config set minio:volumeGb 38`" in finding.change
+
+
+def test_a_disk_that_two_stores_share_is_told_once_whether_reserved_blocks_count_or_not() -> None:
+    of_clickhouse, of_minio = Disk("clickhouse", 100 * GB, 10 * GB), Disk("minio", 95 * GB, 10 * GB)
+    [shared] = of_one_machine([of_clickhouse, Unseen("away"), of_minio])[:1]
+    assert shared == Disk("clickhouse, minio", 100 * GB, 10 * GB)
+    assert of_one_machine([of_clickhouse, of_minio])[1:] == []
+
+
+@pytest.mark.parametrize("other", [Disk("minio", 100 * GB, 40 * GB), Disk("minio", 50 * GB, 10 * GB), Unseen("away")])
+def test_disks_that_differ_are_told_apart(other: Disk | Unseen) -> None:
+    disks = [Disk("clickhouse", 100 * GB, 10 * GB), other]
+    assert of_one_machine(disks) == disks

@@ -18,8 +18,9 @@ from ops.doctor import command
 from ops.doctor.access import Access, from_settings
 from ops.doctor.examine import examine
 from ops.doctor.looks import Facts, LookError, masked
-from ops.doctor.report import show
+from ops.doctor.report import as_dict, show
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
+from ops.doctor.rows import ROWS
 from ops.session import OpsError
 from settings import load
 
@@ -88,6 +89,74 @@ def test_what_a_probe_says_becomes_a_verdict(access: Access, answer: Any, verdic
     assert result.verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("answer", "needs"),
+    [
+        (LookError("docker does not answer", "start it"), "start it"),
+        (LookError("away"), "`make status` shows what does not run; `make up` starts it"),
+        (OSError(111, "refused"), "`python -m ops start redis`, or see `docker logs langfuse-redis`"),
+    ],
+)
+def test_what_could_not_be_looked_at_says_what_would_let_it(access: Access, answer: Any, needs: str) -> None:
+    results = examine([row("one", answer)], access)
+    assert as_dict(results[0])["needs"] == needs
+    text = io.StringIO()
+    show(results, Console(file=text, width=80), everything=False, given={})
+    assert f"needs  {needs[:30]}" in text.getvalue()
+
+
+class Logs(Nothing):
+    """Services that wrote the same, and how often each was asked."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.asked: list[str] = []
+
+    def log(self, service: str, seconds: float) -> bytes:
+        assert seconds == 900
+        self.asked.append(service)
+        return self.text.encode()
+
+
+def logged_rows() -> list[Row]:
+    return [entry for entry in ROWS if entry.probe is None]
+
+
+def test_each_log_is_read_once_and_shows_what_only_logs_show(access: Access) -> None:
+    looks = Logs("error Failed to upload JSON to S3 x\nthe region 'auto' is wrong; expecting 'eu-west-1'\n")
+    results = {found.row.id: found for found in examine(logged_rows(), replace(access, looks=looks))}
+    assert [name for name, found in results.items() if found.verdict == "finding"] == ["store-region"]
+    assert results["store-region"].evidence.startswith("langfuse-web logged 1 x: ")
+    assert "region to eu-west-1:" in results["store-region"].fix
+    assert sorted(looks.asked) == sorted(access.services)
+
+
+def test_what_is_harmless_when_rare_is_a_finding_when_it_is_often(access: Access) -> None:
+    [lost] = [entry for entry in ROWS if entry.id == "redis-lost"]
+    assert lost.tolerated
+    for times, verdict in ((lost.tolerated, "healthy"), (lost.tolerated + 1, "finding")):
+        looks = Logs("warn \tConnection to redis lost. Retry attempt: 1\n" * times)
+        [result] = examine([lost], replace(access, looks=looks))
+        assert result.verdict == verdict
+
+
+def test_what_only_a_tool_around_the_stack_prints_is_asked_for(access: Access) -> None:
+    [proxy] = [entry for entry in ROWS if entry.id == "fly-proxy"]
+    [result] = examine([proxy], access)
+    assert result.verdict == "not applicable"
+    assert result.evidence == "fly would print it: give its output to `python -m ops doctor -`"
+
+
+def test_replicas_and_what_stands_before_them_are_services_of_the_stack() -> None:
+    many = load({"web:replicas": "2", "worker:replicas": "3", "clickhouse:replicas": "2"})
+    services = from_settings(many, lambda _: "canary", Nothing()).services
+    assert services == (
+        *("clickhouse", "clickhouse-2", "clickhouse-keeper-1", "clickhouse-keeper-2", "clickhouse-keeper-3"),
+        *("clickhouse-proxy", "minio", "postgres", "redis", "langfuse-web", "langfuse-web-2", "langfuse-web-proxy"),
+        *("langfuse-worker", "langfuse-worker-2", "langfuse-worker-3", "gateway"),
+    )
+
+
 def test_no_secret_leaves_a_probe(access: Access) -> None:
     seen = [wrong("password canary"), fine("canary"), OSError("canary refused")]
     results = examine([row(str(number), answer) for number, answer in enumerate(seen)], access)
@@ -146,6 +215,7 @@ def rows(monkeypatch: pytest.MonkeyPatch, access: Access) -> list[Row]:
     chosen: list[Row] = []
     monkeypatch.setattr(command, "ROWS", chosen)
     monkeypatch.setattr(command, "open_session", lambda *_: None)
+    monkeypatch.setattr(command, "release_warnings", lambda _: [])
     monkeypatch.setattr(command, "of_session", lambda _: nullcontext(access))
     return chosen
 

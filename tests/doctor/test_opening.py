@@ -20,6 +20,7 @@ from ops.session import OpsError, Session
 from ops.stackfile import read_config
 from ops.state import State
 from settings import Settings, load
+from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
 CLICKHOUSE, MINIO, CACHE = "ch.internal:8123", "minio.internal:9000", "cache.internal:6379"
@@ -73,7 +74,7 @@ def state(*lacking: str, generated: tuple[str, ...] = ()) -> State:
 
 
 def session(monkeypatch: pytest.MonkeyPatch, settings: Settings, known: State) -> Session:
-    made = Session("prod", {}, ROOT / "Pulumi.prod.yaml")
+    made = Session("prod", {}, ROOT / "Pulumi.prod.yaml", known=NOTHING)
     monkeypatch.setitem(made.__dict__, "settings", settings)
     monkeypatch.setattr(opening, "read_state", lambda *_, **__: known)
     return made

@@ -1,17 +1,25 @@
 """Each row turns red, and no other does, when its fault is there for real; and green again when it is mended."""
 
-from collections.abc import Callable, Iterator
+import json
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
-from checks.bucket import APP_POLICY, AppKeyProvider
+from checks.bucket import APP_POLICY, AppKeyProvider, client
 from ops.doctor.access import Limits
 from ops.doctor.examine import examine
 from ops.doctor.rows import ROWS
+from ops.doctor.signatures import AROUND, sources
+from policy.guards import DELETE_HOOK, in_one_line, missing_guards
+from policy.inventories import Inventory
 from tests.doctor.rig import CONFIG, LIMITS, Rig, found, only, own_file, verdict
 from tests.standin.docker_cli import docker, eventually, free_port
 
@@ -107,6 +115,16 @@ def test_a_wrong_variable_is_found_in_the_containers(rig: Rig, fault: Variable) 
     assert fault.says in seen.evidence
     assert "canary" not in seen.evidence
     assert verdict(rig.fresh(), fault.row) == "healthy"
+
+
+def test_deletions_that_were_refused_before_they_were_switched_on_are_no_finding(rig: Rig) -> None:
+    redis("ZADD", FAILED_DELETIONS, "1", "refused")(rig)
+    redis("HSET", "bull:trace-delete:refused", "failedReason", "Not enough privileges")(rig)
+    try:
+        assert verdict(rig.fresh(), "langfuse-deletions") == "finding"
+        assert verdict(replace(rig.fresh(), deletions=True), "langfuse-deletions") == "healthy"
+    finally:
+        redis("DEL", FAILED_DELETIONS, "bull:trace-delete:refused")(rig)
 
 
 @dataclass(frozen=True)
@@ -419,11 +437,11 @@ def test_a_pooler_that_is_not_called_one_is_found(rig: Rig, pooler: str) -> None
 
 
 def test_a_long_queue_is_found(rig: Rig, pooler: str) -> None:
-    from checks.redis import client
+    from checks import redis as queue
 
     few = replace(LIMITS, waiting_jobs=2)
     access = rig.fresh(redis_address=pooler, limits=few)
-    with client(pooler, rig.access.redis_password) as server:
+    with queue.client(pooler, rig.access.redis_password) as server:
         eventually(server.ping)
         server.rpush("bull:otel-ingestion-queue:wait", "1", "2", "3")
         assert "3 waiting" in only(access, "redis-queue").evidence
@@ -453,6 +471,15 @@ def test_a_cluster_without_macros_is_found(rig: Rig) -> None:
     rig.made.remove(name)
 
 
+def test_guards_that_the_state_lost_are_found(rig: Rig) -> None:
+    urn = "urn:pulumi:test::langfuse-stack::langfuse-stack:index:Redis$docker:index/volume:Volume::redis-data"
+    stripped = {"urn": urn, "protect": False, "retainOnDelete": True, "resourceHooks": {"BeforeDelete": [DELETE_HOOK]}}
+    lost = in_one_line(missing_guards([stripped], Inventory({})))
+    assert "protect of redis-data" in only(rig.fresh(missing_guards=lost), "data-guards").evidence
+    kept = in_one_line(missing_guards([{**stripped, "protect": True}], Inventory({})))
+    assert verdict(rig.fresh(missing_guards=kept), "data-guards") == "healthy"
+
+
 def test_an_image_that_nobody_serves_any_more_is_found(rig: Rig) -> None:
     images = {**rig.access.images, "minio": "minio/minio:RELEASE.2025-01-20T14-49-07Z"}
     assert "minio/minio" in only(rig.fresh(images=images), "image-removed").evidence
@@ -460,9 +487,19 @@ def test_an_image_that_nobody_serves_any_more_is_found(rig: Rig) -> None:
 
 
 @contextmanager
-def another(rig: Rig, service: str, *command: str) -> Iterator[None]:
+def another(rig: Rig, service: str, *command: str, options: Sequence[str] = ()) -> Iterator[None]:
     name = f"{rig.instance}-another"
-    docker("create", "--name", name, *rig.labels(service), "--entrypoint", "sleep", rig.image("langfuse-web"), "60")
+    docker(
+        "create",
+        "--name",
+        name,
+        *rig.labels(service),
+        *options,
+        "--entrypoint",
+        "sleep",
+        rig.image("langfuse-web"),
+        "60",
+    )
     try:
         for word in command:
             docker(word, name)
@@ -475,6 +512,54 @@ def test_a_container_that_does_not_run_is_found(rig: Rig) -> None:
     with another(rig, "langfuse-worker"):
         assert "another is created" in only(rig.fresh(), "containers").evidence
     assert verdict(rig.fresh(), "containers") == "healthy"
+
+
+def test_a_heap_that_its_container_has_no_room_for_is_found(rig: Rig) -> None:
+    options = ("--memory=256m", "--env=NODE_OPTIONS=--max-old-space-size=512")
+    with another(rig, "langfuse-worker", "start", options=options):
+        assert "256 MB, and node in it a heap of 512 MB" in only(rig.fresh(), "killed-for-memory").evidence
+    assert verdict(rig.fresh(), "killed-for-memory") == "healthy"
+
+
+def test_a_lock_that_a_killed_run_left_behind_is_found(rig: Rig, tmp_path: Path) -> None:
+    lock = tmp_path / "langfuse-stack" / "local" / "a.json"
+    lock.parent.mkdir(parents=True)
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    lock.write_text(json.dumps({"pid": ended.pid, "hostname": socket.gethostname(), "timestamp": "then"}))
+    access = rig.fresh(engine_locks=tmp_path)
+    assert f"process {ended.pid} held the lock since then" in only(access, "engine-lock").evidence
+    lock.unlink()
+    assert verdict(access, "engine-lock") == "healthy"
+
+
+def test_an_engine_that_does_not_answer_is_found(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as away:
+        away.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+        assert "docker.sock" in only(rig.fresh(), "docker-engine").evidence
+    assert verdict(rig.fresh(), "docker-engine") == "healthy"
+
+
+def test_a_service_that_is_gone_is_named(rig: Rig) -> None:
+    access = rig.fresh(services=(*rig.access.services, "langfuse-worker-2"))
+    assert "langfuse-worker-2 is absent" in only(access, "containers").evidence
+    assert verdict(rig.fresh(), "containers") == "healthy"
+
+
+def test_no_row_writes_into_the_object_store(rig: Rig) -> None:
+    given = rig.inputs("minio-app-key")
+    store = client(given["endpoint"], given["root_user"], given["root_password"])
+
+    def versions() -> list[tuple[str, str, str]]:
+        return [
+            (name, entry.object_name, entry.version_id)
+            for name in rig.access.buckets
+            for entry in store.list_objects(name, recursive=True, include_version=True)
+        ]
+
+    before = versions()
+    assert found(rig.fresh()) == {}
+    assert versions() == before
 
 
 def test_a_second_web_is_found(rig: Rig) -> None:
@@ -522,19 +607,37 @@ def test_a_gateway_that_does_not_serve_is_found(rig: Rig) -> None:
     assert verdict(rig.fresh(), "gateway-alive") == "healthy"
 
 
-LOGGED = {
-    "langfuse-legacy-producer": ("langfuse-web", "Rejected 3 event(s) from the legacy /api/public/ingestion endpoint"),
-    "clickhouse-full-text": ("langfuse-web", "Code: 344. DB::Exception: enable_full_text_index is off"),
-    "gateway-callback": ("gateway", "AttributeError: module 'langfuse' has no attribute 'version'"),
-    "gateway-export": ("gateway", "Failed to export spans batch due to timeout, max retries or shutdown."),
-}
+MESSAGES = yaml.safe_load((Path(__file__).parent / "messages.yaml").read_text(encoding="utf-8"))
+LOGGED = sorted(row.id for row in ROWS if row.probe is None and sources()[row.id] - AROUND)
+
+
+@contextmanager
+def logging(rig: Rig, service: str, text: str) -> Iterator[Callable[[], None]]:
+    """Has a service write something, itself where its image lets it, or else by a container that stands for it."""
+    if service in {*BOTH, "gateway"}:
+        yield lambda: rig.logs(service, text)
+        return
+    script = 'while printf "%s\\n" "$1"; do sleep 1; done'
+    image = rig.image("langfuse-web")
+    name = docker("run", "--detach", *rig.labels(service), "--entrypoint=sh", image, "-c", script, "sh", text)
+    try:
+        yield lambda: None
+    finally:
+        docker("rm", "-fv", name)
 
 
 @pytest.mark.parametrize("row", LOGGED)
 def test_what_only_a_log_shows_is_found_while_it_is_recent(rig: Rig, row: str) -> None:
-    service, text = LOGGED[row]
-    rig.logs(service, text)
-    assert text[:20] in only(rig.fresh(), row).evidence
+    [entry] = [entry for entry in ROWS if entry.id == row]
+    printers = sources()[row] - AROUND
+    service = next((name for name in (*BOTH, "gateway") if name in printers), min(printers))
+
+    def seen() -> str:
+        write()
+        return only(rig.fresh(), row).evidence
+
+    with logging(rig, service, "\n".join([MESSAGES[row][0].strip()] * (entry.tolerated + 1))) as write:
+        assert f"{service} logged " in eventually(seen)
     assert eventually(lambda: verdict(rig.fresh(), row), accept=lambda seen: seen == "healthy")
 
 

@@ -201,6 +201,7 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
             "langfuse-stack:vault": str(made.vault_file),
             "langfuse:publicUrl": host,
             "fly:localImages": "rehearse",
+            "langfuse-stack:singleMachine": True,
             **settings,
         }
     )

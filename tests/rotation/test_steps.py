@@ -17,6 +17,7 @@ from ops.rotation import command, proofs, settings_file
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State
 from policy.inventories import path_of
+from settings.recorded import NOTHING
 
 
 class KilledError(BaseException):
@@ -90,7 +91,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         def exists(self) -> bool:
             return True
 
-    monkeypatch.setattr(command, "open_session", lambda stack, path: Known(stack, {}, path))
+    monkeypatch.setattr(command, "open_session", lambda stack, path: Known(stack, {}, path, known=NOTHING))
     monkeypatch.setattr(command, "recorded", recorded)
     monkeypatch.setattr(command, "exclusive", nullcontext)
     monkeypatch.setattr(command, "recover", lambda *_: None)

@@ -25,7 +25,7 @@ OURS = {
     "toolchain",
 }
 ALLOWED = {
-    "components": {"components", "platforms.spec", "checks", "secretlike", "urls"},
+    "components": {"components", "platforms.spec", "checks", "secretlike", "switches", "urls", "policy.data_types"},
     "platforms": {"platforms", "evidence", "programs"},
     "checks": {"checks", "evidence", "policy.migrations", "programs", "urls"},
     "policy": {"policy", "secretlike"},
@@ -35,7 +35,7 @@ ALLOWED = {
     "switches": set[str](),
     "urls": set[str](),
     "toolchain": {"toolchain"},
-    "settings": {"settings", "components.releases", "secretlike", "switches", "urls"},
+    "settings": {"settings", "components.releases", "platforms.spec", "secretlike", "switches", "urls"},
     "outputs": {"components"},
     "wiring": {"settings", "components", "platforms"},
     "ops": OURS - {"__main__"},

@@ -10,6 +10,7 @@ from ops.fly_host import FlyHost
 from ops.host import known
 from ops.session import OpsError, Session
 from ops.state import State
+from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
 CHAIN = (
@@ -38,7 +39,7 @@ class Recording(Session):
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Recording:
     monkeypatch.setattr(fly_host, "read_state", lambda _: State({"deployment": {"resources": RESOURCES}}))
-    return Recording("prod", {}, ROOT / "Pulumi.prod.yaml")
+    return Recording("prod", {}, ROOT / "Pulumi.prod.yaml", known=NOTHING)
 
 
 def test_services_are_those_that_the_state_knows_as_deployed(session: Recording) -> None:

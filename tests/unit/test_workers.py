@@ -13,6 +13,7 @@ from ops import lifecycle, workers
 from ops.host import Status
 from ops.session import OpsError, Session
 from policy.plan import Plan, Step
+from settings.recorded import NOTHING
 
 COMPONENT = "urn:pulumi:prod::langfuse-stack::langfuse-stack:index:"
 FLY = f"{COMPONENT}ClickHouse$langfuse-stack:fly:Service$command:local:Command::clickhouse-deploy"
@@ -134,7 +135,7 @@ def test_workers_that_a_killed_run_stopped_are_started_by_the_next_one(host: Two
 
 @pytest.mark.parametrize("running", [None, False])
 def test_every_run_of_the_engine_stops_workers_first(
-    running: bool | None, host: TwoWorkers, monkeypatch: pytest.MonkeyPatch
+    running: bool | None, host: TwoWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`up`, `down`, `upgrade`, `rotate` and `rollback` all converge."""
     plan = SimpleNamespace(plan=Plan(steps=(Step(op="update", urn=DOCKER),)))
@@ -146,6 +147,9 @@ def test_every_run_of_the_engine_stops_workers_first(
 
     monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: plan)
     monkeypatch.setattr(lifecycle, "apply", applied)
-    lifecycle.converge(Session("test", {}, Path("none.yaml")), Console(quiet=True), running=running)
+    settings = tmp_path / "Pulumi.test.yaml"
+    settings.write_text("config: {}\n")
+    monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path / "state"))
+    lifecycle.converge(Session("test", {}, settings, known=NOTHING), Console(quiet=True), running=running)
     assert seen == STOPPED
     assert host.done == ([*STOPPED, *STARTED] if running is None else STOPPED)

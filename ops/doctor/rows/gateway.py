@@ -58,7 +58,6 @@ ROWS = (
         detected="both variables of the gateway",
         fix="set both: {up gateway}. Then change the provider keys that prompts may have shown",
         probe=_cloud,
-        signatures=(r"https?://(?:\w+\.)?cloud\.langfuse\.com",),
     ),
     Row(
         id="gateway-keys",
@@ -68,7 +67,6 @@ ROWS = (
         detected="GET /api/public/projects with the gateway's keys",
         fix="give the gateway the project's keys: {up gateway}. A refused key is remembered for 300 s",
         probe=_keys,
-        signatures=(r"Failed to export (?:spans )?batch code: 40[13]",),
     ),
     Row(
         id="gateway-callback",
@@ -77,8 +75,6 @@ ROWS = (
         cause="LiteLLM's older callback with a newer Langfuse SDK",
         detected="in the gateway's log of the last 15 minutes",
         fix="`pulumi config set gateway:callback langfuse_otel`, then `make up`",
-        signatures=(r"module 'langfuse' has no attribute 'version'",),
-        log_of=("gateway",),
     ),
     Row(
         id="gateway-export",
@@ -87,8 +83,6 @@ ROWS = (
         cause="Langfuse was away for longer than the gateway waits; those traces are lost",
         detected="in the gateway's log of the last 15 minutes",
         fix="`make smoke` shows whether traces arrive again",
-        signatures=(r"Failed to export (?:spans )?batch due to timeout", r"failed after \d+ retries"),
-        log_of=("gateway",),
     ),
     Row(
         id="gateway-database",
@@ -98,7 +92,6 @@ ROWS = (
         detected="DATABASE_URL and DIRECT_URL of the gateway",
         fix="take the variable out of `gateway:providerKeys`, then `make up`",
         probe=_database,
-        signatures=(r"LiteLLM_\w+Table\b[^\n]*(?:create|exist)", r"db push --accept-data-loss"),
     ),
     Row(
         id="gateway-alive",

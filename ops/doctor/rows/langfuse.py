@@ -164,7 +164,6 @@ ROWS = (
         detected="state, health and restarts of every container or machine",
         fix=WHY,
         probe=_containers,
-        signatures=(r"JavaScript heap out of memory", r"\bOOMKilled\b"),
     ),
     Row(
         id="langfuse-two-webs",
@@ -174,7 +173,6 @@ ROWS = (
         detected="number of running instances of web",
         fix="stop all webs but one and start the others when it is healthy: {restart langfuse-web}",
         probe=_two_webs,
-        signatures=(r"schema_migrations already locked", r"schema_migrations\W* already exists"),
     ),
     Row(
         id="langfuse-init",
@@ -184,7 +182,6 @@ ROWS = (
         detected="GET /api/public/health",
         fix="{restart langfuse-web}",
         probe=_web_serves,
-        signatures=(r"Failed to prepare server", r"Unique constraint failed on the fields: \(`?public_key"),
     ),
     Row(
         id="langfuse-encryption-key",
@@ -194,7 +191,6 @@ ROWS = (
         detected="form of ENCRYPTION_KEY on web and worker",
         fix="take ENCRYPTION_KEY out of `langfuse:extraEnv`, then `make up`, which gives both the stack's own",
         probe=_encryption_key,
-        signatures=(r"[Mm]issing ENCRYPTION_KEY", r"Invalid key length", r"ENCRYPTION_KEY must be"),
     ),
     Row(
         id="langfuse-sign-up",
@@ -205,7 +201,6 @@ ROWS = (
         fix="`pulumi config set langfuse:signUp true`, `make up`, sign up, then "
         "`pulumi config set langfuse:signUp false` and `make up` again",
         probe=_sign_up,
-        signatures=(r"Sign\W{1,3}up (?:is )?disabled",),
     ),
     Row(
         id="langfuse-background-migrations",
@@ -215,7 +210,6 @@ ROWS = (
         detected="failed, finished and locked rows of background_migrations",
         fix="clear the mark of the failure and restart the worker",
         probe=_background,
-        signatures=(r"[Bb]ackground migration\b[^\n]*\bfailed", r"Failed to (?:run|execute) background migration"),
     ),
     Row(
         id="langfuse-bind",
@@ -225,7 +219,6 @@ ROWS = (
         detected="HOSTNAME of web and worker",
         fix="take HOSTNAME out of `langfuse:extraEnv`, then `make up`",
         probe=_bind,
-        signatures=(r"Listening: http://(?!0\.0\.0\.0|\[?::|localhost|127\.)\S+:3030",),
     ),
     Row(
         id="langfuse-worker-health",
@@ -253,8 +246,6 @@ ROWS = (
         detected="in web's log of the last 15 minutes",
         fix="send OpenTelemetry: Python SDK 4.7, JS SDK 5.4 or newer do, and so does the gateway. What was rejected is "
         "not stored, so send it again. A stack in events_only has no way back to dual, which took these events",
-        signatures=(r"Rejected \d+ event\(s\) from the legacy", r"Event type not accepted"),
-        log_of=("langfuse-web",),
     ),
     Row(
         id="langfuse-write-mode",
@@ -264,6 +255,5 @@ ROWS = (
         detected="LANGFUSE_MIGRATION_V4_* of web and worker",
         fix="take the LANGFUSE_MIGRATION_V4_* variables out of `langfuse:extraEnv`, then `make up`",
         probe=_write_mode,
-        signatures=(r"LANGFUSE_MIGRATION_V4_\w+[^\n]*(?:must|cannot|requires|needs|incompatible|does not go with)",),
     ),
 )

@@ -159,7 +159,6 @@ ROWS = (
         detected="newest row of schema_migrations; which objects of file N exist, as web's image has it",
         fix="INSERT a clean row: N where all that file N makes exists, N-1 where nothing does",
         probe=_dirty,
-        signatures=(r"Dirty database version -?\d+",),
     ),
     Row(
         id="langfuse-older-than-ledger",
@@ -169,7 +168,6 @@ ROWS = (
         detected="newest row of schema_migrations against what web's image ships",
         fix="`pulumi config set langfuse:version <the newer one>`, then `make up`; there is no way back",
         probe=_newer_than_image,
-        signatures=(r"no migration found for version -?\d+",),
     ),
     Row(
         id="clickhouse-cluster-flag",
@@ -179,7 +177,6 @@ ROWS = (
         detected="the variable on web and worker, and whether the server has a keeper",
         fix="take CLICKHOUSE_CLUSTER_ENABLED out of `langfuse:extraEnv`, then `make up`",
         probe=_cluster_flag,
-        signatures=(r"[Nn]o Zookeeper configuration", r"[Cc]ode: 139\b"),
     ),
     Row(
         id="clickhouse-cluster-definition",
@@ -189,7 +186,6 @@ ROWS = (
         detected="system.clusters and system.macros, in cluster mode",
         fix="define the cluster and the macros in config.d, then `make up`",
         probe=_cluster_definition,
-        signatures=(r"Requested cluster '[^']*' not found", r"No macro '[^']*' in config"),
     ),
     Row(
         id="clickhouse-full-text",
@@ -198,7 +194,5 @@ ROWS = (
         cause="early builds of release 4 do not send the setting with their query",
         detected="in web's log of the last 15 minutes",
         fix="`pulumi config set langfuse:version <newer>`, then `make up`",
-        signatures=(r"[Cc]ode: 344\b", r"enable_full_text_index"),
-        log_of=("langfuse-web",),
     ),
 )

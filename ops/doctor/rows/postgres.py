@@ -124,7 +124,6 @@ ROWS = (
         detected="DATABASE_URL and DIRECT_URL of web, taken apart",
         fix="take DATABASE_URL and DIRECT_URL out of `langfuse:extraEnv`, then `make up`",
         probe=_url,
-        signatures=(r"\bP1013\b", r"invalid port number in database URL", r"database string is invalid"),
     ),
     Row(
         id="postgres-connection",
@@ -134,12 +133,6 @@ ROWS = (
         detected="logs in with Langfuse's role; connects to both URLs' hosts from web's own network",
         fix="{postgres_login}",
         probe=_connection,
-        signatures=(
-            r"\bP100[01]\b",
-            r"Can't reach database server",
-            r"password authentication failed for user",
-            r"Database not available",
-        ),
     ),
     Row(
         id="postgres-version",
@@ -159,7 +152,6 @@ ROWS = (
         fix="move the tables out of the way, keeping them: {psql ALTER SCHEMA {schema} RENAME TO {schema}_before}, "
         "then `make up`, which makes an empty one",
         probe=_not_empty,
-        signatures=(r"\bP3005\b",),
     ),
     Row(
         id="postgres-migration-failed",
@@ -169,7 +161,6 @@ ROWS = (
         detected="rows of _prisma_migrations that were started and not finished",
         fix="mend what the migration's log names, mark it rolled back, and start web again",
         probe=_unfinished,
-        signatures=(r"\bP3009\b", r"\bP3018\b", r"migrate found failed migrations"),
     ),
     Row(
         id="postgres-migration-lock",
@@ -180,7 +171,6 @@ ROWS = (
         detected="who has held the lock in pg_locks for ten seconds; port 6543 in DIRECT_URL",
         fix="start one web and wait for it: {restart langfuse-web}; another program belongs into a database of its own",
         probe=_lock,
-        signatures=(r"\bP1002\b", r"advisory lock \(?72707369", r"72707369", r"\bdeadlock detected\b"),
     ),
     Row(
         id="postgres-pooler-flag",
@@ -190,7 +180,6 @@ ROWS = (
         detected="port 6543 and pgbouncer=true in DATABASE_URL",
         fix="add `pgbouncer=true` to DATABASE_URL alone, not to DIRECT_URL, then `make up`",
         probe=_pooler_flag,
-        signatures=(r'prepared statement "?s\d+"? (?:already exists|does not exist)',),
     ),
     Row(
         id="postgres-search-path",
@@ -200,7 +189,6 @@ ROWS = (
         detected="SHOW search_path as Langfuse's role through DATABASE_URL",
         fix="{psql ALTER ROLE langfuse IN DATABASE {catalog} SET search_path = {schema}}",
         probe=_search_path,
-        signatures=(r'relation "?\w+"? does not exist',),
     ),
     Row(
         id="postgres-temporary",
@@ -210,7 +198,6 @@ ROWS = (
         detected="has_database_privilege of Langfuse's role",
         fix="{psql GRANT TEMPORARY ON DATABASE {catalog} TO langfuse}",
         probe=_temporary,
-        signatures=(r"permission denied to create temporary tables",),
     ),
     Row(
         id="postgres-timezone",

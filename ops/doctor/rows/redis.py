@@ -138,7 +138,11 @@ def _deletions(access: Access) -> Seen:
     if not failed:
         return fine("no deletion failed")
     shown = ", ".join(f"{name} {count} failed" for name, count in failed.items())
-    return wrong(f"{shown}, the newest with: {reasons[0][:160]}", None if _is_refusal(reasons) else MEND_DELETIONS)
+    if not _is_refusal(reasons):
+        return wrong(f"{shown}, the newest with: {reasons[0][:160]}", MEND_DELETIONS)
+    if access.deletions:
+        return fine(f"{shown} before deletions were switched on; Langfuse tries again at the next full 10 minutes")
+    return wrong(f"{shown}, the newest with: {reasons[0][:160]}")
 
 
 def _is_refusal(reasons: Sequence[str]) -> bool:
@@ -154,7 +158,6 @@ ROWS = (
         detected="AUTH and PING with the stack's password",
         fix="{redis_login}",
         probe=_password,
-        signatures=(r"\bWRONGPASS\b", r"\bNOAUTH\b"),
     ),
     Row(
         id="redis-url",
@@ -164,7 +167,6 @@ ROWS = (
         detected="both forms in the environment of web and worker",
         fix="take the REDIS_* variables out of `langfuse:extraEnv`, then `make up`; or percent-encode the password",
         probe=_url,
-        signatures=(r"ENOTFOUND default\b",),
     ),
     Row(
         id="redis-connection",
@@ -174,7 +176,6 @@ ROWS = (
         detected="connects to Redis from web's own network",
         fix="`make up`; web answers again seconds after Redis is back",
         probe=_connection,
-        signatures=(r"Stream isn't writeable", r"connect ECONNREFUSED \S+:6379"),
     ),
     Row(
         id="redis-ipv6",
@@ -184,7 +185,6 @@ ROWS = (
         detected="addresses of the name in web's own network, against Langfuse's release",
         fix="{redis_ipv6}, then `make up`",
         probe=_ipv6,
-        signatures=(r"ENOTFOUND \S+\.internal\b",),
     ),
     Row(
         id="redis-eviction",
@@ -194,7 +194,6 @@ ROWS = (
         detected="CONFIG GET maxmemory-policy, evicted_keys of INFO",
         fix="{redis CONFIG SET maxmemory-policy noeviction}, and a Redis of its own for Langfuse",
         probe=_eviction,
-        signatures=(r"[Ee]viction policy is (?!noeviction)", r"[Mm]issing lock for job"),
     ),
     Row(
         id="redis-version",
@@ -204,7 +203,6 @@ ROWS = (
         detected="INFO server against the release's floor",
         fix="{newer_redis}",
         probe=_version,
-        signatures=(r"Redis version needs to be greater",),
     ),
     Row(
         id="redis-persistence",
@@ -214,7 +212,6 @@ ROWS = (
         detected="aof_enabled and aof_last_write_status of INFO",
         fix="{redis CONFIG SET appendonly yes}, then `make up`",
         probe=_persistence,
-        signatures=(r"\bMISCONF\b",),
     ),
     Row(
         id="redis-queue",
@@ -229,7 +226,7 @@ ROWS = (
         id="langfuse-deletions",
         part=Part.REDIS,
         symptom="a trace, score or project that was deleted in Langfuse is still there: Not enough privileges",
-        cause="`langfuse:deletions` is false, so the stores refuse later what Langfuse answers with 200 at once. "
+        cause="Langfuse answers 200 at once and deletes later; while `langfuse:deletions` is false the stores refuse. "
         "No row is lost and no raw event is hidden; Langfuse tries again every 10 minutes",
         detected="failed jobs of the queues of deletions, and the reason of the newest",
         fix="decide: `pulumi config set langfuse:deletions true`, then `make up`, deletes all that was ever asked for; "

@@ -36,6 +36,5 @@ ROWS = (
         "than a minute",
         fix="`make status` names what is not up, `make up` starts it; then wait: a server catches up by itself",
         probe=_replicas,
-        signatures=(r"[Cc]ode: 242\b", r"TABLE_IS_READ_ONLY", r"is in readonly mode"),
     ),
 )
