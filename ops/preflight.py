@@ -35,7 +35,7 @@ def preflight(session: Session) -> None:
 
 def _unusable_command_line(session: Session) -> list[str]:
     try:
-        require_version(session.environment)
+        require_version(session.variables)
     except FlyError as error:
         return [str(error)]
     return []

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from platforms.fly.argv import Command
-from platforms.fly.errors import NoFlyError
+from platforms.fly.errors import NoFlyError, classify
 from programs import executable
 
 MIN_VERSION = (0, 4, 6)
@@ -102,8 +102,11 @@ def require_version(environment: Mapping[str, str] = os.environ) -> None:
 
     Raises:
         NoFlyError: says which version is there and which one is needed.
+        FlyError: it does not say.
     """
     done = run(Command(("version", "--json")), "", environment)
+    if done.code != 0:
+        raise classify("fly version --json", done.code or 0, f"{done.stdout}\n{done.stderr}")
     try:
         version = str(json.loads(done.stdout)["Version"])
     except (ValueError, KeyError, TypeError):
