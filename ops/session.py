@@ -215,6 +215,7 @@ class Session:
             self.text(["pulumi", "--cwd", folder, "stack", "init", self.stack, "--non-interactive"])
             if self.is_shared:
                 add_keys(self.config_file, made)
+                self.__dict__.pop("document", None)  # the first look was at a file without them
             else:
                 remember_salt(self.name, made)
 

@@ -55,7 +55,7 @@ def test_an_older_database_that_was_put_back_is_not_migrated_by_a_web_that_start
     dump = ("--dbname=postgres", "--schema=langfuse", "--clean", "--if-exists", "--file=/tmp/older.sql")
     fresh.docker(*in_postgres, "pg_dump", *dump)
     fresh.run_on_an_old_clickhouse()
-    fresh.configure(langfuse__release="4")
+    fresh.configure(langfuse__release="4", **{"langfuse-stack__upgrading": True})
     upgraded = fresh.ops("up")
     assert upgraded.code == 0, upgraded.output
     fresh.docker(*in_postgres, "psql", "--dbname=postgres", "--set=ON_ERROR_STOP=1", "--file=/tmp/older.sql")
