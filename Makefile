@@ -40,8 +40,8 @@ attacks: ## write docs/attacks.md: every way to lose data, and what stops it
 env: ## write .env for the application behind the gateway (0600)
 	@$(RUN) -m ops env --stack $(STACK)
 
-images: ## find, pull or build every image, and show where each came from
-	@$(RUN) -m ops images --stack $(STACK)
+images: ## find, pull or build every image, show where each came from, and lock the stack to them
+	@$(RUN) -m ops images --lock --stack $(STACK)
 
 inventory: ## add new data to the stack's reviewed inventory; nothing is ever taken out
 	@$(RUN) -m ops inventory --stack $(STACK)

@@ -9,6 +9,7 @@ from components.langfuse import LangfuseWeb, LangfuseWorker
 from components.langfuse_env import Stores
 from components.minio import Minio
 from components.phases import Phases
+from components.record import History, Switches
 from components.secrets import StackSecrets
 from outputs import export
 from settings import from_engine
@@ -17,7 +18,9 @@ from wiring import Wiring
 register_delete_hook()
 settings = from_engine()
 warmup.begin(updates=True)
-wire = Wiring(settings, StackSecrets(settings.stack.generations, clustered=settings.clickhouse.clustered))
+Switches(settings.switches)
+secrets = StackSecrets(settings.stack.generations, clustered=settings.clickhouse.clustered)
+wire = Wiring(settings, secrets)
 platform = wire.platform()
 phases = Phases(settings.stack.phases)
 
@@ -33,6 +36,13 @@ worker = phases.add("langfuse-worker", lambda after: LangfuseWorker(langfuse, we
 litellm = wire.gateway(langfuse)
 gateway = phases.add("gateway", lambda after: Gateway(litellm, web, redis, platform, after))
 phases.add("proof", lambda after: Proof(litellm, gateway, web, after))
+had = settings.recorded
+History(
+    [secrets, *phases.components],
+    data=had.known_data or (),
+    release=had.release or "",
+    proven=phases.once_proven("langfuse-web", settings.langfuse_version),
+)
 
 export(
     langfuse=langfuse,

@@ -1,21 +1,22 @@
 """Switches: settings that an operator changed in an incident, without an edit of the settings file.
 
-They live in the state folder, in a file that the environment names, so that operator commands and plain `pulumi` see
-the same stack. Each stays until it is taken back, and every run says so.
+They are part of the stack's state, so that every machine, operator commands and plain `pulumi` see the same ones. Each
+stays until it is taken back, and every run says so.
 """
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-FILE_VARIABLE = "LANGFUSE_STACK_SWITCHES"
-"""Names the file; `make shell` exports it."""
+SETTING = "langfuse-stack:switches"
+"""Setting that replaces the recorded switches: an operator command gives it to the run that changes one."""
+RESOURCE = "langfuse-stack:index:Switches"
+"""Type of the resource that records them; its output is `switches`."""
 
 
 class SwitchesError(Exception):
-    """The file of switches cannot be read."""
+    """The switches in the state or in the settings are none."""
 
 
 @dataclass(frozen=True)
@@ -36,39 +37,45 @@ class Switch:
         return f"{self.key} is held at {self.value} since {self.since} by {self.who}; `{self.undo}` takes it back"
 
 
-def read_switches(stack: str, environment: Mapping[str, str] = os.environ) -> list[Switch]:
-    """Switches of `stack`; none where no file is named or made yet.
+def parse(text: str) -> tuple[Switch, ...]:
+    """The switches in the value of `SETTING`.
 
     Raises:
-        SwitchesError: the file is there and is not one of ours.
+        SwitchesError: it is not a JSON list of switches.
     """
-    path = environment.get(FILE_VARIABLE)
-    if not path:
-        return []
-    return [Switch(**entry) for entry in _read(Path(path)).get(stack, [])]
-
-
-def replaced(path: Path, stack: str, key: str, by: Switch | None) -> str:
-    """Content of the file once `stack`'s switch of `key` is replaced by `by`, or taken back.
-
-    Raises:
-        SwitchesError: see `read_switches`.
-    """
-    everything = _read(path)
-    kept = [entry for entry in everything.get(stack, []) if entry["key"] != key]
-    return json.dumps({**everything, stack: [*kept, *([vars(by)] if by else [])]}, indent=1)
-
-
-def _read(path: Path) -> dict[str, list[dict[str, str]]]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        for entries in document.values():
-            for entry in entries:
-                Switch(**entry)
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise SwitchesError(
-            f"{path} cannot be read ({error}): mend it; removing it takes back every switch of every stack"
-        ) from None
-    return dict(document)
+        return _typed(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise SwitchesError(f"{SETTING} is not a list of switches ({error}): `pulumi config rm {SETTING}`") from None
+
+
+def as_text(switches: Iterable[Switch]) -> str:
+    """The value of `SETTING` for these switches."""
+    return json.dumps([vars(switch) for switch in switches])
+
+
+def recorded(resources: Iterable[Mapping[str, Any]]) -> tuple[Switch, ...]:
+    """The switches that the state records; none for a stack that has had none.
+
+    Args:
+        resources: of the state, or what the engine tells of them: `type` and `outputs` of each.
+
+    Raises:
+        SwitchesError: what is recorded is none.
+    """
+    for entry in resources:
+        if entry.get("type") == RESOURCE:
+            try:
+                return _typed((entry.get("outputs") or {}).get("switches") or [])
+            except TypeError as error:
+                raise SwitchesError(
+                    f"the state records switches that this program does not know ({error}): "
+                    "use the version that wrote them to take them back"
+                ) from None
+    return ()
+
+
+def _typed(entries: Any) -> tuple[Switch, ...]:
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise TypeError("it must be a list of objects")
+    return tuple(Switch(**entry) for entry in entries)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -19,7 +20,7 @@ from components.external import (
 )
 from components.gateway import GatewayArgs
 from components.gateway_config import GatewayModel
-from components.langfuse import WEB, WEB_PROXY, LangfuseArgs
+from components.langfuse import LangfuseArgs
 from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
 from components.postgres import Postgres, PostgresArgs
@@ -29,6 +30,8 @@ from components.secrets import StackSecrets
 from platforms.spec import Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
+
+BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 
 
 class Wiring:
@@ -53,11 +56,7 @@ class Wiring:
         found = settings_module.images(self._settings)
         if self._settings.stack.platform == "docker":
             return found
-        refused = settings_module.refused_by_fly(self._settings, found)
-        if refused and not pulumi.runtime.is_dry_run():
-            raise SettingsError(refused)
-        if refused:
-            pulumi.log.warn(f"`up` would refuse this: {refused}")
+        _refuse(settings_module.refused_by_fly(self._settings, found))
         return {service: image.at_registry() for service, image in found.items()}
 
     @cached_property
@@ -81,8 +80,19 @@ class Wiring:
             pulumi.log.warn(warning)
         return vault
 
+    @cached_property
+    def owner(self) -> pulumi.Output[str]:
+        """Whose the stack's apps and data are: its own id, or the one that the vault takes over."""
+        taken_over = self.vault.stack_id if self.vault else None
+        return pulumi.Output.from_input(taken_over) if taken_over else self._secrets.stack_id
+
     def platform(self) -> Platform:
-        """Where the stack runs."""
+        """Where the stack runs.
+
+        Raises:
+            SettingsError: its state may not live where it does.
+        """
+        _refuse(settings_module.refused_backend(self._settings, os.environ.get(BACKEND_VARIABLE)))
         stack, fly = self._settings.stack, self._settings.fly
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform
@@ -100,8 +110,9 @@ class Wiring:
                 region=fly.region,
                 apps=self._settings.fly_app,
                 machines=size,
-                public=[self._public(service) for service in fly.public],
+                public=fly.public,
                 snapshot_retention=fly.snapshot_retention,
+                owner=self.owner,
                 secrets_key=self._secrets.first["nextauth-secret"].apply(_key_of_hashes),
                 running=stack.running,
             ),
@@ -138,6 +149,7 @@ class Wiring:
         return ClusterArgs(
             secret=secret,
             proxy_image=self.images["proxy"],
+            proxies=self._settings.replicas("clickhouse-proxy"),
             volumes=[VolumeSpec(name, group.volume_gb) for name in servers],
             keeper_volumes=[VolumeSpec(name, KEEPER_VOLUME_GB) for name in keepers],
         )
@@ -170,6 +182,8 @@ class Wiring:
                     direct=vault.postgres_direct_url,
                     pooled=vault.postgres_pooled_url,
                     role_password=self._secrets.langfuse_role_password,
+                    owner=self.owner,
+                    takes_over=vault.stack_id is not None,
                     connection_limit=group.connection_limit,
                     floor=self._settings.release.postgres_floor,
                     running=self._settings.stack.running,
@@ -180,6 +194,7 @@ class Wiring:
             image=self.images["postgres"],
             admin_password=self._secrets.postgres_admin_password,
             role_password=self._secrets.langfuse_role_password,
+            owner=self.owner,
             volume=self._volume("postgres", group.volume_gb),
             port=group.port,
             event_trigger=group.event_trigger,
@@ -209,12 +224,18 @@ class Wiring:
         return Redis(arguments, platform, after)
 
     def langfuse(self, stores: Stores) -> LangfuseArgs:
-        """Langfuse's arguments."""
+        """Langfuse's arguments.
+
+        Raises:
+            SettingsError: they ask for a new major release over data, and this is no upgrade.
+        """
+        _refuse(settings_module.refused_release(self._settings))
         group = self._settings.langfuse
-        today = dt.datetime.now(tz=dt.UTC).date()
-        unseen = settings_module.media_warning(self._settings, self._public_url())
-        for warning in filter(None, (unseen, end_of_support(self._settings.release, today))):
-            pulumi.log.warn(warning)
+        if pulumi.runtime.is_dry_run():  # said once: an update follows a preview
+            today = dt.datetime.now(tz=dt.UTC).date()
+            unseen = settings_module.media_warning(self._settings, self._public_url())
+            for warning in filter(None, (unseen, end_of_support(self._settings.release, today))):
+                pulumi.log.warn(warning)
         return LangfuseArgs(
             release=self._settings.release,
             version=self._settings.langfuse_version,
@@ -245,6 +266,7 @@ class Wiring:
             ),
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
+            unproven_image=self._settings.recorded.unproven_image,
         )
 
     def gateway(self, langfuse: LangfuseArgs) -> GatewayArgs:
@@ -266,6 +288,7 @@ class Wiring:
             env=group.env,
             provider_keys={**group.provider_keys, **(self.vault.provider_keys if self.vault else {})},
             cache_ttl_seconds=group.cache_ttl_seconds,
+            replicas=group.replicas,
             langfuse=langfuse,
         )
 
@@ -290,12 +313,20 @@ class Wiring:
         host = self.vault.langfuse_host if self.vault else None
         return host.rstrip("/") if host and not stated else self._settings.langfuse_url
 
-    def _public(self, service: str) -> str:
-        """What stands for a service on the internet: where there are several webs, their proxy."""
-        return WEB_PROXY if service == WEB and self._settings.web.replicas > 1 else service
-
     def _volume(self, store: str, size_gb: int) -> VolumeSpec:
         return VolumeSpec(self._settings.volume(store), size_gb)
+
+
+def _refuse(reason: str) -> None:
+    """Stop an update for a reason, if there is one; a preview only says it.
+
+    Raises:
+        SettingsError: it is an update.
+    """
+    if reason and not pulumi.runtime.is_dry_run():
+        raise SettingsError(reason)
+    if reason:
+        pulumi.log.warn(f"`up` would refuse this: {reason}")
 
 
 def _key_of_hashes(secret: str) -> str:

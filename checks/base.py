@@ -24,6 +24,7 @@ from pulumi import dynamic
 
 from checks import tunnels
 from evidence import EvidenceError, record
+from programs import command
 
 Inputs = Mapping[str, Any]
 Evidence = dict[str, Any]
@@ -287,7 +288,9 @@ class CheckProvider(dynamic.ResourceProvider):
         if not argv:
             return ""
         try:
-            ran = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=LOG_SECONDS, check=False)
+            ran = subprocess.run(
+                command(argv), stdin=subprocess.DEVNULL, capture_output=True, timeout=LOG_SECONDS, check=False
+            )
             text = (ran.stdout + ran.stderr).decode(errors="replace")
         except subprocess.TimeoutExpired as late:
             text = (late.stdout or b"").decode(errors="replace")

@@ -35,7 +35,8 @@ class DataKeys(CheckResource, module="checks", name="DataKeys"):
     """The stack's SALT and ENCRYPTION_KEY are those that its data was written with.
 
     Args:
-        inputs: `salt`, `encryption_key` (secrets).
+        inputs: `salt`, `encryption_key` (secrets), `addresses` (where the data is found: kept for the plan gate, which
+            refuses others).
     """
 
     provider = DataKeysProvider

@@ -1,10 +1,14 @@
 """Proof that the migrations of a web image take no data away, before that web boots and applies them."""
 
 from pathlib import Path
+from typing import Any
+
+from pulumi import dynamic
 
 import evidence
 from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs
 from checks.clickhouse_login import Login
+from checks.supabase import foreign_snapshot
 
 
 class MigrationProvider(CheckProvider):
@@ -12,7 +16,7 @@ class MigrationProvider(CheckProvider):
 
     label = "migration gate"
     libraries = ("clickhouse_connect", "psycopg", "pgparse", "yaml", "pydantic")
-    secrets = ("password", "direct_url")
+    secrets = ("password", "direct_url", "admin_url")
     keys = ("image", "http_address", "database", "schema")
 
     def probe(self, inputs: Inputs) -> Evidence:
@@ -50,15 +54,22 @@ class MigrationProvider(CheckProvider):
                 f"{remedy(report.blocking)}; `python -m ops migrations` shows all files. Nothing was migrated",
                 final=True,
             )
-        return found
+        return {**found, "foreign": foreign_snapshot(inputs["admin_url"], inputs["schema"])}
+
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
+        """Also runs again to look at foreign schemas anew; see `retake`."""
+        return dynamic.DiffResult(changes="retake" in news or super().diff(id_, olds, news).changes, replaces=[])
 
 
 class MigrationGate(CheckResource, module="checks", name="Migrations"):
     """No pending migration of a web image takes away data that exists, unless its very content was approved.
 
+    Its evidence has what foreign schemas look like before that web boots, for `ForeignUntouched`.
+
     Args:
         inputs: `image` (re-runs the gate), `folder` (its SQL; None when it could not be read), `http_address`, `user`,
-            `password`, `database`, `clustered` (ClickHouse), `direct_url`, `schema` (Postgres).
+            `password`, `database`, `clustered` (ClickHouse), `direct_url`, `admin_url`, `schema` (Postgres),
+            `retake` (only where this image was let start and never proven to have left foreign schemas alone).
     """
 
     provider = MigrationProvider

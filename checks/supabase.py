@@ -7,6 +7,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from pulumi import dynamic
+
 from checks.base import (
     KNOWN_IDENTITY,
     CheckFailedError,
@@ -35,14 +37,16 @@ class SchemaProvider(DataProvider):
     label = "langfuse schema"
     libraries = ("psycopg",)
     secrets = ("admin_url", "role_password")
-    keys = ("admin_url", "schema", "role", "role_password", "event_trigger")
+    keys = ("admin_url", "schema", "role", "role_password", "event_trigger", "owner")
 
     def probe(self, inputs: Inputs) -> Evidence:
         from psycopg import sql
 
         schema, role = inputs["schema"], inputs["role"]
         with connection(inputs["admin_url"], "for schema changes") as db:
-            continuous(inputs[KNOWN_IDENTITY], _identity(db, schema))
+            known = inputs[KNOWN_IDENTITY]
+            continuous(known, _identity(db, schema))
+            _is_ours(db, inputs, is_known=bool(known))
             version = server_version(db)
             database = query(db, "SELECT current_database()")[0][0]
             names = {
@@ -51,6 +55,7 @@ class SchemaProvider(DataProvider):
                 "schema": sql.Identifier(schema),
                 "schema_text": sql.Literal(schema),
                 "database": sql.Identifier(database),
+                "owner_text": sql.Literal(inputs["owner"]),
                 "password": sql.Literal(_scram_verifier(db, role, inputs["role_password"])),
             }
             guard = ["event_trigger.sql"] if inputs["event_trigger"] else []
@@ -67,7 +72,8 @@ class LangfuseSchema(CheckResource, module="checks", name="LangfuseSchema"):
 
     Args:
         inputs: `admin_url` (secret; a role that may create schemas), `schema`, `role`, `role_password` (secret),
-            `event_trigger` (whether the database refuses to drop what is outside the schema; needs a superuser).
+            `event_trigger` (whether the database refuses to drop what is outside the schema; needs a superuser),
+            `owner` (id of the stack), `takes_over` (whether the vault has the keys of the data that is there).
     """
 
     provider = SchemaProvider
@@ -122,28 +128,8 @@ class SupabaseGate(CheckResource, module="checks", name="Supabase"):
     provider = SupabaseProvider
 
 
-class SnapshotProvider(CheckProvider):
-    """See `ForeignSnapshot`."""
-
-    label = "foreign schemas before the migrations"
-    libraries = ("psycopg",)
-    secrets = ("admin_url",)
-    keys = ("admin_url", "schema", "watch")
-
-    def probe(self, inputs: Inputs) -> Evidence:
-        objects = foreign_objects(inputs["admin_url"], inputs["schema"])
-        digest = hashlib.sha256(json.dumps(objects, sort_keys=True).encode()).hexdigest()
-        return {"taken_at": now(), "sha256": digest, "objects": objects}
-
-
-class ForeignSnapshot(CheckResource, module="checks", name="ForeignSnapshot"):
-    """What every schema that is not Langfuse's looks like before a Langfuse image migrates.
-
-    Args:
-        inputs: `admin_url` (secret), `schema` (Langfuse's own), `watch` (the web image).
-    """
-
-    provider = SnapshotProvider
+class SnapshotProvider(dynamic.ResourceProvider):
+    """Of a resource that former versions declared; the engine still asks it to forget that one."""
 
 
 class UntouchedProvider(CheckProvider):
@@ -152,7 +138,7 @@ class UntouchedProvider(CheckProvider):
     label = "foreign schemas after the migrations"
     libraries = ("psycopg",)
     secrets = ("admin_url",)
-    keys = ("admin_url", "schema", "before")
+    keys = ("admin_url", "schema", "before", "image")
 
     def probe(self, inputs: Inputs) -> Evidence:
         before = inputs["before"]["objects"]
@@ -163,20 +149,32 @@ class UntouchedProvider(CheckProvider):
             raise CheckFailedError(
                 "catalog of every schema but Langfuse's, before and after the migrations",
                 f"changed: {', '.join([*changed[:NAMED_CHANGES], *more])}",
-                "stop, and find out what changed them: Langfuse's role must not be able to. Nothing was undone",
+                "find out what changed them: Langfuse's role must not be able to. Nothing was undone. If it was their "
+                "owner, the next run compares with how they are then",
                 final=True,
             )
         return {"objects": len(after), "sha256": inputs["before"]["sha256"]}
 
 
 class ForeignUntouched(CheckResource, module="checks", name="ForeignUntouched"):
-    """Every schema that is not Langfuse's is what it was before the migrations.
+    """Every schema that is not Langfuse's is defined as it was before the migrations.
 
     Args:
-        inputs: `admin_url` (secret), `schema`, `before` (evidence of the `ForeignSnapshot`).
+        inputs: `admin_url` (secret), `schema`, `before` (see `foreign_snapshot`), `image` (the web that migrated).
     """
 
     provider = UntouchedProvider
+
+
+def foreign_snapshot(admin_url: str, own_schema: str) -> Evidence:
+    """How every schema but `own_schema` is defined.
+
+    Raises:
+        CheckFailedError: the catalog cannot be read.
+    """
+    objects = foreign_objects(admin_url, own_schema)
+    digest = hashlib.sha256(json.dumps(objects, sort_keys=True).encode()).hexdigest()
+    return {"taken_at": now(), "sha256": digest, "objects": objects}
 
 
 def foreign_objects(admin_url: str, own_schema: str) -> dict[str, str]:
@@ -213,6 +211,25 @@ def _identity(db: "Connection[Any]", schema: str) -> Identity:
     """The schema's mark; none when there is no schema, or when somebody else made it."""
     marks = [str(mark) for (mark,) in query(db, "schema_identity.sql", {"schema": schema}) if mark]
     return {f"schema {schema}": marks[0]} if marks else {}
+
+
+def _is_ours(db: "Connection[Any]", inputs: Inputs, *, is_known: bool) -> None:
+    """Refuse a schema that another stack has marked, or that holds data which this one neither made nor has keys of."""
+    schema, ours = inputs["schema"], inputs["owner"]
+    for owner, holds_tables in query(db, "schema_owner.sql", {"schema": schema}):
+        if owner and owner != ours:
+            seen = f"of stack {owner}, and this is stack {ours}"
+        elif holds_tables and not owner and not is_known and not inputs.get("takes_over"):
+            seen = f"of nobody that stack {ours} knows, and there is data in it"
+        else:
+            continue
+        raise CheckFailedError(
+            f"owner of schema {schema}",
+            seen,
+            "work on the state that made it (PULUMI_BACKEND_URL); if that is lost, put STACK_ID, SALT and "
+            "ENCRYPTION_KEY of that stack into the vault (docs/data-safety.md, Shared production); nothing was changed",
+            final=True,
+        )
 
 
 def _scram_verifier(db: "Connection[Any]", role: str, password: str) -> str:

@@ -1,13 +1,16 @@
 """What every component shares: its token, its children's options, and the one way to declare data."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pulumi
 
 from checks.base import CheckResource, Inputs
 from platforms.spec import Address, Service, tunnels
 
+PROJECT = str(Path(__file__).resolve().parent.parent)
 PACKAGE = "langfuse-stack:index"
 DELETE_HOOK = "refuse-to-delete-data"
 START_SECONDS = 120
@@ -72,6 +75,9 @@ def proven_before_start(name: str, gate: type[CheckResource], inputs: Inputs) ->
     known = pulumi.Output.all(**inputs, deadline_seconds=START_SECONDS)
 
     async def prove(_args: pulumi.ResourceHookArgs) -> None:
+        # Hooks run when the program's body has ended, and its folder is no longer where Python looks for modules.
+        if PROJECT not in sys.path:
+            sys.path.append(PROJECT)
         await asyncio.to_thread(gate.provider().run, await known.future() or {})
 
     hook = pulumi.ResourceHook(name, prove)

@@ -25,6 +25,10 @@ class ExternalPostgresArgs:
     """For run time."""
     role_password: pulumi.Output[str]
     """Letters and digits."""
+    owner: pulumi.Output[str]
+    """Id of the stack."""
+    takes_over: bool
+    """Whether data that is there may become the stack's: the vault has the keys that it was written with."""
     connection_limit: int
     """Connections of each service, unless the URL says how many."""
     floor: int
@@ -60,6 +64,8 @@ class ExternalPostgres(Component):
                 "schema": SCHEMA,
                 "role": ROLE,
                 "role_password": args.role_password,
+                "owner": args.owner,
+                "takes_over": args.takes_over,
                 # A trigger would be everybody's in a database that is somebody else's.
                 "event_trigger": False,
             },

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pulumi
 
@@ -9,7 +10,7 @@ from checks.base import CheckResource
 from checks.data_keys import DataKeys
 from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
-from checks.supabase import ForeignSnapshot, ForeignUntouched
+from checks.supabase import ForeignUntouched
 from components import langfuse_env
 from components.base import Component, proven_before_start, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
@@ -56,6 +57,8 @@ class LangfuseArgs:
     bootstrap: Bootstrap
     crypto: Crypto
     stores: Stores
+    unproven_image: str | None
+    """Web image that was let start and never proven to have left foreign schemas alone; `None` for none."""
 
 
 class LangfuseWeb(Component):
@@ -85,21 +88,20 @@ class LangfuseWeb(Component):
         image = {
             "image": args.web_image.image,
             "folder": args.web_image.migrations or "",
+            "admin_url": postgres.operator_admin_url,
+            **({"retake": True} if args.unproven_image == args.web_image.image else {}),
             **({"clustered": True} if clickhouse.clustered else {}),
         }
         judged = {**stores, **image, **ways(clickhouse.http)}
         migrations = [MigrationGate("migration-gate", judged, self.child())] if after else []
         # Web migrates at every start of its own, not only when its image changes.
         self._start = proven_before_start("judge-migrations", MigrationGate, judged) if after else None
-        before = (
-            [ForeignSnapshot("foreign-before", {**catalog, "watch": args.web_image.image}, self.child())]
-            if after
-            else []
-        )
         crypto = {"salt": args.crypto.salt, "encryption_key": args.crypto.encryption_key}
-        keys = DataKeys("data-keys", crypto, self.data())
-        first = self._web(1, args, platform, [keys, *migrations, *before])
-        front = self._behind_proxy(first, args, platform)
+        addresses = langfuse_env.addresses(args.stores, args.bootstrap)
+        keys = DataKeys("data-keys", {**crypto, "addresses": addresses}, self.data())
+        machines = args.web_replicas if platform.replicates else 1
+        first = self._web(1, args, platform, [keys, *migrations], machines)
+        front = first if platform.replicates else self._behind_proxy(first, args, platform)
         self.address = front.addresses["http"]
         gate = self.prove(
             WebGate,
@@ -116,16 +118,22 @@ class LangfuseWeb(Component):
             reach=[clickhouse.http],
         )
         # Two that start at once on an empty database migrate against each other.
-        for number in range(2, args.web_replicas + 1):
+        for number in range(2, args.web_replicas // machines + 1):
             self._web(number, args, platform, gate)
         untouched = [
-            ForeignUntouched("foreign-after", {**catalog, "before": snapshot.evidence}, self.child(after=gate))
-            for snapshot in before
+            ForeignUntouched(
+                "foreign-after",
+                {**catalog, "before": proof.evidence.apply(_foreign), "image": args.web_image.image},
+                self.child(after=gate),
+            )
+            for proof in migrations
         ]
         self.gates = [*migrations, *gate, *untouched]
         self.register_outputs({"url": f"http://{self.address.operator}"})
 
-    def _web(self, number: int, args: LangfuseArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> Service:
+    def _web(
+        self, number: int, args: LangfuseArgs, platform: Platform, after: Sequence[pulumi.Resource], machines: int = 1
+    ) -> Service:
         published = args.web_port if args.web_replicas == 1 else None
         name = _replica(WEB, number)
         spec = _spec(
@@ -140,8 +148,8 @@ class LangfuseWeb(Component):
                 args.stores, args.crypto, args.bootstrap, media_url=args.media_url, sign_up=args.sign_up
             ),
         )
-        options = pulumi.ResourceOptions.merge(self.child(after=after), self._start)
-        return platform.service(name, replace(spec, until_healthy=number > 1), options)
+        spec = replace(spec, until_healthy=number > 1, replicas=machines)
+        return platform.service(name, spec, pulumi.ResourceOptions.merge(self.child(after=after), self._start))
 
     def _behind_proxy(self, first: Service, args: LangfuseArgs, platform: Platform) -> Service:
         """All webs as one service, with one address; the only one as it is."""
@@ -178,19 +186,25 @@ class LangfuseWorker(Component):
         self, args: LangfuseArgs, web: LangfuseWeb, platform: Platform, after: Sequence[pulumi.Resource]
     ) -> None:
         super().__init__("langfuse-worker", after)
-        service = self._worker(1, args, platform)
+        machines = args.worker_replicas if platform.replicates else 1
+        service = self._worker(1, args, platform, machines=machines)
         address = service.addresses["http"]
         gate = self.prove(WorkerGate, "langfuse-worker-gate", service, {"url": f"http://{address.operator}"})
         trace = self.prove(
             TraceGate, "langfuse-trace-gate", service, trace_inputs(args, web), after=gate, reach=[web.address]
         )
-        for number in range(2, args.worker_replicas + 1):
+        for number in range(2, args.worker_replicas // machines + 1):
             self._worker(number, args, platform, gate)
         self.gates = [*gate, *trace]
         self.register_outputs({"url": f"http://{address.operator}"})
 
     def _worker(
-        self, number: int, args: LangfuseArgs, platform: Platform, after: Sequence[pulumi.Resource] = ()
+        self,
+        number: int,
+        args: LangfuseArgs,
+        platform: Platform,
+        after: Sequence[pulumi.Resource] = (),
+        machines: int = 1,
     ) -> Service:
         name = _replica(WORKER, number)
         spec = _spec(
@@ -203,7 +217,8 @@ class LangfuseWorker(Component):
             stop_grace=WORKER_STOP_GRACE,
             own=Environment({}, {}),
         )
-        return platform.service(name, replace(spec, until_healthy=number > 1), self.child(after=after))
+        spec = replace(spec, until_healthy=number > 1, replicas=machines)
+        return platform.service(name, spec, self.child(after=after))
 
 
 def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input[str]]:
@@ -214,6 +229,10 @@ def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input
         "secret_key": args.bootstrap.secret_key,
         "find_path": args.release.find_path,
     }
+
+
+def _foreign(evidence: Mapping[str, Any]) -> Any:
+    return evidence.get("foreign") or {}
 
 
 def _replica(service: str, number: int) -> str:

@@ -91,6 +91,19 @@ class Environment:
     secret: Mapping[str, pulumi.Input[str]]
 
 
+def addresses(stores: Stores, bootstrap: Bootstrap) -> dict[str, str]:
+    """Where data is found, by what names it. `policy.addresses` says what each would leave behind."""
+    return {
+        "clickhouse:database": stores.clickhouse.database,
+        "redis:keyPrefix": stores.redis.key_prefix,
+        "langfuse:project": bootstrap.project_id,
+        "bucket of events": stores.minio.buckets.events,
+        "bucket of media": stores.minio.buckets.media,
+        "bucket of exports": stores.minio.buckets.exports,
+        "schema of Postgres": stores.postgres.schema,
+    }
+
+
 def shared(
     release: Release,
     stores: Stores,

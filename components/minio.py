@@ -139,7 +139,13 @@ class Minio(Component):
             ObjectStoreGate,
             "minio-gate",
             service,
-            {"volume": args.volume.name, "endpoint": self.api.operator, "root_user": args.root_user, **app},
+            {
+                "volume": args.volume.name,
+                "server": args.image.server,
+                "endpoint": self.api.operator,
+                "root_user": args.root_user,
+                **app,
+            },
             after=[*buckets, *app_key],
         )
         self.gates += self.prove(

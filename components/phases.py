@@ -53,12 +53,20 @@ class Phases:
     def __init__(self, order: PhaseOrder) -> None:
         self._needs = ORDERS[order]
         self._gates: dict[str, list[CheckResource]] = {}
+        self.components: list[object] = []
+        """All that were added."""
 
     def add(self, phase: str, build: Callable[[Sequence[pulumi.Resource]], P]) -> P:
         """Build the component of `phase`, which starts once every phase it needs is proven."""
         component = build([gate for needed in self._needs[phase] for gate in self._gates[needed]])
         self._gates[phase] = component.gates
+        self.components.append(component)
         return component
+
+    def once_proven(self, phase: str, value: str) -> pulumi.Output[str] | None:
+        """`value` once all gates of a phase are open; `None` where it has none, as while the stack is stopped."""
+        gates = self._gates[phase]
+        return pulumi.Output.all(*(gate.result for gate in gates)).apply(lambda _: value) if gates else None
 
     @property
     def results(self) -> dict[str, pulumi.Output[str]]:

@@ -26,6 +26,8 @@ class PostgresArgs:
     image: Image
     admin_password: pulumi.Output[str]
     role_password: pulumi.Output[str]
+    owner: pulumi.Output[str]
+    """Id of the stack."""
     volume: VolumeSpec
     port: int
     event_trigger: bool
@@ -83,6 +85,7 @@ class Postgres(Component):
                 "schema": SCHEMA,
                 "role": ROLE,
                 "role_password": args.role_password,
+                "owner": args.owner,
                 "event_trigger": args.event_trigger,
             },
             self.data(after=[service.resource] if service.resource else []),
@@ -93,6 +96,7 @@ class Postgres(Component):
             service,
             {
                 "volume": args.volume.name,
+                "server": args.image.server,
                 "direct_url": self.operator_url,
                 "pooled_url": self.operator_url,
                 "schema": SCHEMA,

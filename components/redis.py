@@ -89,6 +89,7 @@ class Redis(Component):
             service,
             {
                 "volume": args.volume.name,
+                "server": args.image.server,
                 "address": self.address.operator,
                 "user": DEFAULT_USER,
                 "password": args.password,

@@ -54,6 +54,11 @@ class Image:
     clickhouse_floor: tuple[int, ...] | None = None
     """Langfuse web only: oldest ClickHouse it runs on, where the image says so itself by a label."""
 
+    @property
+    def server(self) -> dict[str, str]:
+        """What a store's gate keeps of it: the image, and the version that the program in it says it is."""
+        return {"image": self.image, "version": self.version}
+
     def at_registry(self) -> "Image":
         """The same image as another machine can pull it; itself when it came from no registry."""
         if self.digest is None:

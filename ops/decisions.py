@@ -34,6 +34,8 @@ Action = Literal[
     "rehearse",
     "undelete",
     "upgrade",
+    "adopt",
+    "migrate-state",
     "rotate",
     "members",
     "refused",

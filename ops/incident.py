@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tarfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from ops.run_folder import digest
 from ops.session import OpsError, Session, open_session, settings_file
 from ops.smoke import access, causes
 from ops.state import State, read_state
-from switches import FILE_VARIABLE
+from settings.recorded import NOTHING
 from toolchain.paths import state_dir
 from toolchain.report import ToolchainError
 
@@ -96,11 +96,12 @@ def incident(stack: str, config_file: Path | None, *, note: str, as_json: bool) 
 
 def _session(stack: str, config_file: Path | None, bundle: Bundle) -> Session:
     try:
-        return open_session(stack, config_file)
+        session = open_session(stack, config_file)
+        switches = bundle.seen("switches", lambda: session.recorded)
+        return session if switches else replace(session, known=NOTHING)
     except ToolchainError as error:
         bundle.missing["toolchain"] = str(error)
-        variables = {"PATH": os.environ["PATH"], FILE_VARIABLE: str(state_dir() / "switches.json")}
-        return Session(stack, variables, settings_file(stack, config_file))
+        return Session(stack, {"PATH": os.environ["PATH"]}, settings_file(stack, config_file), known=NOTHING)
 
 
 def _gather(session: Session, bundle: Bundle) -> redaction.Redactor:

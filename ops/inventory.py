@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from ops.answer import answer
 from ops.session import ROOT, OpsError, Session, open_session
 from policy.data_types import what_is
 from policy.fly import RequestError
+from policy.guards import guards_of
 from policy.identity import Identity, differences, identity_of
-from policy.inventories import Inventory, Key, key_of, numbers, parse, path_of
+from policy.inventories import Inventory, Key, Options, key_of, mounter_of, numbers, parse, path_of
+from policy.mounts import mounts
 from policy.rules.release_not_downgraded import WEB
 from policy.values import Unknown
 
@@ -34,6 +36,8 @@ class Difference:
     """Listed and declared, as something else: what differs."""
     new_version: str | None
     """Langfuse version newer than every recorded one."""
+    new_options: Mapping[Key, Options] = field(default_factory=dict)
+    """Options of which the inventory says nothing so far; what it says of an option stays."""
 
     @property
     def lost(self) -> bool:
@@ -62,7 +66,7 @@ def inventory(stack: str, config_file: Path | None, *, as_json: bool, check: boo
         answer(_document(path, found, written=not check))
     else:
         _show(path, found, len(declared.resources), console, written=not check)
-    if found.lost or (check and (found.new or found.new_version)):
+    if found.lost or (check and (found.new or found.new_version or found.new_options)):
         sys.exit(1)
 
 
@@ -84,7 +88,7 @@ def add(stack: str, new: Mapping[Key, Identity]) -> None:
     """
     path = path_of(stack)
     recorded = _recorded(path)
-    write(path, Inventory({**new, **recorded.resources}, recorded.versions))
+    write(path, replace(recorded, resources={**new, **recorded.resources}))
 
 
 def declared_by(resources: Sequence[Mapping[str, Any]]) -> Inventory:
@@ -111,7 +115,24 @@ def declared_by(resources: Sequence[Mapping[str, Any]]) -> Inventory:
         if isinstance(identity, Unknown):
             raise OpsError(f"{key_of(urn)[1]}: what identifies it is known only after `up`; give it plain values")
         listed[key_of(urn)] = identity
-    return Inventory(listed, tuple(versions))
+    return Inventory(listed, tuple(versions), _options(resources))
+
+
+def _options(resources: Sequence[Mapping[str, Any]]) -> dict[Key, Options]:
+    """The guards of all data, and what mounts it: whatever can mount a volume and has an input that is made from it."""
+    mounted: dict[Key, set[str]] = {}
+    for entry in resources:
+        if mounts(entry["urn"]):
+            for urns in (entry.get("propertyDependencies") or {}).values():
+                for urn in urns or ():
+                    mounted.setdefault(key_of(urn), set()).add(mounter_of(entry["urn"]))
+    found: dict[Key, Options] = {}
+    for entry in resources:
+        key = key_of(entry["urn"])
+        if what_is(entry["urn"]):
+            options = {"guards": guards_of(entry), "mountedBy": tuple(sorted(mounted.get(key, ())))}
+            found[key] = {option: values for option, values in options.items() if values}
+    return {key: options for key, options in found.items() if options}
 
 
 def compare(recorded: Inventory, declared: Inventory) -> Difference:
@@ -124,13 +145,22 @@ def compare(recorded: Inventory, declared: Inventory) -> Difference:
         missing=tuple(sorted(recorded.resources.keys() - both)),
         changed={key: words for key, words in changed.items() if words},
         new_version=next((version for version in declared.versions if numbers(version) > newest), None),
+        new_options=dict(_new_options(recorded, declared)),
     )
+
+
+def _new_options(recorded: Inventory, declared: Inventory) -> Iterator[tuple[Key, Options]]:
+    for key, options in sorted(declared.options.items()):
+        known = recorded.options.get(key, {})
+        if new := {option: values for option, values in options.items() if option not in known}:
+            yield key, new
 
 
 def added(recorded: Inventory, found: Difference) -> Inventory:
     """The inventory with what is new; every entry it has stays as it is."""
     versions = (*recorded.versions, *([found.new_version] if found.new_version else []))
-    return Inventory({**found.new, **recorded.resources}, versions)
+    options = {key: {**new, **recorded.options.get(key, {})} for key, new in found.new_options.items()}
+    return Inventory({**found.new, **recorded.resources}, versions, {**recorded.options, **options})
 
 
 def for_instance(template: str, instance: str, version: str) -> Inventory:
@@ -141,15 +171,16 @@ def for_instance(template: str, instance: str, version: str) -> Inventory:
         instance: setting `langfuse-stack:instance`.
         version: Langfuse's.
     """
+    source = _recorded(ROOT / "policy" / "inventory" / f"{template}.json")
     prefix, own = "langfuse_", f"{instance.replace('-', '_')}_"
     resources = {
         key: {
             field: own + str(value).removeprefix(prefix) if field == "name" and str(value).startswith(prefix) else value
             for field, value in identity.items()
         }
-        for key, identity in _recorded(ROOT / "policy" / "inventory" / f"{template}.json").resources.items()
+        for key, identity in source.resources.items()
     }
-    return Inventory(resources, (version,))
+    return Inventory(resources, (version,), source.options)
 
 
 def write(path: Path, content: Inventory) -> None:
@@ -202,6 +233,11 @@ def _document(path: Path, found: Difference, *, written: bool) -> dict[str, Any]
         "missing": [{"type": type_, "name": name} for type_, name in found.missing],
         "changed": [{"type": type_, "name": name, "what": what} for (type_, name), what in found.changed.items()],
         "new_version": found.new_version,
+        "new_options": [
+            {"type": type_, "name": name, **{option: list(values) for option, values in options.items()}}
+            for (type_, name), options in found.new_options.items()
+            if (type_, name) not in found.new
+        ],
     }
 
 
@@ -216,7 +252,10 @@ def _show(path: Path, found: Difference, declared: int, console: Console, *, wri
         console.print(f"[red]- {name}[/]  listed, and no longer in the program", highlight=False)
     for (_, name), what in found.changed.items():
         console.print(f"[red]! {name}[/]  {'; '.join(what)}", highlight=False)
-    count = len(found.new) + bool(found.new_version)
+    more = found.new_options.keys() - found.new.keys()
+    if more:
+        console.print(f"[green]+ guards, or who may mount it, of {len(more)} listed before[/]", highlight=False)
+    count = len(found.new) + bool(found.new_version) + len(more)
     console.print(f"{path}: {declared} declared, {count} {verb}.", highlight=False, soft_wrap=True)
     if count and written:
         console.print("Review and commit the file.")

@@ -1,5 +1,6 @@
 """`up`, `preview` and `down`: the engine, with everything around it that makes a run safe to repeat."""
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,20 @@ from rich.markup import escape
 
 from checks.base import CheckFailedError
 from ops import report
+from ops.adopt import refuse_unowned
 from ops.answer import answer
 from ops.evidence import recorded
+from ops.image_lock import refuse_unlocked
+from ops.migrate_state import refuse_unmigrated
 from ops.plan import GatedPlan, apply, as_dict, gated_plan, require_done
 from ops.preflight import preflight
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.smoke import access
+from ops.state import read_state
+from ops.volume_holder import hold, volumes_of
+from ops.workers import workers_waiting
+from settings import refused_release
 
 
 def up(stack: str, config_file: Path | None, *, as_json: bool, expect_no_changes: bool) -> None:
@@ -37,13 +45,15 @@ def put_up(session: Session, console: Console, *, expect_no_changes: bool = Fals
     Raises:
         OpsError: the machine is not ready, the plan gate refused, or a gate did not open.
     """
-    report.resolve_images(session, console)
+    resolved = report.resolve_images(session, console)
     with recorded(session, "langfuse_self_host_executed") as run:
         with exclusive(session):
+            refuse_unlocked(session, resolved)
             session.create()
             recover(session, console)
             preflight(session)
             plan = converge(session, console, expect_no_changes=expect_no_changes)
+            hold(session, volumes_of(plan.plan))
         with access(session) as to:
             hops = report.follow(to, console)
         try:
@@ -66,6 +76,8 @@ def preview(stack: str, config_file: Path | None, *, as_json: bool, expect_no_ch
     session = open_session(stack, config_file)
     report.resolve_images(session, console)
     session.create()
+    if session.settings.is_shared and shutil.which("fly", path=session.environment.get("PATH")):
+        refuse_unowned(session, read_state(session))
     plan = gated_plan(session, console)
     if plan.judges_shape_only:
         console.print(
@@ -109,13 +121,21 @@ def converge(
         overrides: settings `langfuse-stack:<name>` for this run only; None leaves one out.
 
     Raises:
+        RefusedError: a former version left something that is not taken over yet; or it would put a new major release
+            over data, and is no upgrade.
         OpsError: the plan gate refused, or the engine failed.
     """
-    plan = gated_plan(session, console, **overrides)
+    refuse_unmigrated(session)
+    may = overrides.get("running") is False or overrides.get("upgrading")
+    if not may and (refused := refused_release(session.settings)):
+        raise RefusedError(refused)
+    gated = gated_plan(session, console, **overrides)
     if expect_no_changes:
-        require_no_changes(plan)
-    require_done(session, apply(session, plan, console, **overrides))
-    return plan
+        require_no_changes(gated)
+    running = overrides.get("running") is not False
+    with workers_waiting(session, gated.plan, console, running=running):
+        require_done(session, apply(session, gated, console, **overrides))
+    return gated
 
 
 def require_no_changes(plan: GatedPlan) -> None:

@@ -2,7 +2,8 @@
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,14 +13,16 @@ from rich.table import Table
 
 from ops.evidence import transcribed
 from ops.fingerprint import fingerprint, of_state, remember, remembered
-from ops.known_data import known, learn
+from ops.guarded import inventory_of, lacking
 from ops.owner import second_owner
 from ops.preview import ENFORCED, preview
 from ops.session import OpsError, RefusedError, Session
 from ops.state import read_state
 from policy.allowed_changes import FILE, AllowListError, read_allowed
+from policy.guards import in_one_line
 from policy.plan import Plan, PlanError, Step
 from policy.plan_gate import Verdict, judge
+from settings.recorded import of_resources
 
 UP = ("up", "--yes", "--skip-preview", *ENFORCED)
 SYMBOLS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]"}
@@ -37,6 +40,8 @@ class GatedPlan:
     stands_on: dict[str, str]
     judges_shape_only: bool = False
     """Whether there was no state to compare the program with."""
+    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Guards that the state lacks; see `policy.guards`."""
 
     def is_done(self, session: Session) -> bool:
         """Whether the last successful run left exactly this behind, so that the engine has nothing to write."""
@@ -56,10 +61,15 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
     """
     read = preview(session, **overrides)
     resources = read.state.resources
+    unguarded = lacking(session, resources)
+    if unguarded:
+        console.print(f"[bold red]GUARDS[/]  {escape(in_one_line(unguarded))}", highlight=False, soft_wrap=True)
     try:
         plan = read.plan
         today = dt.datetime.now(tz=dt.UTC).date()
-        verdict = judge(plan, resources, read_allowed(FILE, today), today, known(session.name))
+        allowed = read_allowed(FILE, today)
+        had = of_resources(resources).known_data
+        verdict = judge(plan, resources, allowed, today, known=had, inventory=inventory_of(session))
     except (PlanError, AllowListError) as error:
         session.check_passphrase()
         raise GateRefusedError(f"{error}; nothing was applied\n{read.ran.stderr.strip()[-2000:]}".strip()) from None
@@ -70,13 +80,12 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
         console.print(f"[yellow]allow list[/]  {escape(note)}")
     if verdict.refusals:
         raise GateRefusedError(_refused(verdict, plan))
-    learn(session.name, resources)
     if read.ran.returncode != 0:
         session.check_passphrase()
         # Policies are not part of the engine's JSON: let it say in its own words what is wrong.
         session.run(session.with_config("preview", *ENFORCED, **overrides), aside=console.stderr)
         raise GateRefusedError("the preview failed, so there is no plan to apply; nothing was changed")
-    return GatedPlan(plan, read.stands_on, judges_shape_only=not resources)
+    return GatedPlan(plan, read.stands_on, judges_shape_only=not resources, lacking=unguarded)
 
 
 def apply(session: Session, gated: GatedPlan, console: Console, **overrides: object) -> int:
@@ -105,7 +114,6 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
         )
     argv = session.with_config(*UP, **overrides)
     code = transcribed("pulumi up", argv, partial(session.run, aside=console.stderr))
-    learn(session.name, read_state(session).resources)
     if code == 0:
         remember_applied(session, **overrides)
     return code
@@ -138,7 +146,8 @@ def as_dict(gated: GatedPlan) -> dict[str, Any]:
         for step in gated.plan.steps
         if not step.changes_nothing
     ]
-    return {"steps": steps, "unchanged": len(gated.plan.steps) - len(steps)}
+    lacks = {urn: list(guards) for urn, guards in gated.lacking.items()}
+    return {"steps": steps, "unchanged": len(gated.plan.steps) - len(steps), "missing_guards": lacks}
 
 
 def require_done(session: Session, code: int) -> None:

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +18,7 @@ from ops import docker
 from ops.engine_locks import engine_runs, lock_folder, locks
 from ops.session import MARK_VARIABLE, OpsError, RefusedError, Session
 from ops.state import CONTAINER, NETWORK, State, read_state
+from settings import refused_backend
 from toolchain.paths import state_dir
 
 PROVIDER = "pulumi-resource-pulumi-python"
@@ -25,11 +26,15 @@ PROVIDER = "pulumi-resource-pulumi-python"
 
 @contextlib.contextmanager
 def exclusive(session: Session) -> Iterator[None]:
-    """Let only one run change the stack at a time.
+    """Let only one run change the stack at a time, and none whose state others cannot see.
+
+    What runs on other machines is kept apart by the lock that the engine has in a shared backend.
 
     Raises:
-        RefusedError: another run is at it, with its process id.
+        RefusedError: another run is at it, with its process id; or the state may not live where it does.
     """
+    if refused := refused_backend(session.settings, session.environment.get("PULUMI_BACKEND_URL")):
+        raise RefusedError(refused)
     path = state_dir() / f"{session.name}.lock"
     with path.open("a+") as handle:
         try:
@@ -55,11 +60,14 @@ def recover(session: Session, console: Console) -> None:
     """
     _release_stale_lock(session, console)
     _end_orphaned_providers(session)
+    # Looked at before the state: what a run on another machine is making by then is in the state, or pending there.
+    on_docker = session.settings.stack.platform == "docker"
+    found = (docker.containers(session), docker.networks(session)) if on_docker else None
     state = read_state(session)
     if state.pending:
         _forget_pending(session, state, console)
-    if session.settings.stack.platform == "docker":
-        _remove_orphans(session, state, console)
+    if found:
+        _remove_orphans(session, state, *found, console)
 
 
 def _release_stale_lock(session: Session, console: Console) -> None:
@@ -90,7 +98,11 @@ def _end_orphaned_providers(session: Session) -> None:
 
 
 def _forget_pending(session: Session, state: State, console: Console) -> None:
-    """Everything this program creates is adopted or removed when it is found again, so nothing has to be remembered."""
+    """Everything this program creates is adopted or removed when it is found again, so nothing has to be remembered.
+
+    Raises:
+        OpsError: they are those of a run that goes on, perhaps on another machine: the engine holds its lock.
+    """
     names = ", ".join(entry["resource"]["urn"].rpartition("::")[2] for entry in state.pending)
     deployment = {**state.export["deployment"]}
     deployment.pop("pending_operations")
@@ -98,13 +110,16 @@ def _forget_pending(session: Session, state: State, console: Console) -> None:
     console.print(f"[yellow]recovered[/] unfinished operations of an interrupted run: {names}")
 
 
-def _remove_orphans(session: Session, state: State, console: Console) -> None:
-    found = docker.containers(session)
+def _remove_orphans(
+    session: Session,
+    state: State,
+    containers: Sequence[docker.Container],
+    owners: Mapping[str, str | None],
+    console: Console,
+) -> None:
     known = state.ids(CONTAINER)
-    orphans = [container for container in found if container.id not in known]
-    networks = {
-        network: owner for network, owner in docker.networks(session).items() if network not in state.ids(NETWORK)
-    }
+    orphans = [container for container in containers if container.id not in known]
+    networks = {network: owner for network, owner in owners.items() if network not in state.ids(NETWORK)}
     if not orphans and not networks:
         return
     owner = state.owner

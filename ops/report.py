@@ -13,16 +13,19 @@ from rich.table import Table
 from rich.text import Text
 
 from checks.base import CheckFailedError, until_healthy
-from components.releases import end_of_support
+from components.releases import Release, end_of_support
 from ops import docker
 from ops.answer import answer
 from ops.failure import FAILED, explained
+from ops.guarded import lacking
 from ops.host import Host, host_of
+from ops.image_lock import write
 from ops.owner import sign_in
 from ops.session import OpsError, Session, open_session
 from ops.smoke import Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
-from ops.state import read_state
+from ops.state import State, read_state
+from policy.guards import in_one_line
 
 if TYPE_CHECKING:
     from ops.rotation.age import Age
@@ -38,15 +41,17 @@ STAND_IN_BANNER = (
 
 
 def resolve_images(session: Session, console: Console, *, refresh: bool = False) -> "dict[str, ResolvedImage]":
-    """Find the image of every service and show where each came from.
+    """Find the image of every service, as it is locked, and show where each came from.
 
     Raises:
-        ToolchainError: one can be neither pulled nor built.
+        ToolchainError: one can be neither pulled nor built; or the lock file cannot be read.
     """
+    from toolchain.images.lock import read_lock
     from toolchain.report import Report
     from toolchain.resolve import resolve
 
-    resolved = resolve(session.settings.image_references, Report(), refresh=refresh)
+    locked = read_lock(session.lock_file)
+    resolved = resolve(session.settings.image_references, Report(), locked=locked, refresh=refresh)
     table = Table("service", "version", "source", box=None, pad_edge=False)
     for service, image in resolved.items():
         table.add_row(service, image.version, image.source)
@@ -63,11 +68,13 @@ def show_switches(session: Session, console: Console) -> None:
         console.print(Text.assemble(("SWITCHED ", "bold red"), (str(switch), "bold")))
 
 
-def images(stack: str, config_file: Path | None, *, as_json: bool, refresh: bool) -> None:
+def images(stack: str, config_file: Path | None, *, as_json: bool, refresh: bool, lock: bool) -> None:
     """The `images` command."""
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
     resolved = resolve_images(session, console, refresh=refresh)
+    if lock and write(session, resolved):
+        console.print(f"Review and commit {session.lock_file.name}.", highlight=False)
     if as_json:
         answer({service: asdict(image) for service, image in resolved.items()})
 
@@ -145,13 +152,14 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         _remind(session)
     else:
         Console().print(f"Nothing of stack {stack} runs: `make up`.")
+        _show_missing_guards(session, _state(session))
     if not healthy:
         sys.exit(1)
 
 
-def release_warnings(session: Session) -> list[str]:
-    """What is to be said of the stack's Langfuse release."""
-    warning = end_of_support(session.settings.release, dt.datetime.now(tz=dt.UTC).date())
+def release_warnings(release: Release) -> list[str]:
+    """What is to be said of a stack's Langfuse release today."""
+    warning = end_of_support(release, dt.datetime.now(tz=dt.UTC).date())
     return [warning] if warning else []
 
 
@@ -163,9 +171,18 @@ def show_warnings(warnings: Sequence[str], console: Console) -> None:
 
 def _print_json(session: Session, services: list[dict[str, Any]], *, healthy: bool) -> None:
     switches = [asdict(switch) for switch in session.switches]
-    secrets = [asdict(age) for age in _ages(session)] if services else []
-    warnings = release_warnings(session)
-    answer({"healthy": healthy, "services": services, "switches": switches, "secrets": secrets, "warnings": warnings})
+    state = _state(session)
+    secrets = [asdict(age) for age in _ages(session, state)] if services else []
+    answer(
+        {
+            "healthy": healthy,
+            "services": services,
+            "switches": switches,
+            "secrets": secrets,
+            "missing_guards": lacking(session, state.resources),
+            "warnings": release_warnings(session.settings.release),
+        }
+    )
 
 
 def _states(session: Session, *, as_json: bool) -> None:
@@ -184,21 +201,37 @@ def _states(session: Session, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _ages(session: Session) -> "list[Age]":
+def _state(session: Session) -> State:
+    """The stack's state; an empty one where it cannot be had, since what runs is shown even then."""
+    try:
+        return read_state(session)
+    except OpsError:
+        return State({})
+
+
+def _ages(session: Session, state: State) -> "list[Age]":
     from ops.rotation.age import ages
 
     try:
-        return ages(session, read_state(session))
-    except OpsError:  # what runs is shown even where the state cannot be had
+        return ages(session, state)
+    except OpsError:
         return []
 
 
 def _remind(session: Session) -> None:
-    """Say how old the secrets are that may be rotated."""
+    """Say how old the secrets are that may be rotated, and which guards the state lacks."""
     from ops.rotation.age import reminder
 
-    Console().print(reminder(_ages(session)), highlight=False, soft_wrap=True)
-    show_warnings(release_warnings(session), Console())
+    state = _state(session)
+    Console().print(reminder(_ages(session, state)), highlight=False, soft_wrap=True)
+    show_warnings(release_warnings(session.settings.release), Console())
+    _show_missing_guards(session, state)
+
+
+def _show_missing_guards(session: Session, state: State) -> None:
+    missing = in_one_line(lacking(session, state.resources))
+    if missing:
+        Console().print(f"[bold red]GUARDS[/]  {escape(missing)}", highlight=False, soft_wrap=True)
 
 
 def states_table(host: Host) -> Table:

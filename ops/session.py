@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ops.stackfile import config_of, read_document, remember_salt, working_text
+from ops.stackfile import add_keys, config_of, copy_keys, read_document, remember_salt, working_text
 from settings import Settings, load
-from switches import Switch, SwitchesError, read_switches
+from settings.recorded import Recorded, of_resources
+from switches import SETTING as SWITCHES
+from switches import Switch, SwitchesError, as_text
 from toolchain.passing import passed_on
 from toolchain.paths import private_folder, state_dir, write_private
 
@@ -29,6 +31,15 @@ NOT_OPENED = (
     "the passphrase does not open this stack: put the one it was made with into the file that "
     "PULUMI_CONFIG_PASSPHRASE_FILE names (0600), or set PULUMI_CONFIG_PASSPHRASE"
 )
+
+FIXES: Mapping[str, str] = {
+    "incorrect passphrase": NOT_OPENED,
+    "passphrase must be set": "the state is shared, and so is its passphrase: put it into a file (0600), and set "
+    "PULUMI_CONFIG_PASSPHRASE_FILE to its name",
+    "the stack is currently locked": "another run is changing this stack, perhaps on another machine: wait until it is "
+    "done; nothing was changed here",
+}
+"""What the engine says to what is done about it."""
 
 
 class OpsError(Exception):
@@ -49,6 +60,17 @@ class Session:
     """Variables beside those of the caller that are passed on."""
     config_file: Path
     """Stack settings; `Pulumi.<stack>.yaml` unless another was given."""
+    held: tuple[Switch, ...] | None = None
+    """Switches that runs of this session put in the place of the recorded ones; None leaves those in force."""
+    known: Recorded | None = None
+    """What the state records, where that is known already; None has it read when it is needed."""
+
+    @property
+    def lock_file(self) -> Path:
+        """What the stack's images are locked to, beside its settings; it may not be there."""
+        from toolchain.images.lock import lock_file
+
+        return lock_file(self.name, self.config_file)
 
     @property
     def name(self) -> str:
@@ -69,23 +91,40 @@ class Session:
         """The stack's settings as the program will see them, switches included; secret values are left out.
 
         Raises:
-            OpsError: the file of switches cannot be read.
+            OpsError: the state cannot be read, or records switches that are none.
             SettingsError: a setting is unknown or malformed.
             StackFileError: the settings file is missing or is not one.
         """
-        return load({**config_of(self.document), **{switch.key: switch.value for switch in self.switches}})
+        held = {} if self.held is None else {SWITCHES: as_text(self.held)}
+        return load({**config_of(self.document), **held}, self.recorded)
 
     @property
-    def switches(self) -> list[Switch]:
+    def switches(self) -> tuple[Switch, ...]:
         """Settings that an operator holds at another value than the settings file's.
 
         Raises:
-            OpsError: the file of switches cannot be read.
+            OpsError, SettingsError, StackFileError: see `settings`.
         """
+        return self.settings.switches
+
+    @cached_property
+    def recorded(self) -> Recorded:
+        """What the stack's state records beside resources; nothing for a stack that is not there yet.
+
+        Raises:
+            OpsError: the state cannot be read, or records switches that are none.
+        """
+        if self.known is not None:
+            return self.known
         try:
-            return read_switches(self.name, self.environment)
+            export = self.json(self.argv("stack", "export"))
+            return of_resources((export.get("deployment") or {}).get("resources") or [])
         except SwitchesError as error:
             raise OpsError(str(error)) from None
+        except OpsError as error:
+            if "no stack named" in str(error):
+                return Recorded()
+            raise
 
     def argv(self, *arguments: str) -> list[str]:
         """The command line of one engine call on this stack."""
@@ -104,7 +143,8 @@ class Session:
 
     def engine_settings(self, **overrides: Any) -> str:
         """The settings as the engine reads them; see `with_config`."""
-        changed = {f"langfuse-stack:{name}": value for name, value in overrides.items()}
+        held = {} if self.held is None else {SWITCHES: as_text(self.held)}
+        changed = {**held, **{f"langfuse-stack:{name}": value for name, value in overrides.items()}}
         return working_text(self.name, self.document, changed)
 
     @cached_property
@@ -170,20 +210,31 @@ class Session:
             return
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(ROOT / "Pulumi.yaml", folder)
+            made = Path(folder) / f"Pulumi.{self.name}.yaml"
+            copy_keys(self.config_file, made)
             self.text(["pulumi", "--cwd", folder, "stack", "init", self.stack, "--non-interactive"])
-            remember_salt(self.name, Path(folder) / f"Pulumi.{self.name}.yaml")
+            if self.is_shared:
+                add_keys(self.config_file, made)
+                self.__dict__.pop("document", None)  # the first look was at a file without them
+            else:
+                remember_salt(self.name, made)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the state lives where other machines reach it."""
+        return urlsplit(self.environment.get("PULUMI_BACKEND_URL", "")).scheme not in {"", "file"}
 
     def check_passphrase(self) -> None:
         """Find out whether the passphrase opens the stack, after a run that failed without saying so.
 
         Raises:
-            OpsError: it does not; names the variable that says where it comes from.
+            OpsError: it does not, or there is none; names the variable that says where it comes from.
         """
         argv = self.with_config("config", "set", "--secret", "langfuse-stack:probe")
         try:
             self.text(argv, stdin="probe")
         except OpsError as error:
-            if NOT_OPENED in str(error):
+            if any(fix in str(error) for fix in FIXES.values()):
                 raise
 
     def exists(self) -> bool:
@@ -225,8 +276,9 @@ def stack_name(stack: str) -> str:
 
 def explain(message: str) -> str:
     """The engine's message, with the fix where it does not name one itself."""
-    if "incorrect passphrase" in message:
-        return f"{NOT_OPENED}\n{message}"
+    for words, fix in FIXES.items():
+        if words in message:
+            return f"{fix}\n{message}"
     return message
 
 

@@ -1,8 +1,9 @@
-"""The stack's settings file: read as the program will see it, and copied so that the committed one stays as it is.
+"""The stack's settings file: read as the program will see it, and copied so that a run leaves it as it is.
 
-The engine writes a stack's `encryptionsalt` into the settings file it is given. The salt belongs to the machine's
-own passphrase, so it must not end up in a file that is committed. Operator commands therefore give the engine copies
-of the committed file, each for one call; the salt lives in the state folder.
+The engine writes a stack's `encryptionsalt` into the settings file it is given. Where the state is shared, so is the
+passphrase that the salt belongs to: the line is committed. Where the state is a folder of one machine, which has a
+passphrase of its own, the salt stays there too. Operator commands give the engine
+copies of the settings, each for one call.
 """
 
 import json
@@ -17,6 +18,8 @@ import yaml
 from toolchain.paths import state_dir, write_private
 
 SALT = "encryptionsalt"
+KEYS = ("secretsprovider", "encryptedkey", SALT)
+"""What the engine needs, beside a passphrase or an account, to open the stack's secrets."""
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
 MAX_VALUES = 20_000
@@ -104,6 +107,51 @@ def remembered_salt(name: str) -> str | None:
     """Salt of the stack on this machine, None before its first run."""
     path = _salt_path(name)
     return read_document(path).get(SALT) if path.exists() else None
+
+
+def copy_keys(source: Path, target: Path) -> None:
+    """Write a settings file that has nothing but what `source` says about secrets; none where it says nothing.
+
+    Raises:
+        StackFileError: `source` is missing or is not a settings file.
+    """
+    if said := {key: value for key, value in read_document(source).items() if key in KEYS}:
+        target.write_text(yaml.safe_dump(said), encoding="utf-8")
+
+
+def add_keys(source: Path, made: Path) -> None:
+    """Add to the settings file `source`, which is committed, what the engine wrote into `made` about secrets.
+
+    Raises:
+        StackFileError: one of them cannot be read or written.
+    """
+    there = read_document(source)
+    new = {key: value for key, value in (read_document(made) if made.exists() else {}).items() if key in KEYS}
+    missing = {key: value for key, value in new.items() if key not in there}
+    if not missing:
+        return
+    try:
+        text = source.read_text(encoding="utf-8")
+        end = "" if text.endswith("\n") or not text else "\n"
+        with source.open("a", encoding="utf-8") as file:
+            file.write(end + yaml.safe_dump(missing, sort_keys=False))
+    except OSError as error:
+        raise StackFileError(f"{source} cannot be written: {error.strerror}") from None
+
+
+def drop_salt(source: Path, salt: str) -> None:
+    """Take a salt out of the settings file `source`, unless another one stands there.
+
+    Raises:
+        StackFileError: it cannot be read or written.
+    """
+    if read_document(source).get(SALT) != salt:
+        return
+    try:
+        lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
+        source.write_text("".join(line for line in lines if not line.startswith(f"{SALT}:")), encoding="utf-8")
+    except OSError as error:
+        raise StackFileError(f"{source} cannot be written: {error.strerror}") from None
 
 
 def remember_salt(name: str, made: Path) -> None:

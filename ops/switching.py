@@ -1,13 +1,14 @@
-"""Throws a switch and takes it back: the way for `rollback` and `members` to hold a setting without an edit."""
+"""Holds a setting at a value and takes that back: the way for `rollback` and `members`, without an edit of the file.
+
+The next run of the session records it in the stack's state, before it changes anything else.
+"""
 
 from dataclasses import replace
-from pathlib import Path
 
 from evidence import now
 from ops.decisions import operator
 from ops.session import Session
-from switches import FILE_VARIABLE, Switch, replaced
-from toolchain.paths import write_private
+from switches import Switch
 
 
 def hold(session: Session, key: str, value: str, undo: str) -> Session:
@@ -19,23 +20,28 @@ def hold(session: Session, key: str, value: str, undo: str) -> Session:
         value: as the settings file would have it.
         undo: the command that takes it back, without its stack.
     """
-    thrown = _thrown(session, key)
-    if thrown and thrown.value == value:
-        return replace(session)
-    at = f"{now()[:19]}Z"
-    return _write(session, key, Switch(key, value, at, operator(), f"{undo} --stack {session.stack}"))
+    fresh = _fresh(session)
+    if any((switch.key, switch.value) == (key, value) for switch in fresh.switches):
+        return fresh
+    made = Switch(key, value, f"{now()[:19]}Z", operator(), f"{undo} --stack {session.stack}")
+    return _holding(fresh, (*_others(fresh, key), made))
 
 
 def release(session: Session, key: str) -> Session:
     """The session with the setting as the settings file has it."""
-    return _write(session, key, None) if _thrown(session, key) else replace(session)
+    fresh = _fresh(session)
+    others = _others(fresh, key)
+    return fresh if others == fresh.switches else _holding(fresh, others)
 
 
-def _thrown(session: Session, key: str) -> Switch | None:
-    return next((switch for switch in session.switches if switch.key == key), None)
+def _fresh(session: Session) -> Session:
+    """With what the state records at this moment: another machine may have changed it since the session was opened."""
+    return replace(session, known=None)
 
 
-def _write(session: Session, key: str, switch: Switch | None) -> Session:
-    path = Path(session.environment[FILE_VARIABLE])
-    write_private(path, replaced(path, session.name, key, switch))
-    return replace(session)
+def _others(session: Session, key: str) -> tuple[Switch, ...]:
+    return tuple(switch for switch in session.switches if switch.key != key)
+
+
+def _holding(session: Session, switches: tuple[Switch, ...]) -> Session:
+    return replace(session, held=switches, known=session.recorded)

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 FILE = Path(__file__).with_name("allowed-changes.yaml")
 LONGEST_DAYS = 30
 
-Operation = Literal["delete", "replace", "create", "import", "unguard", "share"]
+Operation = Literal["delete", "replace", "create", "import", "unguard", "share", "mount", "readdress"]
 """What is done to a data resource: `create` one that was there before, `unguard` it (protection, retention or delete
-hook is dropped), `share` one physical thing between two resources."""
+hook is dropped), `share` one physical thing between two resources, `mount` it elsewhere, `readdress` what is read."""
 
 
 class AllowListError(Exception):

@@ -3,7 +3,8 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ FOLDER_VARIABLE = "LANGFUSE_STACK_INVENTORY"
 
 Key = tuple[str, str]
 """Type chain and logical name: what a URN holds beside stack and project."""
+Options = Mapping[str, tuple[str, ...]]
+"""`guards`: what keeps the engine from deleting it. `mountedBy`: which services may mount the volume, as `mounter_of`
+names them."""
+OPTIONS = ("guards", "mountedBy")
 
 
 class InventoryError(Exception):
@@ -29,11 +34,14 @@ class Inventory:
     resources: Mapping[Key, Identity]
     versions: tuple[str, ...] = ()
     """Langfuse versions that were recorded, oldest first."""
+    options: Mapping[Key, Options] = field(default_factory=dict)
+    """Of the same resources; an entry of before they were recorded has none."""
 
     def as_json(self) -> str:
         """The file's content."""
         entries = [
             {"name": name, "type": type_, "identity": dict(sorted(identity.items()))}
+            | {option: list(values) for option, values in sorted(self.options.get((type_, name), {}).items())}
             for (type_, name), identity in sorted(self.resources.items(), key=lambda entry: entry[0])
         ]
         return json.dumps({"versions": list(self.versions), "resources": entries}, indent=2) + "\n"
@@ -42,6 +50,11 @@ class Inventory:
 def key_of(urn: str) -> Key:
     """A resource's key in the inventory."""
     return type_chain(urn), urn.rpartition("::")[2]
+
+
+def mounter_of(urn: str) -> str:
+    """How an inventory names what mounts a volume: type chain and logical name."""
+    return "::".join(key_of(urn))
 
 
 def stack_of(urn: str) -> str:
@@ -67,7 +80,7 @@ def read(stack: str) -> Inventory:
     """
     path = path_of(stack)
     try:
-        return parse(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InventoryError(
             f"stack {stack} has no inventory of its data ({_shown(path)}). "
@@ -92,12 +105,19 @@ def parse(text: str) -> Inventory:
     if not _all(versions, str) or not _all(entries, dict):
         raise ValueError("`versions` must be a list of strings, `resources` a list of objects")
     resources: dict[Key, Identity] = {}
+    options: dict[Key, Options] = {}
     for number, entry in enumerate(entries, 1):
-        type_, name, identity = _fields(entry, number)
-        if (type_, name) in resources:
-            raise ValueError(f"resource {number} ({name}) is in it twice")
-        resources[type_, name] = identity
-    return Inventory(resources, tuple(versions))
+        key, identity, chosen = _fields(entry, number)
+        if key in resources:
+            raise ValueError(f"resource {number} ({key[1]}) is in it twice")
+        resources[key] = identity
+        if chosen:
+            options[key] = chosen
+    return Inventory(resources, tuple(versions), options)
+
+
+_parsed = cache(parse)
+"""Rules read the same file for every resource."""
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -113,11 +133,16 @@ def _all(value: Any, type_: type) -> bool:
     return isinstance(value, list) and all(isinstance(entry, type_) for entry in value)
 
 
-def _fields(entry: Any, number: int) -> tuple[str, str, dict[str, Any]]:
+def _fields(entry: Any, number: int) -> tuple[Key, Identity, Options]:
     match entry:
-        case {"type": str(type_), "name": str(name), "identity": dict(identity), **rest} if not rest:
-            return type_, name, identity
-    raise ValueError(f"resource {number} must have exactly `name`, `type` and `identity`")
+        case {"type": str(type_), "name": str(name), "identity": dict(identity), **rest}:
+            options: Mapping[Any, Any] = rest
+            if all(option in OPTIONS and _all(values, str) for option, values in options.items()):
+                return (type_, name), identity, {option: tuple(values) for option, values in options.items()}
+    raise ValueError(
+        f"resource {number} must have `name`, `type` and `identity`, and beside them only lists of strings: "
+        + ", ".join(OPTIONS)
+    )
 
 
 def _shown(path: Path) -> str:

@@ -6,12 +6,16 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from policy import addresses, servers
 from policy.allowed_changes import Allowed, Operation
 from policy.data_types import what_is
+from policy.fly import SERVICE, is_a
+from policy.guards import GUARDS, guards_of
+from policy.inventories import Inventory
+from policy.mounts import mounts, undeclared
 from policy.plan import Plan, Step
+from policy.values import revealed
 
-DELETE_HOOK = "refuse-to-delete-data"
-"""Name of the hook that the components attach to data."""
 GATE_TYPES = "pulumi-python:dynamic/checks:"
 HARMLESS = frozenset({"same", "create", "update", "refresh", "diff", "extend-parameterize"})
 REPLACES = frozenset(
@@ -42,7 +46,11 @@ FIXES: Mapping[Operation, str] = {
     "import": "take the `import_` or `get` away: the program makes its own data, and keeps it",
     "unguard": "declare it with components.base, which sets protect, retain_on_delete and the delete hook",
     "share": "keep one declaration of it; another stack needs another langfuse-stack:instance",
+    "mount": "take the mount out; who may mount a volume stands in its entry in policy/inventory, `mountedBy`",
+    "readdress": "put the setting back; to go there on purpose: docs/data-safety.md, 'Addresses of data'",
 }
+DOWNGRADE = "downgrade"
+"""An operation that no allow list entry lets through: the older server would spoil what it opens."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,9 @@ def judge(
     state: Sequence[Mapping[str, Any]],
     allowed: Iterable[Allowed],
     today: dt.date,
+    *,
     known: Container[str] | None = None,
+    inventory: Inventory | None = None,
 ) -> Verdict:
     """Compare a plan with what must never happen to data.
 
@@ -88,9 +98,19 @@ def judge(
         today: decides what has expired.
         known: URNs of data that the stack is known to have had; other data is new. None when nobody knows: then
             anything that a proven gate stands on may have been there.
+        inventory: says who may mount which volume; without one, the policy pack refuses the run.
     """
     found = list(
-        dict.fromkeys([*_steps(plan), *_vanished(plan, state, known), *_unguarded(plan), *_shared(plan, state)])
+        dict.fromkeys(
+            [
+                *_steps(plan),
+                *_vanished(plan, state, known),
+                *_unguarded(plan),
+                *_shared(plan, state),
+                *_mounted(plan, inventory),
+                *_changed(plan, state),
+            ]
+        )
     )
     entries = list(allowed)
     alive = {(entry.urn, entry.operation): entry for entry in entries if entry.is_alive(today)}
@@ -192,16 +212,8 @@ def _unguarded(plan: Plan) -> Iterator[Refusal]:
     for step in plan.steps:
         if step.new is None or not what_is(step.urn) or step.op in DELETES:
             continue
-        hooks = (step.new.get("resourceHooks") or {}).get("BeforeDelete") or ()
-        missing = [
-            name
-            for name, there in (
-                ("protect", step.new.get("protect")),
-                ("retain_on_delete", step.new.get("retainOnDelete")),
-                ("the delete hook", DELETE_HOOK in hooks),
-            )
-            if not there
-        ]
+        present = guards_of(step.new)
+        missing = [guard for guard in GUARDS if guard not in present]
         if missing:
             yield _refusal(step.urn, "unguard", f"it is declared without {', '.join(missing)}")
 
@@ -220,6 +232,27 @@ def _shared(plan: Plan, state: Sequence[Mapping[str, Any]]) -> Iterator[Refusal]
         first, *rivals = sorted(urns - moved) or [""]
         for urn in rivals:
             yield _refusal(urn, "share", f"{first.rpartition('::')[2]} already stands for {thing}")
+
+
+def _mounted(plan: Plan, inventory: Inventory | None) -> Iterator[Refusal]:
+    """What mounts a volume that it may not. Of what Fly runs a plan shows nothing: there the pack alone can tell."""
+    for step in plan.steps:
+        if inventory and step.new and step.op not in DELETES and mounts(step.urn) and not is_a(SERVICE, step.urn):
+            for why in undeclared(step.urn, revealed(step.new.get("inputs") or {}), inventory):
+                yield _refusal(step.urn, "mount", why)
+
+
+def _changed(plan: Plan, state: Sequence[Mapping[str, Any]]) -> Iterator[Refusal]:
+    """Data that nothing would read any more, and servers that cannot open what is there."""
+    before = {str(entry["urn"]): entry for entry in state}
+    for step in plan.steps:
+        kind, old = step.urn.split("::")[2].rpartition("$")[2], step.old or before.get(step.urn)
+        if old is None or step.new is None or step.op in DELETES:
+            continue
+        for why in addresses.moved(kind, old, step.new):
+            yield _refusal(step.urn, "readdress", why)
+        if refused := servers.refusal(kind, old, step.new):
+            yield Refusal(step.urn, DOWNGRADE, what_is(step.urn) or "the proof of a store", *refused)
 
 
 def _refusal(urn: str, operation: Operation, why: str) -> Refusal:

@@ -12,7 +12,6 @@ CHECKS = frozenset(
         "ClickHouse",
         "DataKeys",
         "EndToEnd",
-        "ForeignSnapshot",
         "ForeignUntouched",
         "Gateway",
         "LangfuseSchema",
@@ -34,6 +33,7 @@ TYPES = CHECKS | {
     "docker:index/volume:Volume",
     "pulumi:providers:command",
     "pulumi:providers:docker",
+    "pulumi:providers:pulumi",  # the engine's own: the program reads the stack's state through it
     "pulumi:providers:pulumi-python",
     "pulumi:providers:random",
     "pulumi:pulumi:Stack",
@@ -42,8 +42,19 @@ TYPES = CHECKS | {
     "random:index/randomPassword:RandomPassword",
 }
 
-COMMANDS = frozenset(
-    f"langfuse-stack:fly:{component}$command:local:Command"
-    for component in ("App", "Secrets", "Service", "State", "Volume")
-)
-"""A command can do anything, so it is known by the component that owns it."""
+COMMANDS = {
+    f"langfuse-stack:fly:{component}$command:local:Command": f"python3 -m platforms.fly {action}"
+    for component, action in {
+        "App": "app",
+        "Secrets": "secrets",
+        "Service": "deploy",
+        "Volume": "volume",
+    }.items()
+}
+"""Owner and type of a command to its command line. A command can do anything, so both are reviewed together."""
+COMMAND = "command:"
+"""Of the provider that runs commands."""
+COMMAND_INPUTS = frozenset({"create", "stdin", "logging", "addPreviousOutputInEnv"})
+"""What a reviewed command may set. Everything else runs something more, somewhere else, or at another time."""
+COMMAND_VARIABLES = frozenset({"LANGFUSE_STACK_OWNER"})
+"""The variables that a reviewed command may set: none that decides what runs."""

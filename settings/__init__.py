@@ -3,11 +3,13 @@
 Unknown keys, wrong types and values out of range are all reported at once, each with the command that sets it right.
 """
 
+from settings.backend import refused_backend
 from settings.gateway_config import gateway_config
 from settings.loading import SettingsError, from_engine, load
 from settings.media import media_is_public, media_url, media_warning
 from settings.model import Settings
 from settings.resolution import IMAGES_FILE_VARIABLE, images, only_here, refused_by_fly
+from settings.upgrading import refused_release
 from settings.vault import Vault, VaultError, open_vault
 
 __all__ = [
@@ -25,5 +27,7 @@ __all__ = [
     "media_warning",
     "only_here",
     "open_vault",
+    "refused_backend",
     "refused_by_fly",
+    "refused_release",
 ]

@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from components.releases import ReleaseName, WriteMode
 from secretlike import looks_like_secret
+from settings.reserved import taken
 
 
 def _as_text(value: object) -> object:
@@ -70,6 +71,10 @@ class StackSettings(Group):
     """`vault`: what the vault file holds is used; the rest is generated."""
     vault: Path = Path("vault/hotrodan/llm-gateway-secrets.json")
     """Relative to the project's folder."""
+    single_machine: bool = False
+    """Whether no other machine ever works on the stack: then its state may be a folder here, whatever the platform."""
+    upgrading: bool = False
+    """Whether this run may put a new major release over data; `upgrade` says so for its own."""
     rotations: Mapping[Rotatable, Annotated[int, Field(ge=1, le=1000)]] = {}
     """Secret to the generation in use; what is not listed is in its first."""
     rotating: Rotatable | None = None
@@ -191,6 +196,14 @@ class LangfuseSettings(Group):
     secret_env: Mapping[EnvName, EnvValue] = {}
     """As `extra_env`, for what nobody may read: the client secret of a sign-in provider, a mail server's URL."""
 
+    @field_validator("extra_env", "secret_env")
+    @classmethod
+    def _nothing_that_the_stack_sets(cls, variables: Mapping[str, str], field: ValidationInfo) -> Mapping[str, str]:
+        if found := taken(variables):
+            path = f"langfuse:{to_camel(str(field.field_name))}"
+            raise ValueError(f"{found}; take it out here (`pulumi config rm --path '{path}.<name>'`)")
+        return variables
+
     @field_validator("extra_env")
     @classmethod
     def _nothing_secret(cls, variables: Mapping[str, str]) -> Mapping[str, str]:
@@ -265,3 +278,5 @@ class GatewaySettings(Group):
         return _without_secrets(variables, "gateway:providerKeys", "PROVIDER_KEYS")
 
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 600
+    replicas: Annotated[int, Field(ge=1, le=8)] = 1
+    """Machines of its app on Fly; on Docker there is one container."""

@@ -10,9 +10,12 @@ from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from settings import recorded
 from settings.groups import Group, StackSettings
 from settings.model import GROUPS, Settings
-from switches import SwitchesError, read_switches
+from settings.recorded import NOTHING, Recorded
+from switches import SETTING as SWITCHES
+from switches import SwitchesError, parse
 
 KEY = "[key]"
 """Pydantic's mark of a mapping's key in the place of an error."""
@@ -24,16 +27,27 @@ class SettingsError(pulumi.RunError):
     """One or more settings are unknown, missing or malformed; the message lists all of them."""
 
 
-def load(config: Mapping[str, str]) -> Settings:
+def load(config: Mapping[str, str], before: Recorded = NOTHING) -> Settings:
     """Settings from `namespace:key` strings, as the engine hands them over.
+
+    Args:
+        config: what the settings file and the engine say.
+        before: what the stack's state records. Its switches hold, unless the settings have a list of their own.
 
     Raises:
         SettingsError: lists every unknown or malformed setting with the command that mends it.
     """
+    try:
+        switches = parse(config[SWITCHES]) if SWITCHES in config else tuple(before.switches)
+    except SwitchesError as error:
+        raise SettingsError(str(error)) from None
+    held = {**config, **{switch.key: switch.value for switch in switches}}
     by_namespace: dict[str, dict[str, str]] = {group.namespace: {} for group in GROUPS}
     problems: list[str] = []
-    for full_key, value in sorted(config.items()):
+    for full_key, value in sorted(held.items()):
         namespace, _, key = full_key.partition(":")
+        if full_key == SWITCHES:
+            continue
         if namespace in by_namespace:
             by_namespace[namespace][key] = value
         elif namespace not in FOREIGN_NAMESPACES:
@@ -46,7 +60,7 @@ def load(config: Mapping[str, str]) -> Settings:
         except ValidationError as error:
             problems += [_problem(group.namespace, item) for item in error.errors()]
     if not problems:
-        settings = Settings.model_validate(groups)
+        settings = Settings.model_validate({**groups, "switches": switches, "recorded": before})
         problems = _clashes(settings.published_ports)
         if not problems:
             return settings
@@ -57,16 +71,16 @@ def from_engine() -> Settings:
     """Settings of the running Pulumi program, with a warning for each that an operator's switch holds.
 
     Raises:
-        SettingsError: see `load`; or the file of switches cannot be read.
+        SettingsError: see `load`; or the state records switches that are none.
     """
     try:
-        switched = read_switches(pulumi.get_stack())
+        before = recorded.of_engine()
     except SwitchesError as error:
         raise SettingsError(str(error)) from None
-    for switch in switched:
+    settings = load({**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}, before)
+    for switch in settings.switches:
         pulumi.log.warn(str(switch))
-    held = {switch.key: switch.value for switch in switched}
-    return load({**runtime_config.get_config_env(), **runtime_config.CONFIG.get(), **held})
+    return settings
 
 
 def _attribute(group: type[Group]) -> str:

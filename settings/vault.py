@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from settings.loading import SettingsError
 from settings.model import Settings
+from settings.reserved import taken
 from urls import TRANSACTION_POOLER_PORT, PostgresUrl, RedisUrl, UrlError, postgres_url, redis_url
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -51,6 +52,7 @@ def _provider_value(value: object) -> object:
 Alphanumeric = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{16,}$")]
 """ClickHouse's password travels through Langfuse's migration script unescaped."""
 PrintableSecret = Annotated[str, Field(pattern=r"^[!-~]{8,}$")]
+Hex16 = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Hex64 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+/?$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]
@@ -65,6 +67,7 @@ MEANING: Mapping[str, str] = {
     "LANGFUSE_SECRET_KEY": "8 or more printable characters",
     "LANGFUSE_HOST": "an http or https URL without a path",
     "ENCRYPTION_KEY": "64 hexadecimal digits",
+    "STACK_ID": "16 hexadecimal digits, in lower case",
     "SALT": "a string that is not empty",
     "LANGFUSE_ENV": "an object of variable names and their values",
     "PROVIDER_KEYS": "an object of variable names and their values, each a string or a JSON object",
@@ -87,6 +90,8 @@ class Vault(BaseModel):
     postgres_pooled_url: Postgres | None = Field(None, alias="SUPABASE_POOLED_URL")
     salt: Text | None = Field(None, alias="SALT")
     encryption_key: Hex64 | None = Field(None, alias="ENCRYPTION_KEY")
+    stack_id: Hex16 | None = Field(None, alias="STACK_ID")
+    """Whose the apps and the schema are: of a stack whose state is lost, or that people made by hand."""
     nextauth_secret: PrintableSecret | None = Field(None, alias="NEXTAUTH_SECRET")
     gateway_master_key: Annotated[str, Field(pattern=r"^sk-[!-~]{8,}$")] | None = Field(
         None, alias="LITELLM_MASTER_KEY"
@@ -108,10 +113,16 @@ class Vault(BaseModel):
     def _fits_together(self) -> "Vault":
         """Refuse values that cannot serve their purpose together."""
         direct, pooled = self.postgres_direct_url, self.postgres_pooled_url
-        problems = []
+        problems = [f"LANGFUSE_ENV: {found}; take it out"] if (found := taken(self.langfuse_env)) else []
         if self.minio_root_user == APPLICATION_USER:
             problems.append(
                 f"MINIO_ROOT_USER: {APPLICATION_USER} is the application's own user, which must not be root"
+            )
+        lacking = [name for name, value in (("SALT", self.salt), ("ENCRYPTION_KEY", self.encryption_key)) if not value]
+        if self.stack_id and lacking:
+            problems.append(
+                f"STACK_ID takes over data that is there, which needs the keys that it was written with: "
+                f"{' and '.join(lacking)} is missing"
             )
         if direct and direct.port == TRANSACTION_POOLER_PORT:
             problems.append(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from toolchain.checkout import disregard_salt
+from toolchain.checkout import see_to_salt
 from toolchain.paths import locked, state_dir
 from toolchain.report import ToolchainError
 
@@ -35,9 +35,9 @@ def environment(engine: Engine, docker: DockerEngine) -> dict[str, str]:
     Raises:
         ToolchainError: The passphrase of the state is lost, empty, or readable by others.
     """
-    disregard_salt(_ROOT)
     state = state_dir()
     backend = _backend(state)
+    see_to_salt(_ROOT, is_shared=urlsplit(backend).scheme != "file")
     variables = {
         "PATH": _path(engine),
         "PULUMI_HOME": str(engine.pulumi_home),
@@ -47,7 +47,6 @@ def environment(engine: Engine, docker: DockerEngine) -> dict[str, str]:
         # The salt of the passphrase comes from the state when the stack's settings file has lost it.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "LANGFUSE_STACK_IMAGES": str(state / "images.json"),
-        "LANGFUSE_STACK_SWITCHES": str(state / "switches.json"),
         # The engine and its plugins live for seconds: collecting garbage less often makes them start faster.
         "GOGC": os.environ.get("GOGC", "400"),
     }
@@ -91,9 +90,10 @@ def _passphrase_file(own: Path, backend: str) -> Path | None:
         if not theirs.is_file():
             raise ToolchainError(f"PULUMI_CONFIG_PASSPHRASE_FILE names {theirs}, which is no file. Set it right.")
         return theirs
+    is_shared = urlsplit(backend).scheme != "file"
+    if is_shared and not (os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") and own.exists()):
+        return None  # state that other machines share is not encrypted with a passphrase that only this one has
     if not own.exists():
-        if urlsplit(backend).scheme != "file":
-            return None  # state that other machines share is not encrypted with a passphrase that only this one has
         with locked(own.with_name(".passphrase.lock"), "the passphrase"):
             if not own.exists():
                 _refuse_to_hide_loss(own, backend)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolchain.images.client import LocalImage
+    from toolchain.images.lock import Locked
     from toolchain.images.obtain import Obtained
     from toolchain.report import Report
 
@@ -52,24 +53,33 @@ def resolution_file() -> Path:
     return state_dir() / "images.json"
 
 
-def resolve(references: Mapping[str, str], report: Report, *, refresh: bool = False) -> dict[str, ResolvedImage]:
+def resolve(
+    references: Mapping[str, str],
+    report: Report,
+    *,
+    locked: Mapping[str, Locked] | None = None,
+    refresh: bool = False,
+) -> dict[str, ResolvedImage]:
     """The image of every service, remembered in the resolution file.
 
-    An answer is kept while the same reference is asked for, its image is on the machine and, if it was built here,
-    its recipe is the same. So a service does not change its version because a registry comes or goes.
+    An answer is kept while the same reference is asked for, its image is on the machine, is the locked one if any is
+    locked and, if it was built here, its recipe is the same. So a service does not change its version because a
+    registry comes or goes.
 
     Args:
         references: Service to image reference.
         report: Told about what is pulled or built.
-        refresh: Ask again for all, as if nothing were remembered.
+        locked: Service to what the stack's lock file says; a digest there is what is got from a registry.
+        refresh: Ask again for all, as if nothing were remembered or locked.
 
     Raises:
         ToolchainError: an image can neither be found, pulled nor built.
     """
+    digests = {} if refresh else _digests(references, locked or {})
     remembered = _read()
-    kept = {} if refresh else _still_right(remembered, references)
+    kept = {} if refresh else _still_right(remembered, references, digests)
     missing = {service: reference for service, reference in references.items() if service not in kept}
-    obtained = obtain(missing, report)
+    obtained = obtain(missing, report, digests)
     fresh = {service: _described(service, references[service], what) for service, what in obtained.items()}
     resolved = {service: kept.get(service) or fresh[service] for service in references}
     if resolved != remembered:
@@ -86,11 +96,24 @@ def _read() -> dict[str, ResolvedImage]:
         return {}
 
 
-def _still_right(remembered: Mapping[str, ResolvedImage], references: Mapping[str, str]) -> dict[str, ResolvedImage]:
+def _digests(references: Mapping[str, str], locked: Mapping[str, Locked]) -> dict[str, str]:
+    """Service to the digest that is locked for the reference that is asked for."""
+    return {
+        service: entry.digest
+        for service, reference in references.items()
+        if (entry := locked.get(service)) and entry.digest and entry.reference == reference
+    }
+
+
+def _still_right(
+    remembered: Mapping[str, ResolvedImage], references: Mapping[str, str], digests: Mapping[str, str]
+) -> dict[str, ResolvedImage]:
     candidates = {
         service: remembered[service]
         for service, reference in references.items()
-        if service in remembered and remembered[service].reference == reference
+        if service in remembered
+        and remembered[service].reference == reference
+        and remembered[service].digest == digests.get(service, remembered[service].digest)
     }
     present = {image.id: image for image in client.inspect([entry.image for entry in candidates.values()])}
     return {

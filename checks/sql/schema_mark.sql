@@ -1,5 +1,5 @@
--- The mark tells this data from any other. It stands in the schema's comment, behind what may be there already: dumps
--- carry it along, and an empty schema has none.
+-- The mark tells this data from any other, and whose it is. It stands in the schema's comment, behind what may be there
+-- already: dumps carry it along, and an empty schema has none.
 DO $mark$
 DECLARE
     present text := obj_description(to_regnamespace({schema_text}), 'pg_namespace');
@@ -7,6 +7,10 @@ BEGIN
     IF present IS NULL OR present !~ '\mlangfuse-stack:[0-9a-f-]{{36}}' THEN
         EXECUTE format('COMMENT ON SCHEMA %I IS %L', {schema_text},
                        concat_ws(' ', present, 'langfuse-stack:' || gen_random_uuid()));
+        present := obj_description(to_regnamespace({schema_text}), 'pg_namespace');
+    END IF;
+    IF present !~ '\mowner:[0-9a-f]{{16}}' THEN
+        EXECUTE format('COMMENT ON SCHEMA %I IS %L', {schema_text}, present || ' owner:' || {owner_text});
     END IF;
 END
 $mark$;

@@ -52,6 +52,42 @@ def migrations(
 
 
 @cli.command(cls=Changing)
+def adopt(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Mark them; without, show which.")] = False,
+) -> None:
+    """Mark apps that exist already, and that no stack has marked, as this stack's. Nothing in them is changed.
+
+    The vault must have STACK_ID, and the SALT and ENCRYPTION_KEY that their data was written with.
+    """
+    from ops.adopt import adopt as run
+
+    run(stack, config_file, apply=apply, as_json=as_json)
+
+
+@cli.command("migrate-state", cls=Changing)
+def migrate_state(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="State folder of a former version; default is the one in use.")
+    ] = None,
+) -> None:
+    """Take over a stack of a former version: what was kept beside its state, and the state, if it lives elsewhere now.
+
+    With PULUMI_BACKEND_URL set to a bucket or to Pulumi Cloud, the state moves there. The folder is left as it is.
+    """
+    from ops.migrate_state import migrate as run
+
+    run(stack, config_file, source=source, as_json=as_json)
+
+
+@cli.command(cls=Changing)
 def backup(
     *,
     stack: Stack = "local",

@@ -64,15 +64,20 @@ def doctor(
 
 @cli.command(cls=Changing)
 def images(
+    *,
     stack: Stack = "local",
     config_file: ConfigFile = None,
     as_json: AsJson = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Look again for newer official images.")] = False,
+    lock: Annotated[bool, typer.Option("--lock", help="Write them into the stack's lock file.")] = False,
 ) -> None:
-    """Find, pull or build the image of every service, and show where each came from."""
+    """Find, pull or build the image of every service, and show where each came from.
+
+    What images.<stack>.lock.yaml has a digest of is got by that digest; --refresh looks at the references again.
+    """
     from ops.report import images as run
 
-    run(stack, config_file, as_json=as_json, refresh=refresh)
+    run(stack, config_file, as_json=as_json, refresh=refresh, lock=lock)
 
 
 @cli.command(cls=Changing)

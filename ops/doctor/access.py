@@ -85,8 +85,12 @@ class Access:
     gateway_url: str
     looks: Looks
     limits: Limits = field(default_factory=Limits)
+    deletions: bool = False
+    """Whether Langfuse may delete what it is asked to."""
     store_is_private: bool = False
     """Whether the object store has no address outside of the private network, and is given none."""
+    missing_guards: str = ""
+    """Which guards of data the state lacks, in words; empty when it has all."""
     engine_locks: Path | None = None
     """Folder of the engine's locks; None where the state is not in a folder of this machine."""
     unreached: Mapping[Part, str] = field(default_factory=dict)
@@ -166,6 +170,7 @@ def from_settings(
         words=words.of(settings, stack),
         services=(*servers, *around, *settings.stores[1:], *langfuse_services, "gateway"),
         release=release,
+        deletions=settings.langfuse.deletions,
         version=settings.langfuse_version,
         images=settings.image_references,
         ledgers=ledgers or {},

@@ -19,6 +19,7 @@ from ops.report import release_warnings, show_warnings
 from ops.session import OpsError, Session, open_session, settings_file
 from ops.stackfile import StackFileError
 from settings import SettingsError
+from settings.recorded import NOTHING
 
 HEALTHY, FINDINGS = 0, 1
 STANDARD_INPUT = "-"
@@ -34,11 +35,8 @@ def live(stack: str, config_file: Path | None, *, as_json: bool, everything: boo
         as_json: print JSON.
         everything: show healthy rows too, and what the services were given.
     """
-    with explained(COULD_NOT_LOOK, as_json=as_json):
-        session = open_session(stack, config_file)
-        warnings = release_warnings(session)
-    with explained(COULD_NOT_LOOK, as_json=as_json), of_session(session) as access:
-        results = examine(ROWS, access)
+    with explained(COULD_NOT_LOOK, as_json=as_json), of_session(open_session(stack, config_file)) as access:
+        results, warnings = examine(ROWS, access), release_warnings(access.release)
         given = _given(access) if as_json or everything else {}
     verdicts = {result.verdict for result in results}
     code = FINDINGS if "finding" in verdicts else COULD_NOT_LOOK if "not seen" in verdicts else HEALTHY
@@ -79,7 +77,7 @@ def log(name: str, stack: str, config_file: Path | None, *, as_json: bool) -> No
 
 def _words(stack: str, config_file: Path | None) -> words.Words:
     try:
-        session = Session(stack, {}, settings_file(stack, config_file))
+        session = Session(stack, {}, settings_file(stack, config_file), known=NOTHING)
         return words.of(session.settings, stack)
     except (OpsError, StackFileError, SettingsError):
         return report.USUAL

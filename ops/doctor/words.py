@@ -87,7 +87,7 @@ def on_docker(instance: str) -> Words:
         larger_disk="give Docker's data folder a larger disk",
         newer_postgres="`pulumi config set postgres:image <newer>` and `make up`",
         newer_redis="`pulumi config set redis:image <newer>`, then `make up`",
-        redis_ipv6="add `?family=6` to REDIS_CONNECTION_STRING in `langfuse:extraEnv`",
+        redis_ipv6="give Redis an IPv4 address, or move to release 4 (`python -m ops upgrade`), which asks for both",
         redis_login="`make up` starts Redis with the stack's password; the volume stays",
         postgres_login="`make up` starts Postgres and sets the role's password; never recreate the database",
     )

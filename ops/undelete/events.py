@@ -1,6 +1,7 @@
 """Raw events that are hidden, and how each is brought back. Nothing is removed: markers and older versions stay."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -12,6 +13,7 @@ from ops.backup.errors import told
 from ops.session import OpsError
 
 if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
     from minio import Minio
 
 SQL = Path(__file__).parent / "sql"
@@ -40,17 +42,16 @@ def hidden(to: Access) -> list[RawEvent]:
     """Every raw event that is marked as deleted, while its rows are still there.
 
     Raises:
-        OpsError: ClickHouse does not answer.
+        OpsError: ClickHouse does not answer, or Langfuse has no tables there.
     """
-    client = to.clickhouse.connect()
-    try:
+    with _connected(to) as client:
         with told(f"look for raw events of {to.database}"):
             tables = {str(row[0]) for row in client.query("SHOW TABLES").result_rows}
             queries = [file for needed, file in QUERIES if needed <= tables]
             found = {RawEvent(*row) for file in queries for row in client.query(_read(file)).result_rows}
-            return sorted(found)
-    finally:
-        client.close()
+        if not queries:
+            raise OpsError(f"database {to.database} has no {LOG}: Langfuse has made no tables there yet")
+        return sorted(found)
 
 
 def bring_back(to: Access, events: Sequence[RawEvent]) -> None:
@@ -61,8 +62,7 @@ def bring_back(to: Access, events: Sequence[RawEvent]) -> None:
     """
     key = to.checks[APP_KEY]
     store = bucket.client(to.store.endpoint, str(key["root_user"]), str(key["root_password"]))
-    client = to.clickhouse.connect()
-    try:
+    with _connected(to) as client:
         for start in range(0, len(events), BATCH):
             batch = events[start : start + BATCH]
             for event in batch:
@@ -71,6 +71,15 @@ def bring_back(to: Access, events: Sequence[RawEvent]) -> None:
             with told(f"say in {LOG} that the objects are there"):
                 objects = [(event.bucket, event.key) for event in batch]
                 client.command(_read("unhide.sql"), parameters={"objects": objects})
+
+
+@contextmanager
+def _connected(to: Access) -> "Iterator[Client]":
+    """The operator's client, in Langfuse's database."""
+    client = to.clickhouse.connect()
+    client.database = to.database
+    try:
+        yield client
     finally:
         client.close()
 

@@ -49,7 +49,7 @@ def apply(session: Session, to: str | None, console: Console, *, rehearse: bool)
                 point, plan, before = _before(eyes, to, run, progress, rehearse=rehearse)
             made(point.backup, console)
             preflight(session)
-            converge(session, console)
+            converge(session, console, upgrading=True)
         with way_of(session) as way:
             report.follow(way, console)
         try:

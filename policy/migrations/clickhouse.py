@@ -202,7 +202,8 @@ class _Reader:
             if self.top.children[0].label.startswith("Function "):
                 self.unknown("writes through a function")
         elif not kind:
-            self.outside(f"{verb} of what is no table or view")
+            say = self.outside if header["name"] in {"ALL", "DATABASE"} else self.unknown
+            say(f"{verb} of what is no table or view")
         elif verb == "CREATE":
             self._create(header, kind)
         elif verb in {"RENAME", "EXCHANGE"}:

@@ -6,6 +6,7 @@ from enum import Enum, IntEnum
 from typing import Literal
 
 Dialect = Literal["clickhouse", "postgres"]
+Does = Literal["makes", "keeps", "takes", "writes", "adds", "feeds", "stays", "unknown", "outside"]
 
 LEDGERS = frozenset({"_prisma_migrations", "schema_migrations", "langfuse_standin"})
 """Tables in which the migrations themselves are noted."""
@@ -63,7 +64,7 @@ class Effect:
         cause: of `unknown`: whether it could be read at all.
     """
 
-    does: Literal["makes", "keeps", "takes", "writes", "adds", "feeds", "stays", "unknown", "outside"]
+    does: Does
     what: str
     name: str = ""
     column: str | None = None

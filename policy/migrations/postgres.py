@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from policy.migrations.allowed import allowed, functions
-from policy.migrations.model import KEEPS, Cause, Effect, Statement, UnreadableError
+from policy.migrations.model import KEEPS, Cause, Does, Effect, Statement, UnreadableError
 
 Node = Mapping[str, Any]
 
@@ -94,13 +94,21 @@ class _Reader:
             self.cascades.add(node["pktable"]["relname"])
         for operator in {"useOp", "operName"} & set(node):
             self.unknown(f"an operator by name ({operator}), which may do anything")
+        if node.get("behavior") == "DROP_CASCADE":
+            self.unknown("CASCADE takes what depends on it too")
         if "intoClause" in node:
             self._makes("table", node["intoClause"]["rel"])
 
     def _node(self, kind: str, body: Any) -> None:
-        handler = HANDLERS.get(kind)
-        if handler:
-            handler(self, body)
+        if kind in SIMPLE:
+            does, what, named = SIMPLE[kind]
+            self.effects.append(Effect(does, what, self._named(body[named])))
+        for field in UNKNOWN_WITH.get(kind, frozenset()) & set(body):
+            self.unknown(f"{kind} with {field} is not on the list")
+        if kind in HANDLERS:
+            HANDLERS[kind](self, body)
+        elif kind in SIMPLE:
+            pass
         elif kind in allowed("postgres", "beyond"):
             self.outside(f"{kind} reaches further than its own tables")
         elif kind not in allowed("postgres", "plain") | allowed("postgres", "keeping"):
@@ -122,6 +130,9 @@ class _Reader:
     def _table(self, relation: Node) -> str:
         return self._own([relation.get("schemaname"), relation["relname"]])
 
+    def _named(self, node: Any) -> str:
+        return self._own(_strings(node)) if isinstance(node, list) else self._table(node)
+
     def _makes(self, what: str, relation: Node) -> None:
         self.effects.append(Effect("makes", what, self._table(relation)))
 
@@ -138,29 +149,12 @@ class _Reader:
         if schema or (name not in functions() and "BETWEEN" not in name):
             self.unknown(f"operator {name} may do anything")
 
-    def create(self, body: Node) -> None:
-        if "inhRelations" in body or "partbound" in body:
-            self.unknown("a part or child of another table")
-        self._makes("table", body["relation"])
-
     def create_as(self, body: Node) -> None:
         self._makes("materialized view" if body["objtype"] == "OBJECT_MATVIEW" else "table", body["into"]["rel"])
 
     def view(self, body: Node) -> None:
         if body.get("replace"):
             self.effects.append(Effect("takes", "view", self._table(body["view"])))
-        self._makes("view", body["view"])
-
-    def enum(self, body: Node) -> None:
-        self.effects.append(Effect("makes", "enum", self._own(_strings(body["typeName"]))))
-
-    def composite(self, body: Node) -> None:
-        self._makes("type", body["typevar"])
-
-    def label(self, body: Node) -> None:
-        self._own(_strings(body["typeName"]))
-        if "oldVal" in body:
-            self.unknown("renames a value of an enum")
 
     def alter(self, body: Node) -> None:
         table = self._table(body["relation"])
@@ -171,8 +165,6 @@ class _Reader:
 
     def _action(self, table: str, action: Node) -> None:
         kind, column = action["subtype"], action.get("name")
-        if action["behavior"] == "DROP_CASCADE":
-            self.unknown("CASCADE takes what depends on it too")
         if kind == "AT_AddColumn":
             new = action["def"]["ColumnDef"]
             self.effects.append(Effect("makes", "column", table, new["colname"]))
@@ -226,24 +218,18 @@ class _Reader:
             return
         if kind not in allowed("postgres", "dropped"):
             self.unknown(f"DROP of {kind} is not on the list")
-        if body["behavior"] == "DROP_CASCADE":
-            self.unknown("CASCADE takes what depends on it too")
         for entry in body["objects"]:
             name = self._own(_names(entry))
             what = KINDS.get(kind, kind.removeprefix("OBJECT_").lower())
             self.effects.append(Effect("takes", what, name))
 
     def truncate(self, body: Node) -> None:
-        if body["behavior"] == "DROP_CASCADE":
-            self.unknown("CASCADE takes what depends on it too")
         self.effects += [Effect("writes", "table", self._table(entry["RangeVar"])) for entry in body["relations"]]
 
     def insert(self, body: Node) -> None:
-        name = self._table(body["relation"])
-        self.effects.append(Effect("adds", "rows", name))
         conflict = body.get("onConflictClause", {})
         if conflict.get("action") == "ONCONFLICT_UPDATE":
-            self._writes(name, conflict["targetList"])
+            self._writes(self._table(body["relation"]), conflict["targetList"])
 
     def update(self, body: Node) -> None:
         self._writes(self._table(body["relation"]), body["targetList"])
@@ -251,16 +237,9 @@ class _Reader:
     def _writes(self, name: str, targets: Sequence[Node]) -> None:
         self.effects += [Effect("writes", "table", name, entry["ResTarget"]["name"]) for entry in targets]
 
-    def delete(self, body: Node) -> None:
-        self.effects.append(Effect("writes", "table", self._table(body["relation"])))
-
     def sequence(self, body: Node) -> None:
-        self._table(body["sequence"])
         if {entry["DefElem"]["defname"] for entry in body.get("options", [])} - allowed("postgres", "sequence"):
             self.unknown("changes the next number of a sequence")
-
-    def index(self, body: Node) -> None:
-        self._table(body["relation"])
 
     def extension(self, body: Node) -> None:
         for entry in body.get("options", []):
@@ -366,24 +345,36 @@ def _type(node: Node) -> str:
     )
 
 
+SIMPLE: Mapping[str, tuple[Does, str, str]] = {
+    "AlterEnumStmt": ("keeps", "data", "typeName"),
+    "AlterSeqStmt": ("keeps", "data", "sequence"),
+    "CompositeTypeStmt": ("makes", "type", "typevar"),
+    "CreateEnumStmt": ("makes", "enum", "typeName"),
+    "CreateSeqStmt": ("keeps", "data", "sequence"),
+    "CreateStmt": ("makes", "table", "relation"),
+    "DeleteStmt": ("writes", "table", "relation"),
+    "IndexStmt": ("keeps", "data", "relation"),
+    "InsertStmt": ("adds", "rows", "relation"),
+    "ViewStmt": ("makes", "view", "view"),
+}
+"""Statement to what it does, to what kind of object, and the field that names it."""
+UNKNOWN_WITH = {
+    "AlterEnumStmt": frozenset({"oldVal"}),
+    "CreateStmt": frozenset({"inhRelations", "partbound"}),
+}
+"""Statement to the fields that make it another one."""
 HANDLERS: Mapping[str, Callable[[_Reader, Node], None]] = {
     "A_Expr": _Reader.operator,
-    "AlterEnumStmt": _Reader.label,
     "AlterSeqStmt": _Reader.sequence,
     "AlterTableStmt": _Reader.alter,
     "CommentStmt": _Reader.comment,
-    "CompositeTypeStmt": _Reader.composite,
-    "CreateEnumStmt": _Reader.enum,
     "CreateExtensionStmt": _Reader.extension,
     "CreateSchemaStmt": _Reader.schema,
-    "CreateStmt": _Reader.create,
     "CreateTableAsStmt": _Reader.create_as,
-    "DeleteStmt": _Reader.delete,
     "DoStmt": _Reader.block,
     "DropStmt": _Reader.drop,
     "FuncCall": _Reader.call,
     "GrantStmt": _Reader.grant,
-    "IndexStmt": _Reader.index,
     "InsertStmt": _Reader.insert,
     "RenameStmt": _Reader.rename,
     "TransactionStmt": _Reader.transaction,
@@ -392,4 +383,4 @@ HANDLERS: Mapping[str, Callable[[_Reader, Node], None]] = {
     "VariableSetStmt": _Reader.setting,
     "ViewStmt": _Reader.view,
 }
-"""What is more than its parts. All other nodes are on a list, or may do anything."""
+"""What takes more than a line to say. All other nodes are on a list, or may do anything."""

@@ -11,6 +11,7 @@ from policy.rules import (
     release_not_downgraded,
     schema_dedicated,
     secret_not_in_plain_env,
+    volume_mounted_as_declared,
 )
 
 RULES = [
@@ -24,4 +25,5 @@ RULES = [
     loopback_only.RULE,
     private_only.RULE,
     dynamic_type_known.RULE,
+    volume_mounted_as_declared.RULE,
 ]

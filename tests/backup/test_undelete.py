@@ -123,5 +123,6 @@ def test_an_object_without_any_version_is_named(raw: Raw) -> None:
         raw.read("project/trace/lost/1.json")
 
 
-def test_a_database_without_the_log_has_nothing_to_bring_back(own: World) -> None:
-    assert hidden(own.access) == []
+def test_a_database_without_langfuses_tables_is_an_error_and_not_nothing_to_do(own: World) -> None:
+    with pytest.raises(OpsError, match="has no blob_storage_file_log"):
+        hidden(own.access)

@@ -22,6 +22,7 @@ from ops.commands import cli
 from ops.doctor.looks import LookError
 from ops.session import OpsError, Session
 from ops.state import State
+from settings.recorded import NOTHING
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 GB = 10**9
@@ -142,7 +143,7 @@ def on_fly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     outputs = dict.fromkeys((*LOGIN, *names), "")
     resources = [{"urn": f"urn:pulumi:prod::p::t::{name}", "outputs": outputs} for name in (CLICKHOUSE, REDIS, STORE)]
     monkeypatch.setattr(subprocess, "run", called)
-    monkeypatch.setattr(command, "open_session", lambda stack, path: Known(stack, {}, path))
+    monkeypatch.setattr(command, "open_session", lambda stack, path: Known(stack, {}, path, known=NOTHING))
     monkeypatch.setattr(access, "read_state", lambda *_, **__: State({"deployment": {"resources": resources}}))
     monkeypatch.setattr(access, "state_dir", lambda: tmp_path)
     monkeypatch.setattr(clickhouse, "rate", lambda *_: Rate(0, 0, [], 0))

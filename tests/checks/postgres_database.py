@@ -10,6 +10,7 @@ from checks.supabase import SchemaProvider
 from tests.checks.containers import Container, blueprint, gate_inputs
 from tests.checks.gates import green
 
+OWNER = "0123456789abcdef"
 FOREIGN_APP = "/docker-entrypoint-initdb.d/foreign_app.sql"
 
 
@@ -42,6 +43,7 @@ class Database:
             "role": self.role,
             "role_password": self.password,
             "event_trigger": self.guarded,
+            "owner": OWNER,
             "deadline_seconds": 5,
         }
 
@@ -51,8 +53,8 @@ class Database:
         return {**gate_inputs("postgres-gate"), **own}
 
     def foreign_inputs(self) -> dict[str, Any]:
-        """What the program gives the `ForeignSnapshot`."""
-        return {**gate_inputs("foreign-before"), "admin_url": self.admin_url, "deadline_seconds": 5}
+        """What the program gives the `ForeignUntouched`."""
+        return {**gate_inputs("foreign-after"), "admin_url": self.admin_url, "deadline_seconds": 5}
 
     def with_schema(self) -> "Database":
         """The same, now with Langfuse's schema and role."""

@@ -4,11 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from checks.base import GateClosedError
 from checks.supabase import SchemaProvider, SupabaseProvider
-from tests.checks.gates import green, red
-from tests.checks.postgres_database import Database
+from tests.checks.gates import green, proven_after, red
+from tests.checks.postgres_database import OWNER, Database
 
 pytestmark = pytest.mark.docker
 
@@ -50,10 +51,38 @@ def test_a_schema_that_is_there_is_adopted_with_its_rows(database: Database) -> 
         "ALTER TABLE langfuse.kept OWNER TO {role}",
     )
     before = database.admin(IDENTITIES)
+    found = red(SchemaProvider, database.schema_inputs())
+    assert found.seen == f"of nobody that stack {OWNER} knows, and there is data in it"
+    assert "STACK_ID, SALT and ENCRYPTION_KEY" in found.fix
+    green(SchemaProvider, database.schema_inputs(), takes_over=True)
     database.with_schema()
     assert database.admin(IDENTITIES) == before
     assert database.langfuse("SELECT id FROM kept") == [(7,)]
     green(SupabaseProvider, database.gate_inputs())
+
+
+@pytest.mark.attack(
+    "another stack's keys and password over Langfuse's schema", layer="owner's mark", message="of stack", alone=True
+)
+def test_another_stacks_schema_is_refused_before_anything_is_changed_even_with_its_keys(database: Database) -> None:
+    database.with_schema().langfuse("CREATE TABLE kept (id int)", "INSERT INTO kept VALUES (7)")
+    other = {"owner": "fedcba9876543210", "role_password": "canary-of-another-stack"}
+    for takes_over in (False, True):
+        found = red(SchemaProvider, database.schema_inputs(), **other, takes_over=takes_over)
+        assert found.seen == f"of stack {OWNER}, and this is stack fedcba9876543210"
+    assert database.langfuse("SELECT id FROM kept") == [(7,)]
+
+
+def test_a_schema_of_before_there_was_an_owner_is_marked_by_the_stack_that_knows_it(database: Database) -> None:
+    database.with_schema().langfuse("CREATE TABLE kept (id int)")
+    [(comment,)] = database.admin("SELECT obj_description('langfuse'::regnamespace)")
+    with psycopg.connect(database.admin_url, autocommit=True) as db:
+        before = sql.Literal(comment.replace(f" owner:{OWNER}", ""))
+        db.execute(sql.SQL("COMMENT ON SCHEMA langfuse IS {}").format(before))
+    identity = green(SupabaseProvider, database.gate_inputs())["identity"]
+    assert "knows" in red(SchemaProvider, database.schema_inputs()).seen
+    proven_after(SchemaProvider, database.schema_inputs(), {"identity": identity})
+    assert database.admin("SELECT obj_description('langfuse'::regnamespace)") == [(comment,)]
 
 
 def test_a_new_password_takes_the_place_of_the_old(database: Database) -> None:

@@ -56,6 +56,7 @@ def inputs(login: Login, database: Database) -> dict[str, Any]:
         "password": login.password,
         "database": login.database,
         "direct_url": database.url(),
+        "admin_url": database.admin_url,
         "deadline_seconds": 0,
     }
 
@@ -335,3 +336,18 @@ def test_langfuses_own_user_sees_the_rows_that_the_gate_counts(clickhouse: Conta
         columns = rows(session.client, "clickhouse_columns.sql", database=own.database)
     assert found["seen_by_the_gate"] == 2
     assert ("seen_by_the_gate", "id", "String") in [tuple(row) for row in columns]
+
+
+def test_foreign_schemas_are_looked_at_anew_until_the_image_was_proven_to_leave_them_alone(
+    inputs: dict[str, Any], database: Database, tmp_path: Path
+) -> None:
+    """A run that ended before that left a look behind that its owner's changes since would differ from."""
+    given = {**inputs, "folder": str(folder_of_release(tmp_path, "3"))}
+    first = MigrationProvider().create(given).outs
+    assert first is not None
+    assert MigrationProvider().diff("id", first, {**given, "retake": True}).changes
+    database.admin("CREATE TABLE app.made_meanwhile (id int)")
+    again = MigrationProvider().update("id", first, {**given, "retake": True}).outs
+    assert again is not None
+    assert "table app.made_meanwhile" in again["evidence"]["foreign"]["objects"]
+    assert not MigrationProvider().diff("id", again, given).changes

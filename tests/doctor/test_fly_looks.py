@@ -19,6 +19,7 @@ from ops.doctor.rows import ROWS
 from ops.session import Session
 from ops.stackfile import read_config
 from settings import load
+from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
 SETTINGS = load(read_config(ROOT / "Pulumi.prod.yaml"))
@@ -222,7 +223,9 @@ def test_a_service_that_was_never_deployed_cannot_be_looked_into(fly: Fly) -> No
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
     """What runs is a Python that finds another `platforms.fly` first."""
-    return Session("prod", {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}, ROOT / "Pulumi.prod.yaml")
+    return Session(
+        "prod", {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}, ROOT / "Pulumi.prod.yaml", known=NOTHING
+    )
 
 
 def program(folder: Path, text: str) -> None:

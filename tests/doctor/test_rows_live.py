@@ -19,6 +19,8 @@ from ops.doctor.access import Limits
 from ops.doctor.examine import examine
 from ops.doctor.rows import ROWS
 from ops.doctor.signatures import AROUND, sources
+from policy.guards import DELETE_HOOK, in_one_line, missing_guards
+from policy.inventories import Inventory
 from tests.doctor.rig import CONFIG, LIMITS, Rig, found, only, own_file, verdict
 from tests.standin.docker_cli import docker, eventually, free_port
 
@@ -114,6 +116,16 @@ def test_a_wrong_variable_is_found_in_the_containers(rig: Rig, fault: Variable) 
     assert fault.says in seen.evidence
     assert "canary" not in seen.evidence
     assert verdict(rig.fresh(), fault.row) == "healthy"
+
+
+def test_deletions_that_were_refused_before_they_were_switched_on_are_no_finding(rig: Rig) -> None:
+    redis("ZADD", FAILED_DELETIONS, "1", "refused")(rig)
+    redis("HSET", "bull:trace-delete:refused", "failedReason", "Not enough privileges")(rig)
+    try:
+        assert verdict(rig.fresh(), "langfuse-deletions") == "finding"
+        assert verdict(replace(rig.fresh(), deletions=True), "langfuse-deletions") == "healthy"
+    finally:
+        redis("DEL", FAILED_DELETIONS, "bull:trace-delete:refused")(rig)
 
 
 @dataclass(frozen=True)
@@ -458,6 +470,15 @@ def test_a_cluster_without_macros_is_found(rig: Rig) -> None:
         assert eventually(lambda: verdict(replace(access, **there), "clickhouse-cluster-definition") == "healthy")
     docker("rm", "-fv", name)
     rig.made.remove(name)
+
+
+def test_guards_that_the_state_lost_are_found(rig: Rig) -> None:
+    urn = "urn:pulumi:test::langfuse-stack::langfuse-stack:index:Redis$docker:index/volume:Volume::redis-data"
+    stripped = {"urn": urn, "protect": False, "retainOnDelete": True, "resourceHooks": {"BeforeDelete": [DELETE_HOOK]}}
+    lost = in_one_line(missing_guards([stripped], Inventory({})))
+    assert "protect of redis-data" in only(rig.fresh(missing_guards=lost), "data-guards").evidence
+    kept = in_one_line(missing_guards([{**stripped, "protect": True}], Inventory({})))
+    assert verdict(rig.fresh(missing_guards=kept), "data-guards") == "healthy"
 
 
 def test_an_image_that_nobody_serves_any_more_is_found(rig: Rig) -> None:

@@ -19,7 +19,7 @@ import yaml
 
 from components.releases import RELEASES
 from ops.inventory import for_instance, write
-from platforms.docker_labels import INSTANCE_LABEL
+from platforms.docker_labels import HOLDER_LABEL, INSTANCE_LABEL
 from policy.inventories import FOLDER_VARIABLE
 from settings import load
 from toolchain.images.catalog import OLD_CLICKHOUSE
@@ -192,7 +192,8 @@ class TestStack(Driven):
 
     def remove(self) -> None:
         """Remove what this stack made on the machine, and nothing else."""
-        for container in self.names("container"):
+        holders = self.docker("ps", "--all", "--quiet", "--filter", f"label={HOLDER_LABEL}={self.instance}").split()
+        for container in [*self.names("container"), *holders]:
             self.docker("rm", "--force", "--volumes", container)
         for network in self.names("network"):
             self.docker("network", "rm", network)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.attacks import attack
 from tests.e2e.stack import TestStack, twin_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -105,3 +106,89 @@ def test_a_new_patch_version_passes_pack_and_gate_without_any_approval(patched: 
     changed = {step["urn"].rpartition("::")[2] for step in run.json["steps"]}
     assert {"langfuse-web", "langfuse-worker", "migration-gate"} <= changed
     assert not {name for name in changed if name.endswith(("-data", "-password", "salt", "-schema"))}
+
+
+@pytest.fixture
+def edited(stack: TestStack) -> Iterator[TestStack]:
+    """The running stack, whose settings are put back afterwards."""
+    before = dict(stack.config)
+    try:
+        yield stack
+    finally:
+        stack.config.clear()
+        stack.configure(**before)
+
+
+def elsewhere(setting: str, value: object, message: str, name: str, layer: str = "plan gate") -> object:
+    return attack((setting, value), name, layer, message, alone=layer == "settings")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        elsewhere(
+            "clickhouse:database",
+            "elsewhere",
+            "clickhouse:database would go from 'langfuse' to 'elsewhere'",
+            "another `clickhouse:database` on a stack with data",
+        ),
+        elsewhere(
+            "langfuse:project",
+            {"id": "elsewhere"},
+            "langfuse:project would go from 'ai-gateway' to 'elsewhere'",
+            "another project on a stack with data",
+        ),
+        elsewhere(
+            "langfuse:extraEnv",
+            {"CLICKHOUSE_DB": "elsewhere"},
+            "CLICKHOUSE_DB is set by clickhouse:database",
+            "another database by `langfuse:extraEnv`",
+            "settings",
+        ),
+    ],
+)
+def test_another_address_of_data_is_refused(change: tuple[str, object], message: str, edited: TestStack) -> None:
+    before = everything(edited)
+    edited.configure(**dict([change]))
+    refused = edited.ops("up")
+    assert refused.code == 1
+    assert message in " ".join(refused.output.split())
+    assert everything(edited) == before
+
+
+@pytest.fixture
+def older_redis(edited: TestStack) -> Iterator[str]:
+    """An image whose Redis says that it is older than any that the stack runs."""
+    name, made = "lfs-test/redis:6.2.1", f"{edited.instance}-older"
+    running = edited.docker("inspect", "--format", "{{.Image}}", edited.container("redis"))
+    script = "printf '#!/bin/sh\\necho Redis server v=6.2.1\\n' > /usr/local/bin/redis-server"
+    edited.docker(
+        "run",
+        f"--name={made}",
+        "--user=0",
+        "--entrypoint=sh",
+        running,
+        "-c",
+        f"{script} && chmod +x /usr/local/bin/redis-server",
+    )
+    try:
+        edited.docker("commit", made, name)
+        yield name
+    finally:
+        edited.docker("rm", made)
+        edited.docker("image", "rm", name)
+
+
+@pytest.mark.attack(
+    "an older server over the data of a newer one", layer="plan gate", message="Redis 6.2.1 is older than", alone=True
+)
+def test_an_older_server_is_refused_before_its_container_is_made(edited: TestStack, older_redis: str) -> None:
+    before = everything(edited)
+    edited.configure(redis__image=older_redis)
+    refused = edited.ops("up")
+    assert refused.code == 1
+    assert "Redis 6.2.1 is older than" in refused.output
+    assert "dump and restore" in refused.output
+    plain = edited.shell("pulumi", "preview", "--stack", "test", "--config-file", str(edited.config_file))
+    assert plain.code == 0, "only the gate stands in the way"
+    assert everything(edited) == before

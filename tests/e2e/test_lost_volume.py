@@ -1,5 +1,7 @@
 """A volume that vanished outside: noticed before anything is created, and by the gate where nothing looks before."""
 
+import subprocess
+
 import pytest
 
 from tests.e2e.stack import TestStack
@@ -18,6 +20,11 @@ def test_a_volume_that_vanished_is_noticed_with_and_without_the_wrapper(fresh: T
     assert fresh.ops("down").code == 0
     volumes = fresh.names("volume")
     [lost] = [name for name in volumes if name.endswith("_redis_data")]
+    with pytest.raises(subprocess.CalledProcessError):
+        fresh.docker("volume", "rm", lost)
+    assert lost in fresh.names("volume"), "Docker removes no volume that a container has"
+    [holder] = fresh.docker("ps", "--all", "--quiet", "--filter", f"volume={lost}").split()
+    fresh.docker("rm", holder)
     fresh.docker("volume", "rm", lost)
 
     run = fresh.ops("up")

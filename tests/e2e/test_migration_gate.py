@@ -26,6 +26,9 @@ def test_an_upgrade_that_would_drop_rows_is_stopped_before_the_new_web_boots(fre
     psql(fresh, ROW)
     fresh.run_on_an_old_clickhouse()
     fresh.configure(langfuse__release="4")
+    refused = fresh.ops("up")
+    assert (refused.code, "`python -m ops upgrade --apply`" in refused.output) == (1, True), refused.output
+    fresh.configure(**{"langfuse-stack__upgrading": True})
     stopped = fresh.ops("up")
     assert stopped.code == 1
     assert "20260723150000_drop_legacy_tracing_tables is destructive, sha256" in stopped.output
@@ -51,7 +54,8 @@ def test_an_older_database_that_was_put_back_is_not_migrated_by_a_web_that_start
     in_postgres = ("exec", "--user", "postgres", fresh.container("postgres"))
     dump = ("--dbname=postgres", "--schema=langfuse", "--clean", "--if-exists", "--file=/tmp/older.sql")
     fresh.docker(*in_postgres, "pg_dump", *dump)
-    fresh.configure(langfuse__release="4", langfuse__standInOnOldClickhouse="true")
+    fresh.run_on_an_old_clickhouse()
+    fresh.configure(langfuse__release="4", **{"langfuse-stack__upgrading": True})
     upgraded = fresh.ops("up")
     assert upgraded.code == 0, upgraded.output
     fresh.docker(*in_postgres, "psql", "--dbname=postgres", "--set=ON_ERROR_STOP=1", "--file=/tmp/older.sql")

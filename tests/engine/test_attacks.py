@@ -205,12 +205,12 @@ def test_the_pack_stops_data_that_is_declared_without_protection(stack: Attacked
 @pytest.mark.attack(
     "drop retention or the delete hook, keep the data",
     layer=GATE,
-    message="declared without retain_on_delete, the delete hook",
+    message="declared without retain_on_delete, delete_hook",
     alone=True,
 )
 def test_the_gate_stops_data_that_loses_what_the_pack_cannot_see(stack: Attacked) -> None:
     stack.configure(without=("retain", "hook"))
-    assert "declared without retain_on_delete, the delete hook" in stack.refusals()
+    assert "declared without retain_on_delete, delete_hook" in stack.refusals()
     stack.pack()
     assert stack.preview_code == 0, "only the gate may stand in the way"
     assert stack.holds_data()

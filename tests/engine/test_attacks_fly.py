@@ -151,6 +151,13 @@ def test_the_gate_alone_stops_an_edit_of_what_nothing_protects(
         attack(
             "rename volume", "prod: rename a volume at Fly", PRESENT, "name was 'data' and is now 'data_2'", soak=True
         ),
+        attack(
+            "cleaner",
+            "prod: deploy another machine on a data volume",
+            "policy: volume-mounted-as-declared",
+            "cleaner-deploy: it mounts data, which only",
+            alone=True,
+        ),
         attack("unprotect", "prod: drop protect, keep the data", "policy: data-protected", "and not protected"),
     ],
 )

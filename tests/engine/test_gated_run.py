@@ -8,7 +8,7 @@ from rich.console import Console
 
 import ops.preview
 from ops.fingerprint import of_state
-from ops.plan import GatedPlan, GateRefusedError, apply, gated_plan
+from ops.plan import GatedPlan, GateRefusedError, apply, as_dict, gated_plan
 from ops.session import Session
 from ops.state import State, read_state
 from tests.attacks import attack
@@ -100,6 +100,20 @@ def test_a_difference_that_only_the_state_holds_is_still_written(stack: Attacked
     assert apply(session, gated, QUIET) == 0
     protected = [entry["urn"] for entry in stack.resources() if entry.get("protect")]
     assert stack.urn("bucket") in protected
+
+
+def test_guards_that_plain_pulumi_took_out_are_named_in_one_line_and_put_back(
+    stack: Attacked, session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.configure(without=("protect", "retain", "hook"))
+    stack.project.run("up", "--yes", "--skip-preview", check=True)
+    stack.configure()
+    gated = gated_plan(session, Console(width=80))
+    said = "the state lacks protect, retain_on_delete, delete_hook of bucket, part-salt; `up` puts them back"
+    assert [line for line in capsys.readouterr().out.splitlines() if said in line] == [f"GUARDS  {said}"]
+    assert as_dict(gated)["missing_guards"][stack.urn("bucket")] == ["protect", "retain_on_delete", "delete_hook"]
+    assert apply(session, gated, QUIET) == 0
+    assert not gated_plan(session, QUIET).lacking
 
 
 @pytest.mark.soak

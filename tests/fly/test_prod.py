@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.fly.rehearsal import APPS, READS, Rehearsal, rehearsal
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 PHASES = ["clickhouse-gate", "minio-gate", "postgres-gate", "langfuse-web-gate", "langfuse-worker-gate", "gateway-gate"]
-CLICKHOUSE, MINIO, _, _, GATEWAY = APPS
+CLICKHOUSE, MINIO, WEB, WORKER, GATEWAY = APPS
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def test_its_evidence_is_complete_and_verifies(first: Up) -> None:
     assert {"clickhouse", "minio", "litellm", "langfuse-web", "langfuse-worker"} < entry["images"].keys()
     records = [json.loads((artifacts / name).read_text()) for name in entry["evidence"]]
     made = [record["argv"] for record in records if record.get("kind") == "command" and record["argv"][0] == "fly"]
-    changes = [["fly", *call["argv"]] for call in first.prod.calls() if call["writes"]][: 3 * len(APPS) + 2]
+    changes = [["fly", *call["argv"]] for call in first.prod.calls() if call["writes"]][: 4 * len(APPS) + 2]
     assert [argv for argv in made if argv in changes] == changes
     assert first.prod.ops("evidence", "--json").json["problems"] == []
 
@@ -76,7 +76,33 @@ def test_each_app_gets_its_secrets_before_its_volume_and_its_volume_before_its_d
     order = ["apps create", "secrets import", "volumes create", "deploy"]
     for app in APPS:
         writes = [call["verb"] for call in first.prod.calls() if call["writes"] and app in call["argv"]]
-        assert writes == [verb for verb in order if verb in writes], app
+        assert list(dict.fromkeys(writes)) == [verb for verb in order if verb in writes], app
+
+
+@pytest.mark.attack(
+    "prod: `make up` and plain `pulumi up` from another machine with an empty state, which would stage new keys",
+    layer="owner's mark",
+    message="is of stack",
+    alone=True,
+)
+def test_a_second_engineer_without_state_and_keys_is_refused_before_anything_is_staged(
+    first: Up, tmp_path: Path
+) -> None:
+    """The vault has neither SALT nor ENCRYPTION_KEY, so this state would make others."""
+    prod = first.prod
+    own = {"LANGFUSE_STACK_STATE": str(tmp_path / "state"), "LANGFUSE_STACK_ARTIFACTS": str(tmp_path / "artifacts")}
+    second = replace(prod, variables={**prod.variables, **own})
+    before, calls = prod.kept(), len(prod.calls())
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(prod.stack.config_file.read_text())
+    plain = ("pulumi", "up", "--yes", "--skip-preview", "--stack", "test", "--config-file", str(settings))
+    for run in (second.ops("preview"), second.ops("up"), second.ops("adopt", "--apply"), second.shell(*plain)):
+        assert run.code != 0, run.output
+        assert "is of stack" in run.output
+        assert "STACK_ID, SALT" in " ".join(run.output.split())
+    assert not [call["verb"] for call in prod.calls()[calls:] if call["writes"]]
+    assert prod.kept() == before
+    assert prod.foreign("SELECT count(*) FROM pg_roles WHERE rolname = 'langfuse'") == "1"
 
 
 def test_there_is_one_of_everything(first: Up) -> None:
@@ -256,7 +282,8 @@ def test_rollback_takes_langfuse_out_of_the_gateway_by_a_deployment_and_undo_put
         assert off.code == 0, off.output
         assert "SWITCHED gateway:tracing is held at false" in off.output
         assert callbacks(prod) == []
-        assert prod.kept() == before
+        gone = {entry.partition(",")[0] for entry in before - prod.kept()}
+        assert gone == {f"secret LANGFUSE_{kind}_KEY of {GATEWAY}" for kind in ("PUBLIC", "SECRET")}
         assert states(prod)[APPS[2]] == "stopped", "only the gateway is touched"
         prod.ops("start", "langfuse-web")
     finally:
@@ -267,6 +294,24 @@ def test_rollback_takes_langfuse_out_of_the_gateway_by_a_deployment_and_undo_put
     assert prod.kept() == before
     made = [call for call in prod.calls()[calls:] if call["verb"] == "deploy"]
     assert [call["argv"][call["argv"].index("-a") + 1] for call in made] == [GATEWAY, GATEWAY]
+
+
+@pytest.mark.soak
+def test_a_stopped_web_whose_setting_changed_runs_again_and_workers_wait_while_a_store_is_deployed(first: Up) -> None:
+    prod = first.prod
+    before, calls = prod.kept(), len(prod.calls())
+    assert prod.ops("stop", "langfuse-web").code == 0
+    prod.configure({"langfuse:logLevel": "debug", "clickhouse:queryLogTtlDays": 6})
+    run = prod.ops("up")
+    assert run.code == 0, run.output
+    assert set(states(prod).values()) == {"started"}
+    assert prod.kept() == before
+    writes = [call for call in prod.calls()[calls:] if call["writes"] and "-a" in call["argv"]]
+    made = [(call["verb"], call["argv"][call["argv"].index("-a") + 1]) for call in writes]
+    stopped, deployed = made.index(("machine stop", WORKER)), made.index(("deploy", CLICKHOUSE))
+    assert stopped < deployed
+    assert ("machine start", WEB) in made, "its deployment leaves it stopped"
+    assert prod.ops("up").code == 0
 
 
 @pytest.mark.soak

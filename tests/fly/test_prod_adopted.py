@@ -19,6 +19,17 @@ def stopped(prod: Rehearsal) -> str:
     return " ".join(run.output.split())
 
 
+def adopt(prod: Rehearsal, app: str) -> None:
+    """Say that an app is this stack's, first without doing so."""
+    assert prod.ops("adopt", "--json").json["apps"] == [app]
+    assert prod.ops("adopt", "--apply", "--json").json == {
+        "applied": True,
+        "owner": "0123456789abcdef",
+        "apps": [app],
+    }
+    assert prod.ops("adopt", "--json").json["apps"] == []
+
+
 def test_each_misfit_stops_by_name_and_after_its_fix_the_rest_is_adopted(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -33,6 +44,12 @@ def test_each_misfit_stops_by_name_and_after_its_fix_the_rest_is_adopted(
             for app in APPS:
                 fly.seed_app(app)
             twins = [fly.seed_volume(CLICKHOUSE, CLICKHOUSE_DATA, "iad") for _ in range(2)]
+        said = stopped(prod)
+        assert f"{CLICKHOUSE} exists and holds something" in said
+        assert "put its STACK_ID, SALT, ENCRYPTION_KEY into the vault" in said
+        prod.write_vault(STACK_ID="0123456789abcdef", SALT="the-salt-of-before", ENCRYPTION_KEY="ab" * 32)
+        assert "python -m ops adopt --apply" in stopped(prod)
+        adopt(prod, CLICKHOUSE)
         said = stopped(prod)
         assert f"app {CLICKHOUSE} has 2 volumes named {CLICKHOUSE_DATA}" in said
         assert all(volume in said for volume in twins)
@@ -49,6 +66,7 @@ def test_each_misfit_stops_by_name_and_after_its_fix_the_rest_is_adopted(
         listed.write_text(listed.read_text().replace('"ord"', '"iad"'))
         with cloud(prod.state_file) as fly:
             small = fly.seed_volume(MINIO, MINIO_DATA, "iad", size=10)
+        adopt(prod, MINIO)
         run = prod.ops("up")
         assert run.code == 0, run.output
         writes = [call["verb"] for call in prod.calls() if call["writes"]]

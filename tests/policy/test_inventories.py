@@ -12,6 +12,7 @@ from ops.inventory import added, compare, declared_by, for_instance, write
 from ops.session import OpsError
 from policy.data_types import what_is
 from policy.fly import VOLUME
+from policy.guards import DELETE_HOOK, GUARDS
 from policy.inventories import ROOT, Inventory, parse
 from policy.rules.release_not_downgraded import WEB
 from tests.policy.engine import urn
@@ -91,3 +92,42 @@ def test_the_inventory_of_another_instance_names_that_instances_volumes() -> Non
     volumes = {entry.name: entry.inputs["name"] for entry in program.of_type(DOCKER)}
     assert {name: v["name"] for (type_, name), v in listed.resources.items() if type_.endswith(DOCKER)} == volumes
     assert listed.versions == ("3.225.4",)
+
+
+CONTAINER = "docker:index/container:Container"
+GUARDED = {"protect": True, "retainOnDelete": True, "resourceHooks": {"BeforeDelete": [DELETE_HOOK]}}
+
+
+def test_guards_and_who_mounts_a_volume_are_listed_with_it() -> None:
+    volume = {**state(DOCKER, "data", {"name": "a"}), **GUARDED}
+    mounting = state(CONTAINER, "redis", {}) | {"propertyDependencies": {"volumes": [volume["urn"]]}}
+    reading = state("pulumi-python:dynamic/checks:Redis", "gate", {}) | {"propertyDependencies": {"v": [volume["urn"]]}}
+    declared = declared_by([volume, mounting, reading])
+    assert declared.options == {(DOCKER, "data"): {"guards": GUARDS, "mountedBy": (f"{CONTAINER}::redis",)}}
+
+
+def test_an_option_is_added_where_the_inventory_says_nothing_and_stays_where_it_does() -> None:
+    key = (DOCKER, "data")
+    recorded = Inventory({key: {"name": "a"}}, options={key: {"guards": ("protect",)}})
+    declared = Inventory({key: {"name": "a"}}, options={key: {"guards": GUARDS, "mountedBy": ("x::cleaner",)}})
+    found = compare(recorded, declared)
+    assert not found.lost
+    assert added(recorded, found).options == {key: {"guards": ("protect",), "mountedBy": ("x::cleaner",)}}
+    settled = compare(added(recorded, found), declared)
+    assert settled.new_options == {}
+
+
+def test_a_further_service_on_a_listed_volume_is_no_addition() -> None:
+    key = (DOCKER, "data")
+    recorded = Inventory({key: {"name": "a"}}, options={key: {"mountedBy": ("x::redis",)}})
+    declared = Inventory({key: {"name": "a"}}, options={key: {"mountedBy": ("x::cleaner", "x::redis")}})
+    assert added(recorded, compare(recorded, declared)) == recorded
+
+
+@pytest.mark.parametrize("stack", ["local", "prod"])
+def test_the_committed_inventories_list_every_guard_and_every_mount(stack: str) -> None:
+    listed = parse((ROOT / "policy" / "inventory" / f"{stack}.json").read_text())
+    assert {options["guards"] for options in listed.options.values()} == {GUARDS}
+    assert listed.options.keys() == listed.resources.keys()
+    volumes = {key for key in listed.resources if what_is(key[0]) == "a volume"}
+    assert {key for key, options in listed.options.items() if "mountedBy" in options} == volumes

@@ -10,8 +10,10 @@ import pytest
 
 from components.base import DELETE_HOOK as COMPONENTS_HOOK
 from policy.allowed_changes import FILE, Allowed, AllowListError, read_allowed
+from policy.guards import DELETE_HOOK
+from policy.inventories import Inventory, key_of, mounter_of
 from policy.plan import Plan, PlanError, read_plan
-from policy.plan_gate import DELETE_HOOK, Refusal, judge
+from policy.plan_gate import Refusal, judge
 
 TODAY = dt.date(2026, 1, 15)
 STACK = "urn:pulumi:test::langfuse-stack::"
@@ -89,7 +91,7 @@ def test_all_refusals_are_listed_at_once_and_name_what_changed() -> None:
 
 @pytest.mark.parametrize(
     ("lost", "word"),
-    [("protect", "protect"), ("retainOnDelete", "retain_on_delete"), ("resourceHooks", "the delete hook")],
+    [("protect", "protect"), ("retainOnDelete", "retain_on_delete"), ("resourceHooks", "delete_hook")],
 )
 def test_data_that_loses_a_guard_is_refused(lost: str, word: str) -> None:
     entry = step("same", VOLUME, **{lost: None})
@@ -227,3 +229,47 @@ def test_an_allow_list_that_is_wrong_fails_closed_and_says_where(text: str, word
 def test_a_missing_allow_list_fails_closed(tmp_path: Path) -> None:
     with pytest.raises(AllowListError, match="cannot be read"):
         read_allowed(tmp_path / "none.yaml", TODAY)
+
+
+DATA_KEYS = f"{STACK}langfuse-stack:index:LangfuseWeb$pulumi-python:dynamic/checks:DataKeys::data-keys"
+CLICKHOUSE_GATE = f"{STACK}langfuse-stack:index:ClickHouse$pulumi-python:dynamic/checks:ClickHouse::clickhouse-gate"
+
+
+def changed(urn: str, before: Mapping[str, Any], after: Mapping[str, Any], **outputs: Any) -> dict[str, Any]:
+    """A step in which a resource gets other inputs."""
+    guards = GUARDED if urn == DATA_KEYS else {}
+    old, new = (state(urn, inputs=inputs, outputs=outputs, **guards) for inputs in (before, after))
+    return {"op": "same", "urn": urn, "oldState": old, "newState": new}
+
+
+def test_another_address_of_data_is_refused_until_somebody_allows_it() -> None:
+    before, after = ({"addresses": {"langfuse:project": name}} for name in ("a", "b"))
+    step = changed(DATA_KEYS, before, after)
+    [refusal] = refused(step)
+    assert (refusal.operation, refusal.urn) == ("readdress", DATA_KEYS)
+    assert "langfuse:project would go from 'a' to 'b'" in refusal.why
+    assert "Addresses of data" in refusal.fix
+    entry = Allowed(urn=DATA_KEYS, operation="readdress", reason="Starts a new project.", expires=TODAY)
+    assert refused(step, allowed=(entry,)) == ()
+
+
+def test_an_older_server_is_refused_and_no_allow_list_entry_can_name_that() -> None:
+    old, new = ({"server": {"image": image, "version": version}} for image, version in (("a", "25.12"), ("b", "25.8")))
+    [refusal] = refused(changed(CLICKHOUSE_GATE, old, new, evidence={"version": "25.12.1"}, **old))
+    assert refusal.operation == "downgrade"
+    assert "ClickHouse 25.8 is older than 25.12.1" in refusal.why
+    with pytest.raises(ValueError, match="operation"):
+        Allowed(urn=CLICKHOUSE_GATE, operation="downgrade", reason="We know better.", expires=TODAY)  # type: ignore[arg-type]
+
+
+def test_a_mount_that_the_inventory_does_not_name_is_refused() -> None:
+    listed = Inventory(
+        {key_of(VOLUME): {"name": "langfuse_redis_data"}},
+        options={key_of(VOLUME): {"mountedBy": (mounter_of(CONTAINER),)}},
+    )
+    mounting = {"inputs": {"volumes": [{"volumeName": "langfuse_redis_data"}]}}
+    other = CONTAINER.replace("::redis", "::cleaner")
+    found = judge(plan(step("create", other, **mounting)), (), (), TODAY, inventory=listed).refusals
+    assert [(refusal.urn, refusal.operation) for refusal in found] == [(other, "mount")]
+    for harmless in (step("create", CONTAINER, **mounting), step("delete", other, **mounting)):
+        assert judge(plan(harmless), (), (), TODAY, inventory=listed).refusals == ()

@@ -8,6 +8,7 @@ import pytest
 from ops.rotation.age import Age, ages, reminder
 from ops.session import Session
 from ops.state import State
+from settings.recorded import NOTHING
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
@@ -16,7 +17,7 @@ NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 def session(tmp_path: Path) -> Session:
     file = tmp_path / "settings.yaml"
     file.write_text("config:\n  langfuse-stack:rotations: {redis-password: 2}\n")
-    return Session("local", {}, file)
+    return Session("local", {}, file, known=NOTHING)
 
 
 def state(**made: str) -> State:

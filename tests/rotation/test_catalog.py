@@ -11,6 +11,7 @@ from ops.rotation.held import held, refuse_if_held_elsewhere
 from ops.session import RefusedError, Session
 from ops.state import State
 from settings.groups import Rotatable
+from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
 REGISTERED = json.loads((ROOT / "tests" / "unit" / "registered.json").read_text())
@@ -63,7 +64,7 @@ def vaulted(tmp_path: Path, **values: str) -> Session:
     file = tmp_path / "settings.yaml"
     text = (ROOT / "Pulumi.prod.yaml").read_text()
     file.write_text(f"{text}\n  langfuse-stack:vault: {vault}\n")
-    return Session("prod", {}, file)
+    return Session("prod", {}, file, known=NOTHING)
 
 
 @pytest.mark.parametrize(
@@ -94,4 +95,6 @@ def test_what_the_vault_holds_beyond_what_it_must_is_the_vaults(tmp_path: Path) 
 def test_a_stack_that_generates_everything_rotates_everything(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("config: {}\n")
-    assert [held(Session("local", {}, file), secret) for secret in SECRETS.values()] == [None] * len(SECRETS)
+    assert [held(Session("local", {}, file, known=NOTHING), secret) for secret in SECRETS.values()] == [None] * len(
+        SECRETS
+    )

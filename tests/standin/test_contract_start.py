@@ -24,7 +24,7 @@ def test_a_first_start_migrates_both_databases_into_their_own_places(three: Doub
     assert three.sql("SELECT count(*) FROM _prisma_migrations WHERE finished_at IS NULL OR length(checksum) != 64") == [
         (0,)
     ]
-    assert three.sql("SELECT count(*) FROM _prisma_migrations") == [(16,)]
+    assert three.sql("SELECT count(*) FROM _prisma_migrations") == [(19,)]
     assert three.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 

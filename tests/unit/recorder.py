@@ -5,7 +5,7 @@ import gc
 import json
 import runpy
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,8 @@ from pulumi.runtime import mocks, settings
 import components.base
 from components.releases import Image
 from settings import IMAGES_FILE_VARIABLE, load
+from settings.recorded import HISTORY
+from switches import RESOURCE, Switch
 
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = "sha256:" + "0" * 64
@@ -46,14 +48,22 @@ class _Echo(mocks.Mocks):
         generated = {"hex": f"hex-of-{args.name}", "result": f"result-of-{args.name}"}
         return f"{args.name}-id", {**args.inputs, **generated, "evidence": {}, "checked_at": "now"}
 
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        self._state = state or {}
+
     def call(self, _args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        return {}, None
+        return {"outputs": self._state}, []
 
 
 class _Recorder(mocks.MockMonitor):
-    def __init__(self) -> None:
-        super().__init__(_Echo())
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        super().__init__(_Echo(state))
         self.registered: list[Registration] = []
+        self.outputs: dict[str, Any] = {}
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - a gRPC method
+        self.outputs[request.urn.rpartition("::")[2]] = json_format.MessageToDict(request.outputs)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - a gRPC method
         self.registered.append(
@@ -85,6 +95,12 @@ class Recording:
 
     resources: list[Registration]
     outputs: Mapping[str, Any]
+    components: Mapping[str, Mapping[str, Any]]
+    """Outputs of each component."""
+
+    def recorded(self, name: str) -> Mapping[str, Any]:
+        """Outputs of one component."""
+        return self.components[name]
 
     def of_type(self, type_: str) -> list[Registration]:
         """All resources of a type."""
@@ -116,9 +132,16 @@ def _recorded(config: frozenset[tuple[str, str]], stand_in: bool) -> Recording:
 
 
 def record(
-    config: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stand_in: bool = False
+    config: Mapping[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    stand_in: bool = False,
+    switches: Any = (),
+    known_data: Sequence[str] = (),
+    release: str = "",
 ) -> Recording:
-    """Run the program with `config` and images that look resolved."""
+    """Run the program with `config`, images that look resolved, and what the state records beside resources."""
     images = {
         service: vars(
             Image(
@@ -135,7 +158,12 @@ def record(
     monkeypatch.setenv(IMAGES_FILE_VARIABLE, str(path))
     monkeypatch.setattr(components.base, "_delete_hook", None)
     monkeypatch.chdir(ROOT)
-    recorder = _Recorder()
+    held = [vars(entry) for entry in switches] if all(isinstance(entry, Switch) for entry in switches) else switches
+    state = {
+        "switches": {"type": RESOURCE, "outputs": {"switches": held}},
+        "known": {"type": HISTORY, "outputs": {"data": list(known_data), "release": release}},
+    }
+    recorder = _Recorder(state)
     asyncio.set_event_loop(asyncio.new_event_loop())
     settings.reset_options(project="langfuse-stack", stack="test")
     mocks.set_mocks(_Echo(), project="langfuse-stack", stack="test", monitor=recorder)
@@ -152,4 +180,4 @@ def record(
         gc.enable()  # the program switches it off for its own short life
     root = settings.get_root_resource()
     assert isinstance(root, pulumi.runtime.stack.Stack)
-    return Recording(recorder.registered, dict(root.outputs))
+    return Recording(recorder.registered, dict(root.outputs), recorder.outputs)

@@ -18,6 +18,9 @@ WANTED = (
     *("schema setting that points to public", "whose migration drops a", "TRUNCATE as Langfuse's user"),
     *("DROP of a core table as Langfuse's user", "ALTER … DELETE as Langfuse's user", "in a foreign schema as Langf"),
     *("DeleteBucket with", "docker volume rm"),
+    *("`docker volume rm` below a look-alike parent", "a reviewed command on a Docker stack", "mount a data volume"),
+    *("mount the folder of all volumes", "plain runs without the pack: guards taken out, then a rename"),
+    *("another `clickhouse:database`", "another project", "another database by `langfuse:extraEnv`", "an older server"),
     *("prod: remove a volume from", "prod: remove the whole component", "prod: rename a volume without alias"),
     *(
         "prod: rename a component's type",
@@ -31,6 +34,7 @@ WANTED = (
     *("plain `pulumi up` in the environment of `make shell`", "a store answers a gate that was given up"),
     *("another server on the port of a tunnel", "a cluster on another stack's volumes"),
     *("prod: `pulumi destroy --run-program`", "prod: remove the schema", "prod: another schema"),
+    *("prod: `make up` and plain `pulumi up` from another machine", "another stack's keys and password"),
 )
 """Attacks that may never be missing, by their names or the beginnings of these."""
 

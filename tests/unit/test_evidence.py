@@ -19,6 +19,7 @@ from ops import audit, decisions, run_folder
 from ops import evidence as runs
 from ops.evidence import recorded
 from ops.session import OpsError, RefusedError, Session
+from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
 NO_ROOT = os.geteuid() != 0
@@ -31,7 +32,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     config = tmp_path / "settings.yaml"
     config.write_text("config: {}\n")
-    return Session("local", {}, config)
+    return Session("local", {}, config, known=NOTHING)
 
 
 @pytest.fixture
@@ -183,7 +184,8 @@ from pathlib import Path
 from evidence import record
 from ops.evidence import recorded
 from ops.session import Session
-with recorded(Session("local", {}, Path(sys.argv[1])), "rollback"):
+from settings.recorded import Recorded
+with recorded(Session("local", {}, Path(sys.argv[1]), known=Recorded()), "rollback"):
     record("command", "pulumi up", {"exit_code": 0})
     print("recorded", flush=True)
     signal.pause()
@@ -233,8 +235,9 @@ from pathlib import Path
 from evidence import record
 from ops.evidence import recorded
 from ops.session import Session
+from settings.recorded import Recorded
 for number in range(10):
-    with recorded(Session("local", {}, Path(sys.argv[1])), "start"):
+    with recorded(Session("local", {}, Path(sys.argv[1]), known=Recorded()), "start"):
         record("gate", f"gate {number}", {"result": "ok"})
 """
 
@@ -310,8 +313,9 @@ from pathlib import Path
 from evidence import EvidenceError, record
 from ops.evidence import recorded
 from ops.session import Session
+from settings.recorded import Recorded
 try:
-    with recorded(Session("local", {}, Path(sys.argv[1])), "down"):
+    with recorded(Session("local", {}, Path(sys.argv[1]), known=Recorded()), "down"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         record("gate", "gate minio", {"result": "ok", "evidence": "x" * 1000})
 except EvidenceError as error:

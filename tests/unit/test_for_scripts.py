@@ -39,6 +39,8 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "inventory": ([], 1),
     "inventory --check": ([], 2),
     "migrations": ([], 2),
+    "adopt": ([], 1),
+    "migrate-state": ([], 1),
     "backup": ([], 1),
     "backup --incremental": ([], 1),
     "backup --list": ([], 2),
@@ -104,8 +106,7 @@ def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path / "state"))
     monkeypatch.setenv(PLACE_VARIABLE, str(tmp_path / "artifacts"))
     monkeypatch.setattr("toolchain.ready.make_ready", lambda: (None, None))
-    switches = {"LANGFUSE_STACK_SWITCHES": str(tmp_path / "switches.json"), "PATH": "/nowhere"}
-    monkeypatch.setattr("toolchain.environment.environment", lambda *_: switches)
+    monkeypatch.setattr("toolchain.environment.environment", lambda *_: {"PATH": "/nowhere"})
     monkeypatch.setattr(Session, "exists", lambda _: False)
     monkeypatch.setattr(Session, "text", unknown)
     monkeypatch.setattr(report, "resolve_images", resolved)

@@ -28,11 +28,12 @@ from ops.upgrade import command as upgrade
 from ops.upgrade import show
 from ops.upgrade.decide import Verdict
 from policy.plan import Plan, Step
-from switches import FILE_VARIABLE
+from settings.recorded import Recorded
+from switches import Switch
 
 URN = "urn:pulumi:test::langfuse-stack::docker:index/container:Container::gateway"
 PLAN = Plan(steps=(Step(op="update", urn=URN, diffReasons=("image",)), Step(op="same", urn=f"{URN}-2")))
-CHANGES = {"steps": [{"op": "update", "urn": URN, "changed": ["image"]}], "unchanged": 1}
+CHANGES = {"steps": [{"op": "update", "urn": URN, "changed": ["image"]}], "unchanged": 1, "missing_guards": {}}
 HOP = Hop("gateway answer", "model smoke said 'pong'", 118.0)
 OUTPUTS = {
     "langfuse_url": "http://localhost:3000",
@@ -42,6 +43,8 @@ OUTPUTS = {
 }
 UP = {**CHANGES, "hops": [asdict(HOP)], **{name: OUTPUTS[name] for name in ("langfuse_url", "gateway_url", "checks")}}
 FOLLOW = report.follow
+STATE: list[Switch] = []
+"""Switches that the stack's state records."""
 ENGINE = [sys.executable, "-c", "print('the engine speaks')"]
 
 
@@ -59,6 +62,10 @@ class Known(Session):
 
     def check_passphrase(self) -> None:
         """It opens the stack."""
+
+    @property
+    def recorded(self) -> Recorded:
+        return Recorded(STATE)
 
 
 class Docker:
@@ -84,6 +91,7 @@ def recorded(*_: Any) -> Iterator[Any]:
 
 def apply(session: Session, _gated: GatedPlan, console: Console, **_: Any) -> int:
     console.print("0 changes, 2 unchanged")
+    STATE[:] = STATE if session.held is None else session.held
     return session.run(ENGINE, aside=console.stderr)
 
 
@@ -92,10 +100,10 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack whose engine says something and succeeds."""
     file = tmp_path / "settings.yaml"
     file.write_text(yaml.safe_dump({"config": {}}))
-    variables = {FILE_VARIABLE: str(tmp_path / "switches.json")}
+    STATE.clear()
     host = Docker()
     for module in (lifecycle, rollback, members, power, reset, upgrade):
-        monkeypatch.setattr(module, "open_session", lambda name, _: Known(name, variables, file))
+        monkeypatch.setattr(module, "open_session", lambda name, _: Known(name, {}, file))
     for module in (lifecycle, rollback, members, power, reset):
         monkeypatch.setattr(module, "recorded", recorded)
         monkeypatch.setattr(module, "exclusive", nullcontext)
@@ -109,6 +117,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: GatedPlan(PLAN, {}))
     monkeypatch.setattr(lifecycle, "apply", apply)
     monkeypatch.setattr(report, "resolve_images", lambda _, console: console.print("service version source"))
+    monkeypatch.setattr(lifecycle, "refuse_unlocked", lambda *_: None)
     monkeypatch.setattr(report, "follow", lambda *_: [HOP])
     monkeypatch.setattr(report, "summary", lambda *_: OUTPUTS)
 
@@ -185,8 +194,7 @@ def test_a_preview_that_fails_lets_the_engine_speak_beside_the_document(
     failed = SimpleNamespace(plan=PLAN, state=State({}), ran=SimpleNamespace(returncode=255, stderr=""), stands_on={})
     monkeypatch.setattr(lifecycle, "gated_plan", gated_plan)
     monkeypatch.setattr(plan, "preview", lambda *_, **__: failed)
-    monkeypatch.setattr(plan, "judge", lambda *_: SimpleNamespace(notes=(), refusals=()))
-    monkeypatch.setattr(plan, "learn", lambda *_: None)
+    monkeypatch.setattr(plan, "judge", lambda *_, **__: SimpleNamespace(notes=(), refusals=()))
     assert "there is no plan to apply" in told("preview", code=1)["error"]
 
 

@@ -13,6 +13,7 @@ from ops import decisions, incident
 from ops.host import Status
 from ops.session import OpsError, Session
 from ops.state import State
+from settings.recorded import NOTHING
 from toolchain.report import ToolchainError
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": '"canary-of-the-state"'}
@@ -39,7 +40,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(decisions.PLACE_VARIABLE, str(tmp_path / "artifacts"))
     config = tmp_path / "settings.yaml"
     config.write_text("config:\n  gateway:providerKeys: {OPENAI_API_KEY: canary-of-the-settings}\n")
-    monkeypatch.setattr(incident, "open_session", lambda *_: Session("local", {"PATH": "/nowhere"}, config))
+    monkeypatch.setattr(
+        incident, "open_session", lambda *_: Session("local", {"PATH": "/nowhere"}, config, known=NOTHING)
+    )
     monkeypatch.setattr(incident, "host_of", lambda _: HalfDown())
     monkeypatch.setattr(
         incident,

@@ -15,6 +15,7 @@ from ops.session import Session
 from ops.stackfile import StackFileError
 from settings import SettingsError, load
 from settings.loading import known_keys
+from settings.recorded import NOTHING
 from settings.vault import EXAMPLE, VaultError, open_vault
 from tests.unit.mutations import DEEP, JSON_SNIPPETS, SNIPPETS, VALUES, altered, as_json
 from tests.unit.recorder import ROOT
@@ -39,7 +40,7 @@ def judged(content: bytes) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "Pulumi.test.yaml"
         path.write_bytes(content)
-        session = Session("test", {}, path)
+        session = Session("test", {}, path, known=NOTHING)
         try:
             session.engine_settings(running=False).encode()
             assert session.settings

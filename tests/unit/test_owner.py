@@ -12,6 +12,7 @@ from ops import owner
 from ops.owner import second_owner, sign_in
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State
+from settings.recorded import NOTHING
 
 PASSWORD = "canary-of-the-owner"
 OUTPUTS = {"owner_password": PASSWORD, "owner_email": "ada@example.com", "langfuse_url": "http://localhost:3000"}
@@ -71,7 +72,7 @@ def test_a_stack_that_is_not_up_yet_has_no_owner(monkeypatch: pytest.MonkeyPatch
 def session(tmp_path: Path) -> Session:
     settings = tmp_path / "settings.yaml"
     settings.write_text("config:\n  langfuse:owner:\n    email: ada@example.com\n")
-    return Session("prod", {"LANGFUSE_STACK_SWITCHES": str(tmp_path / "switches.json")}, settings)
+    return Session("prod", {}, settings, known=NOTHING)
 
 
 def test_up_says_how_to_sign_in_without_the_password(session: Session) -> None:

@@ -1,9 +1,9 @@
 """What `up` looks at before anything is created: here, whether every volume that held data is still there."""
 
 import secrets
-import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from ops.stackfile import read_config
 from ops.state import State
 from platforms.docker_labels import OWNER_LABEL
 from settings import load
+from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
-SESSION = Session("test", {}, ROOT / "Pulumi.local.yaml")
+SESSION = Session("test", {}, ROOT / "Pulumi.local.yaml", known=NOTHING)
 REDIS = "urn:pulumi:test::langfuse-stack::langfuse-stack:index:Redis$"
 
 
@@ -76,10 +77,10 @@ def test_every_volume_of_a_cluster_must_be_the_stacks_own(
     monkeypatch.setattr(preflight, "_taken_ports", lambda _: [])
     monkeypatch.setattr(preflight, "_full_disk", lambda _: [])
     with pytest.raises(OpsError, match=f"volume blue_{name}_data is another stack's"):
-        preflight.preflight(Session("test", {}, settings))
+        preflight.preflight(Session("test", {}, settings, known=NOTHING))
 
 
-FLY = Session("test", {"PATH": "/usr/bin"}, ROOT / "Pulumi.prod.yaml")
+FLY = Session("test", {"PATH": "/usr/bin"}, ROOT / "Pulumi.prod.yaml", known=NOTHING)
 
 
 def ready_for_fly(monkeypatch: pytest.MonkeyPatch, local_images: str, **image: Any) -> None:
@@ -92,9 +93,36 @@ def ready_for_fly(monkeypatch: pytest.MonkeyPatch, local_images: str, **image: A
     }
     found["langfuse-web"] = Image("langfuse", "sha256:here", "built", "1", **image)
     monkeypatch.setattr(preflight, "images", lambda *_: found)
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: "/usr/bin/fly")
+    monkeypatch.setattr(preflight, "require_version", lambda _: None)
     monkeypatch.setitem(FLY.__dict__, "settings", settings)
+    monkeypatch.setattr(preflight, "read_state", lambda _: State({}))
+    monkeypatch.setattr(preflight, "refuse_unowned", lambda *_: None)
     preflight.preflight(FLY)
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (None, "is not on PATH"),
+        ('{"Name": "flyctl", "Version": "0.4.5"}', r"is version 0\.4\.5, and 0\.4\.6 or later is needed"),
+        ("not json", "is version unknown"),
+        ('{"Version": "0.4.6"}', ""),
+        ('{"Version": "2026.8.21-dev"}', ""),
+    ],
+)
+def test_a_command_line_of_fly_that_is_missing_or_too_old_stops_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str | None, said: str
+) -> None:
+    binary = tmp_path / "flyctl"
+    if version:
+        binary.write_text(f"#!/bin/sh\necho '{version}'\n")
+        binary.chmod(0o755)
+    monkeypatch.setattr(preflight, "_images_it_cannot_run", lambda _: [])
+    monkeypatch.setattr(preflight, "read_state", lambda _: State({}))
+    monkeypatch.setattr(preflight, "refuse_unowned", lambda *_: None)
+    variables = {"PATH": "/bin", "FLY_BIN": str(binary)}
+    with pytest.raises(OpsError, match=said) if said else nullcontext():
+        preflight.preflight(Session("test", variables, ROOT / "Pulumi.prod.yaml", known=NOTHING))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +203,7 @@ def test_docker_says_who_made_a_volume_and_a_stack_of_that_name_is_refused(
     config = tmp_path / "Pulumi.test.yaml"
     instance = min(made).removesuffix("_minio_data").replace("_", "-")
     config.write_text(f"config:\n  langfuse-stack:instance: {instance}\n")
-    session = Session("test", {}, config)
+    session = Session("test", {}, config, known=NOTHING)
     assert made.items() <= docker.volumes(session).items()
     monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": [STACK_ID]}}))
     assert sorted(problem.split()[1] for problem in preflight._volumes(session)) == sorted(made)

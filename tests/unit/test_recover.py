@@ -20,6 +20,7 @@ from ops import docker, recover
 from ops.docker import Container
 from ops.session import MARK_VARIABLE, OpsError, Session
 from ops.state import State
+from settings.recorded import NOTHING
 
 OWNER = "0123456789abcdef"
 
@@ -40,7 +41,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSession:
     config = tmp_path / "Pulumi.local.yaml"
     config.write_text("config: {}\n")
     backend = (tmp_path / "backend").as_uri() + "?metadata=skip"
-    return FakeSession("local", {"PULUMI_BACKEND_URL": backend, "PATH": "/nowhere"}, config)
+    return FakeSession("local", {"PULUMI_BACKEND_URL": backend, "PATH": "/nowhere"}, config, known=NOTHING)
 
 
 def state(*, pending: list[str] = [], containers: list[str] = []) -> State:  # noqa: B006 - never changed
@@ -161,10 +162,33 @@ def test_unfinished_operations_are_forgotten_and_nothing_else(session: FakeSessi
     assert json.loads(written)["deployment"] == {"resources": unfinished.resources}
 
 
+def looked_at(session: FakeSession) -> tuple[list[docker.Container], dict[str, str]]:
+    return docker.containers(session), docker.networks(session)
+
+
+def test_what_another_machine_makes_meanwhile_is_no_orphan(
+    session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is seen on Docker was recorded, or is pending, by the time at which the state is read."""
+    made: list[str] = []
+    monkeypatch.setattr(recover, "_end_orphaned_providers", lambda _: None)
+    monkeypatch.setattr(docker, "containers", lambda _: [container(name) for name in made])
+    monkeypatch.setattr(docker, "networks", lambda _: {})
+    monkeypatch.setattr(docker, "remove_containers", lambda *_: pytest.fail("it was removed"))
+
+    def read(_session: FakeSession) -> State:
+        made.append("just made")
+        return state(containers=[])
+
+    monkeypatch.setattr(recover, "read_state", read)
+    recover.recover(session, Console(quiet=True))
+    assert made
+
+
 def test_containers_the_state_never_heard_of_are_removed(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "containers", lambda _session: [container("known"), container("orphan")])
     monkeypatch.setattr(docker, "networks", lambda _session: {"net": OWNER})
-    recover._remove_orphans(session, state(containers=["known"]), Console(quiet=True))
+    recover._remove_orphans(session, state(containers=["known"]), *looked_at(session), Console(quiet=True))
     removed = [argv[-1] for argv, _ in session.__dict__["calls"] if "rm" in argv]
     assert removed == ["orphan", "net"]
     assert not any("volume" in argv for argv, _ in session.__dict__["calls"])
@@ -174,7 +198,7 @@ def test_another_stacks_containers_are_never_touched(session: FakeSession, monke
     monkeypatch.setattr(docker, "containers", lambda _session: [container("theirs", owner="somebody else")])
     monkeypatch.setattr(docker, "networks", lambda _session: {})
     with pytest.raises(OpsError, match="another stack uses the instance name langfuse"):
-        recover._remove_orphans(session, state(), Console(quiet=True))
+        recover._remove_orphans(session, state(), *looked_at(session), Console(quiet=True))
     assert calls(session) == []
 
 

@@ -13,6 +13,7 @@ from evidence import SHORTEST_SECRET, redact
 from ops.redaction import SECRET_MARK, Redactor, of_settings, of_state
 from ops.session import Session
 from ops.state import State
+from settings.recorded import NOTHING
 
 CANARY = "Canary/+ä=&\"secret' %1"
 SECRETS = st.text(min_size=SHORTEST_SECRET, max_size=40).filter(lambda text: "…" not in text)
@@ -96,4 +97,4 @@ def test_keys_that_were_set_in_plain_are_secret_all_the_same(tmp_path: Path) -> 
     config = tmp_path / "settings.yaml"
     keys, variables = "gateway:providerKeys: {OPENAI_API_KEY: canary-4}", "langfuse:extraEnv: {A: canary-5}"
     config.write_text(f"config:\n  {keys}\n  {variables}\n")
-    assert of_settings(Session("local", {}, config)) == {"canary-4", "canary-5"}
+    assert of_settings(Session("local", {}, config, known=NOTHING)) == {"canary-4", "canary-5"}

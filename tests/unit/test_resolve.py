@@ -16,6 +16,7 @@ import pytest
 
 from components.releases import RELEASES
 from toolchain.images import builder, catalog, client, obtain, recipe, registry
+from toolchain.images.lock import Locked
 from toolchain.paths import cache_dir
 from toolchain.report import Report, ToolchainError
 from toolchain.resolve import resolution_file, resolve
@@ -40,7 +41,8 @@ class Engine:
     inspections: int = 0
 
     def add(self, name: str) -> client.LocalImage:
-        digests = (f"{name.rpartition(':')[0]}@sha256:{'d' * 64}",) if name in self.registry else ()
+        pinned = name if "@" in name else f"{name.rpartition(':')[0]}@sha256:{'d' * 64}"
+        digests = (pinned,) if name in self.registry else ()
         identity = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
         image = client.LocalImage(identity, (name,), digests, "amd64")
         self.images[name] = self.images[identity] = image
@@ -292,3 +294,30 @@ def test_a_nearly_full_disk_is_named_before_anything_is_built(engine: Engine, mo
     with pytest.raises(ToolchainError, match=r"GB free, images need .* GB: make room .*LANGFUSE_STACK_CACHE"):
         resolve(REDIS, Report())
     assert engine.builds == []
+
+
+def locked(name: str) -> dict[str, Locked]:
+    """A lock of what the registry has under that name."""
+    return {"redis": Locked(REDIS["redis"], "7.2.11", f"sha256:{name * 64}")}
+
+
+def test_a_locked_digest_is_what_is_pulled_whatever_the_tag_is_now(engine: Engine) -> None:
+    pinned = f"127.0.0.1:1/redis@sha256:{'d' * 64}"
+    engine.registry |= {pinned, REDIS["redis"]}
+    resolved = resolve(REDIS, Report(), locked=locked("d"))["redis"]
+    assert engine.pulls == [pinned]
+    assert (resolved.reference, resolved.digest) == (REDIS["redis"], f"sha256:{'d' * 64}")
+    resolve(REDIS, Report(), locked=locked("d"), refresh=True)
+    assert engine.pulls == [pinned, REDIS["redis"]]
+
+
+def test_what_was_built_gives_way_to_what_is_locked_as_soon_as_the_registry_has_it(engine: Engine) -> None:
+    assert resolve(REDIS, Report(), locked=locked("d"))["redis"].digest is None
+    engine.registry.add(f"127.0.0.1:1/redis@sha256:{'d' * 64}")
+    assert resolve(REDIS, Report(), locked=locked("d"))["redis"].digest == f"sha256:{'d' * 64}"
+
+
+def test_a_lock_of_another_reference_says_nothing(engine: Engine) -> None:
+    engine.registry.add(REDIS["redis"])
+    other = {"redis": Locked("127.0.0.1:1/redis:7.0", "7.0", f"sha256:{'e' * 64}")}
+    assert resolve(REDIS, Report(), locked=other)["redis"].digest == f"sha256:{'d' * 64}"

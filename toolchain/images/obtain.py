@@ -35,8 +35,15 @@ class Obtained:
     stand_in: bool = False
 
 
-def obtain(references: Mapping[str, str], report: Report) -> dict[str, Obtained]:
+def obtain(
+    references: Mapping[str, str], report: Report, digests: Mapping[str, str] | None = None
+) -> dict[str, Obtained]:
     """The image of every service, for the references that were asked for.
+
+    Args:
+        references: Service to reference.
+        report: Told about what is pulled or built.
+        digests: Service to the digest by which it is looked for and pulled.
 
     Raises:
         ToolchainError: some can neither be pulled nor built; names each, why, and the setting that helps.
@@ -47,8 +54,9 @@ def obtain(references: Mapping[str, str], report: Report) -> dict[str, Obtained]
     registries = Registries(engine, engine_is_here=current_host().startswith(_LOCAL))
     with ThreadPoolExecutor(len(references)) as pool:
         tries = {
-            service: pool.submit(_find_or_pull, service, reference, registries, report)
+            service: pool.submit(_find_or_pull, service, _pinned(reference, digest), registries, report)
             for service, reference in references.items()
+            for digest in [(digests or {}).get(service)]
         }
     obtained = {service: done.result() for service, done in tries.items() if done.exception() is None}
     refused = {service: _expected(done) for service, done in tries.items() if service not in obtained}
@@ -138,9 +146,16 @@ def _expected(done: Future[Obtained]) -> ToolchainError:
     raise error or RuntimeError("a finished try has neither a result nor an error")
 
 
+def _pinned(reference: str, digest: str | None) -> str:
+    return f"{_repository(reference)}@{digest}" if digest else reference
+
+
+def _repository(reference: str) -> str:
+    name = reference.partition("@")[0]
+    return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+
+
 def _digest(image: LocalImage, reference: str) -> str | None:
     """The registry's digest under the reference's own name, or any, or none for an image that was never pulled."""
-    name = reference.partition("@")[0]
-    repository = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
     candidates = dict(digest.split("@", 1) for digest in image.digests if "@" in digest)
-    return candidates.get(repository) or next(iter(candidates.values()), None)
+    return candidates.get(_repository(reference)) or next(iter(candidates.values()), None)

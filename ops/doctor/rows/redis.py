@@ -138,7 +138,11 @@ def _deletions(access: Access) -> Seen:
     if not failed:
         return fine("no deletion failed")
     shown = ", ".join(f"{name} {count} failed" for name, count in failed.items())
-    return wrong(f"{shown}, the newest with: {reasons[0][:160]}", None if _is_refusal(reasons) else MEND_DELETIONS)
+    if not _is_refusal(reasons):
+        return wrong(f"{shown}, the newest with: {reasons[0][:160]}", MEND_DELETIONS)
+    if access.deletions:
+        return fine(f"{shown} before deletions were switched on; Langfuse tries again at the next full 10 minutes")
+    return wrong(f"{shown}, the newest with: {reasons[0][:160]}")
 
 
 def _is_refusal(reasons: Sequence[str]) -> bool:
@@ -222,7 +226,7 @@ ROWS = (
         id="langfuse-deletions",
         part=Part.REDIS,
         symptom="a trace, score or project that was deleted in Langfuse is still there: Not enough privileges",
-        cause="`langfuse:deletions` is false, so the stores refuse later what Langfuse answers with 200 at once. "
+        cause="Langfuse answers 200 at once and deletes later; while `langfuse:deletions` is false the stores refuse. "
         "No row is lost and no raw event is hidden; Langfuse tries again every 10 minutes",
         detected="failed jobs of the queues of deletions, and the reason of the newest",
         fix="decide: `pulumi config set langfuse:deletions true`, then `make up`, deletes all that was ever asked for; "

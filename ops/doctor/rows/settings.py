@@ -122,6 +122,10 @@ def _differ(access: Access) -> Seen:
     return fine(f"web and worker agree in all {len(EQUAL)} that must be equal")
 
 
+def _guards(access: Access) -> Seen:
+    return wrong(access.missing_guards) if access.missing_guards else fine("the state has every guard of all data")
+
+
 ROWS = (
     Row(
         id="settings-unknown",
@@ -149,5 +153,15 @@ ROWS = (
         detected="variables that must be equal on both, compared",
         fix="start both with the stack's settings: {up langfuse-worker}",
         probe=_differ,
+    ),
+    Row(
+        id="data-guards",
+        part=Part.SETTINGS,
+        symptom="plain Pulumi deletes or replaces data that it refused to touch before",
+        cause="somebody ran plain Pulumi with a program that declares data without protect, retain_on_delete or the "
+        "delete hook, or lifted the protection in the state",
+        detected="options of all data in the stack's state, against those that the inventory lists",
+        fix="`make up`, which puts them back; then find out who ran plain Pulumi: its history lists every update",
+        probe=_guards,
     ),
 )

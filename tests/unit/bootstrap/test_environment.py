@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolchain import environment as module
-from toolchain.checkout import disregard_salt
+from toolchain.checkout import see_to_salt
 from toolchain.docker import DockerEngine
 from toolchain.engine import Engine
 from toolchain.environment import environment
@@ -97,6 +97,18 @@ def test_shared_state_is_never_encrypted_with_a_passphrase_that_only_this_machin
 
     assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in environment(ENGINE, DOCKER)
     assert not (machine.state / "passphrase").exists()
+
+
+def test_shared_state_is_not_opened_with_the_passphrase_of_this_machines_own_stacks(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = environment(ENGINE, DOCKER)["PULUMI_CONFIG_PASSPHRASE_FILE"]
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in environment(ENGINE, DOCKER)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", own)
+    assert environment(ENGINE, DOCKER)["PULUMI_CONFIG_PASSPHRASE_FILE"] == own
+    (machine.state / "passphrase").unlink()
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in environment(ENGINE, DOCKER)
 
 
 def test_the_users_own_login_to_a_pulumi_service_is_used(
@@ -197,16 +209,16 @@ def test_the_salt_of_this_machine_does_not_show_in_git_but_other_changes_do(mach
     settings = root / "Pulumi.local.yaml"
     settings.write_text("config:\n  a: 1\n")
     (root / ".gitattributes").write_text("Pulumi.local.yaml filter=pulumi-salt\n")
-    disregard_salt(root)
+    see_to_salt(root, is_shared=False)
     git("add", ".")
     git("commit", "-qm", "settings")
 
     settings.write_text("config:\n  a: 1\nencryptionsalt: v1:abc\n")
-    disregard_salt(root)
+    see_to_salt(root, is_shared=False)
     assert git("status", "--porcelain") == ""
 
     settings.write_text("config:\n  a: 2\nencryptionsalt: v1:abc\n")
-    disregard_salt(root)
+    see_to_salt(root, is_shared=False)
     assert git("status", "--porcelain") == " M Pulumi.local.yaml\n"
     assert "+  a: 2" in git("diff")
     assert "encryptionsalt" not in git("diff")
@@ -214,7 +226,7 @@ def test_the_salt_of_this_machine_does_not_show_in_git_but_other_changes_do(mach
 
 def test_a_folder_that_is_no_checkout_is_left_alone(machine: Machine, tmp_path: Path) -> None:
     assert machine
-    disregard_salt(tmp_path)
+    see_to_salt(tmp_path, is_shared=False)
 
     assert not (tmp_path / ".git").exists()
     assert os.environ["HOME"] == str(tmp_path)

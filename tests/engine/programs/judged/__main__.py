@@ -28,7 +28,8 @@ class Service(pulumi.ComponentResource):
     def __init__(self, token: str, request: pulumi.Input[str]) -> None:
         super().__init__(f"langfuse-stack:fly:{token}", "web")
         opts = pulumi.ResourceOptions(parent=self)
-        command.local.Command("web", create="cat > made", dir=os.environ["MADE"], stdin=request, opts=opts)
+        line = f"python3 -m platforms.fly {'deploy' if token == 'Service' else token.lower()}"
+        command.local.Command("web", create=line, stdin=request, opts=opts)
 
 
 class StackSecrets(Component):

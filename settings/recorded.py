@@ -1,0 +1,66 @@
+"""What the stack's state records beside resources, as the engine tells the running program."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+import switches
+from switches import Switch
+
+READ = "pulumi:pulumi:readStackResourceOutputs"
+HISTORY = "langfuse-stack:index:History"
+STACK = "pulumi:pulumi:Stack"
+FOREIGN = "pulumi-python:dynamic/checks:ForeignUntouched"
+MIGRATIONS = "pulumi-python:dynamic/checks:Migrations"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Of the last run that recorded anything, wherever it ran."""
+
+    switches: Sequence[Switch] = ()
+    known_data: frozenset[str] | None = None
+    """URNs of all data that the stack has had; None where no run has recorded it."""
+    release: str | None = None
+    """Version of Langfuse that migrated the stack's data; None for none."""
+    unproven_image: str | None = None
+    """Langfuse's web image that was let start, and was never proven to have left foreign schemas alone."""
+
+
+NOTHING = Recorded()
+
+
+def of_resources(resources: Sequence[Mapping[str, Any]]) -> Recorded:
+    """What the state records.
+
+    Args:
+        resources: of the state, or what the engine tells of them: `type` and `outputs` of each.
+
+    Raises:
+        SwitchesError: the switches there are none.
+    """
+    outputs = {str(entry.get("type")): entry.get("outputs") or {} for entry in resources}
+    history = outputs.get(HISTORY, {})
+    known = history.get("data")
+    # A state of before there was a history has the version among what it exports.
+    release = history.get("release") or outputs.get(STACK, {}).get("release")
+    started, proven = (outputs.get(kind, {}).get("image") for kind in (MIGRATIONS, FOREIGN))
+    return Recorded(
+        switches.recorded(resources),
+        None if known is None else frozenset(map(str, known)),
+        release or None,
+        started if started != proven else None,
+    )
+
+
+def of_engine() -> Recorded:
+    """What the state of the running stack records.
+
+    Raises:
+        SwitchesError: the switches there are none.
+    """
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    told = pulumi.runtime.invoke(READ, {"stackName": stack}).value or {}
+    return of_resources(list((told.get("outputs") or {}).values()))
