@@ -83,8 +83,14 @@ VARIABLES = (
     Variable("store-settings", ("langfuse-web",), {"LANGFUSE_S3_EVENT_UPLOAD_FORCE_PATH_STYLE": "false"}, "is false"),
     Variable("store-connection", BOTH, {"LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT": "http://minio:9999"}, "minio:9999"),
     Variable(
+        "store-connection",
+        ("langfuse-worker",),
+        {"LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT": "http://localhost:9090"},
+        "localhost:9090: no connection",
+    ),
+    Variable(
         "store-external-endpoint",
-        BOTH,
+        ("langfuse-web",),
         {"LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT": "http://minio.invalid:9000"},
         "cannot be reached from outside",
     ),
@@ -122,7 +128,7 @@ def test_deletions_that_were_refused_before_they_were_switched_on_are_no_finding
     redis("ZADD", FAILED_DELETIONS, "1", "refused")(rig)
     redis("HSET", "bull:trace-delete:refused", "failedReason", "Not enough privileges")(rig)
     try:
-        assert verdict(rig.fresh(), "langfuse-deletions") == "finding"
+        assert verdict(rig.fresh(), "langfuse-deletions").startswith("finding: trace-delete 1 failed")
         assert verdict(replace(rig.fresh(), deletions=True), "langfuse-deletions") == "healthy"
     finally:
         redis("DEL", FAILED_DELETIONS, "bull:trace-delete:refused")(rig)
