@@ -10,6 +10,7 @@ COMMENTS = (
     *("/**/", "/* x */", "/* /* */ */", "/* /* x */", "/*! 1 */", "/*!", "/*+ x */", "-- x\n", "-- x\r", "--\u2028"),
     *("# x\n", "#! x\n", "// x\n", "/*'*/", '/*"*/', "/*`*/", "--'\n", "/*;*/", "--;\n", "/*$$*/"),
 )
+ENDED_BY_NEWLINE_ALONE = ("-- x\r", "--\u2028")
 QUOTES = ("'", '"', "`", "$$", "$a$", "E'\\'", "U&'", "q'", "\\", "''", "'\\''", '""', "\0", "\x1a")
 LOOK_ALIKES = {"A": "\u0410", "E": "\u0395", "O": "\u039f", "T": "\u03a4", "i": "\u0131", "s": "\u017f", "k": "\u212a"}
 BEFORE = ("", "SELECT 1;", "CREATE TABLE extra (id int);", "COMMENT ON TABLE extra IS 'x';", "'", "/*", "BEGIN;", ";;")
@@ -17,13 +18,20 @@ JUNK = st.sampled_from((*SPACES, *COMMENTS, *QUOTES))
 
 
 @st.composite
-def respelled(draw: st.DrawFn, sql: str) -> str:
-    """The same statement with other spaces, comments and letter cases between and in its words."""
+def respelled(draw: st.DrawFn, sql: str, without: tuple[str, ...] = ()) -> str:
+    """The same statement with other spaces, comments and letter cases between and in its words.
+
+    Args:
+        draw: of Hypothesis.
+        sql: the statement.
+        without: comments that this server would end elsewhere, so that they take words of the statement away.
+    """
+    between = tuple(comment for comment in COMMENTS if comment not in without)
     spelled = []
     for word in sql.split(" "):
         change = draw(st.sampled_from(("lower", "upper", "swapcase", "strip")))
         spelled.append(getattr(word, change)() if "'" not in word and '"' not in word and "`" not in word else word)
-        spelled.append(" " + draw(st.sampled_from((*SPACES, *COMMENTS))) + draw(st.sampled_from(("", " "))))
+        spelled.append(" " + draw(st.sampled_from((*SPACES, *between))) + draw(st.sampled_from(("", " "))))
     return (
         draw(st.sampled_from(BEFORE)) + "".join(spelled) + draw(st.sampled_from(("", ";", ";;", "; SELECT 1", " --")))
     )
