@@ -16,7 +16,7 @@ from tests.checks.containers import Container
 from tests.policy import judging
 from tests.policy.judging import EMPTY, file, live_with_rows, statements
 from tests.policy.spelling import (
-    ENDED_BY_NEWLINE_ALONE,
+    OTHER_IN_CLICKHOUSE,
     any_text,
     destructive_among_additive,
     disguises,
@@ -124,7 +124,7 @@ def test_files_are_judged_as_one_batch(ask: Ask) -> None:
 @EXAMPLES
 @given(data=st.data())
 def test_respelling_a_destructive_statement_leaves_it_destructive(ask: Ask, data: st.DataObject) -> None:
-    spelled = data.draw(respelled(data.draw(st.sampled_from(CASELESS)), ENDED_BY_NEWLINE_ALONE))
+    spelled = data.draw(respelled(data.draw(st.sampled_from(CASELESS)), OTHER_IN_CLICKHOUSE))
     assert judged(ask, spelled).verdict is Verdict.DESTRUCTIVE, spelled
 
 
