@@ -20,7 +20,7 @@ from components.external import (
 )
 from components.gateway import GatewayArgs
 from components.gateway_config import GatewayModel
-from components.langfuse import WEB, WEB_PROXY, LangfuseArgs
+from components.langfuse import LangfuseArgs
 from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
 from components.postgres import Postgres, PostgresArgs
@@ -110,7 +110,7 @@ class Wiring:
                 region=fly.region,
                 apps=self._settings.fly_app,
                 machines=size,
-                public=[self._public(service) for service in fly.public],
+                public=fly.public,
                 snapshot_retention=fly.snapshot_retention,
                 owner=self.owner,
                 secrets_key=self._secrets.first["nextauth-secret"].apply(_key_of_hashes),
@@ -149,6 +149,7 @@ class Wiring:
         return ClusterArgs(
             secret=secret,
             proxy_image=self.images["proxy"],
+            proxies=self._settings.replicas("clickhouse-proxy"),
             volumes=[VolumeSpec(name, group.volume_gb) for name in servers],
             keeper_volumes=[VolumeSpec(name, KEEPER_VOLUME_GB) for name in keepers],
         )
@@ -230,10 +231,11 @@ class Wiring:
         """
         _refuse(settings_module.refused_release(self._settings))
         group = self._settings.langfuse
-        today = dt.datetime.now(tz=dt.UTC).date()
-        unseen = settings_module.media_warning(self._settings, self._public_url())
-        for warning in filter(None, (unseen, end_of_support(self._settings.release, today))):
-            pulumi.log.warn(warning)
+        if pulumi.runtime.is_dry_run():  # said once: an update follows a preview
+            today = dt.datetime.now(tz=dt.UTC).date()
+            unseen = settings_module.media_warning(self._settings, self._public_url())
+            for warning in filter(None, (unseen, end_of_support(self._settings.release, today))):
+                pulumi.log.warn(warning)
         return LangfuseArgs(
             release=self._settings.release,
             version=self._settings.langfuse_version,
@@ -286,6 +288,7 @@ class Wiring:
             env=group.env,
             provider_keys={**group.provider_keys, **(self.vault.provider_keys if self.vault else {})},
             cache_ttl_seconds=group.cache_ttl_seconds,
+            replicas=group.replicas,
             langfuse=langfuse,
         )
 
@@ -309,10 +312,6 @@ class Wiring:
         stated = self._settings.langfuse.public_url
         host = self.vault.langfuse_host if self.vault else None
         return host.rstrip("/") if host and not stated else self._settings.langfuse_url
-
-    def _public(self, service: str) -> str:
-        """What stands for a service on the internet: where there are several webs, their proxy."""
-        return WEB_PROXY if service == WEB and self._settings.web.replicas > 1 else service
 
     def _volume(self, store: str, size_gb: int) -> VolumeSpec:
         return VolumeSpec(self._settings.volume(store), size_gb)

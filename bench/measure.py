@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import cold, growth, no_op, traces
+from bench import cold, growth, no_op, prod, traces
 from bench.commands import Program
 from bench.results import Results
 from bench.rig import assembled
@@ -17,14 +17,15 @@ class Effort:
     cold: int
     no_op: int
     memory: int
+    prod: int
     traces: int
     growth: int
     counts: tuple[int, ...]
     """Numbers of further services."""
 
 
-THOROUGH = Effort(cold=3, no_op=15, memory=3, traces=20, growth=5, counts=(10, 50, 100))
-QUICK = Effort(cold=1, no_op=5, memory=1, traces=5, growth=1, counts=(10, 50, 100))
+THOROUGH = Effort(cold=3, no_op=15, memory=3, prod=5, traces=20, growth=5, counts=(10, 50, 100))
+QUICK = Effort(cold=1, no_op=5, memory=1, prod=2, traces=5, growth=1, counts=(10, 50, 100))
 
 
 def measure(effort: Effort, say: Callable[[str], None]) -> Results:
@@ -47,6 +48,8 @@ def measure(effort: Effort, say: Callable[[str], None]) -> Results:
         results.rows[:0] = no_op.whole_stack(rig, empty, effort.no_op)
         results.rows += no_op.memory(rig, effort.memory)
         rig.clear()
+        say("stack prod on a fake Fly")
+        results.rows += prod.no_op(rig, empty, effort.prod)
         say(f"growth with {', '.join(map(str, effort.counts))} further services")
         results.rows += growth.growth(rig, empty, effort.counts, effort.growth)
     return results

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote, quote_plus, unquote
 
 import pulumi
@@ -24,6 +24,7 @@ from pulumi import dynamic
 
 from checks import tunnels
 from evidence import EvidenceError, record
+from programs import command
 
 Inputs = Mapping[str, Any]
 Evidence = dict[str, Any]
@@ -127,21 +128,13 @@ def _bounded(probe: Callable[[], T], seconds: float) -> T:
 
     A probe that is given up goes no further: whenever what it waits for answers, it ends there.
     """
-    outcomes: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            outcomes.put((probe(), None))
-        except BaseException as error:
-            outcomes.put((None, error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+    attempt = _Attempt(probe)
+    attempt.start()
     try:
-        result, error = outcomes.get(timeout=seconds)
+        result, error = attempt.outcomes.get(timeout=seconds)
     except queue.Empty:
-        _interrupt(thread)
-        threading.Thread(target=_insist, args=(thread,), daemon=True).start()
+        attempt.interrupt()
+        threading.Thread(target=attempt.insist, daemon=True).start()
         raise CheckFailedError(
             "the check itself",
             f"no end after {seconds:.0f} s: something takes connections and does not answer",
@@ -157,16 +150,52 @@ class AbandonedError(BaseException):
     """Raised inside a probe that was given up; no handler of ordinary errors takes it for one of them."""
 
 
-def _interrupt(thread: threading.Thread) -> None:
-    """Raise inside a thread as soon as it takes another step."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(AbandonedError))
+class _Attempt(threading.Thread, Generic[T]):
+    """One call of a probe, in a thread that can be made to go no further."""
 
+    def __init__(self, probe: Callable[[], T]) -> None:
+        super().__init__(daemon=True)
+        self.outcomes: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+        self._probe = probe
+        self._called = self._ended = False
+        # Held while the thread is interrupted: it does not end meanwhile, and no later one is given its number.
+        self._ending = threading.Lock()
 
-def _insist(thread: threading.Thread) -> None:
-    """Interrupt a thread until it has ended: a library may take the first time for an error of its own."""
-    while thread.is_alive():
-        thread.join(INSIST_SECONDS)
-        _interrupt(thread)
+    def run(self) -> None:
+        """Call the probe, and end where nobody can interrupt any more."""
+        while True:
+            try:
+                if not self._called:
+                    self._called = True
+                    self.outcomes.put(self._outcome())
+                with self._ending:
+                    self._ended = True
+                    self._raise(None)
+            except AbandonedError:
+                continue
+            return
+
+    def interrupt(self) -> None:
+        """Raise inside the probe as soon as it takes another step."""
+        with self._ending:
+            if self.is_alive() and not self._ended:
+                self._raise(AbandonedError)
+
+    def insist(self) -> None:
+        """Interrupt until it has ended: a library may take the first time for an error of its own."""
+        while self.is_alive():
+            self.join(INSIST_SECONDS)
+            self.interrupt()
+
+    def _outcome(self) -> tuple[T | None, BaseException | None]:
+        try:
+            return self._probe(), None
+        except BaseException as error:
+            return None, error
+
+    def _raise(self, error: type[BaseException] | None) -> None:
+        given = None if error is None else ctypes.py_object(error)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident or 0), given)
 
 
 def now() -> str:
@@ -287,7 +316,9 @@ class CheckProvider(dynamic.ResourceProvider):
         if not argv:
             return ""
         try:
-            ran = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=LOG_SECONDS, check=False)
+            ran = subprocess.run(
+                command(argv), stdin=subprocess.DEVNULL, capture_output=True, timeout=LOG_SECONDS, check=False
+            )
             text = (ran.stdout + ran.stderr).decode(errors="replace")
         except subprocess.TimeoutExpired as late:
             text = (late.stdout or b"").decode(errors="replace")

@@ -1,13 +1,18 @@
 """Ways to servers that are not reachable from here: a command for each, which opens a local port while a check runs."""
 
+import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from programs import command
 
 KEEPER = Path(__file__).with_name("tunnel_keeper.py")
 OPEN_SECONDS = 20.0
@@ -15,6 +20,7 @@ PARTLY_SECONDS = 8.0
 """For those that one can do without."""
 PAUSE_SECONDS = 0.05
 LOOPBACK = "127.0.0.1"
+ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 Translation = Callable[[Any], Any]
 
@@ -23,9 +29,29 @@ class TunnelError(Exception):
     """A tunnel did not open."""
 
 
+@dataclass(frozen=True)
+class _Tunnel:
+    """A tunnel's local port, what keeps it open, and what its command said."""
+
+    port: int
+    keeper: "subprocess.Popen[bytes]"
+    said: IO[bytes]
+
+    @property
+    def reason(self) -> str:
+        """The last error that the command told; empty for none."""
+        self.said.seek(0)
+        lines = ANSI.sub("", self.said.read().decode(errors="replace")).splitlines()
+        return next((line.strip() for line in reversed(lines) if line.strip().lower().startswith("error")), "")
+
+
 @contextmanager
 def opened(
-    commands: Mapping[str, Sequence[str]], *, partly: bool = False, seconds: float | None = None
+    commands: Mapping[str, Sequence[str]],
+    *,
+    partly: bool = False,
+    seconds: float | None = None,
+    reasons: dict[str, str] | None = None,
 ) -> Iterator[tuple[Translation, Translation]]:
     """Open a way to every address, each on a local port of its own, and close all of them at the end.
 
@@ -33,6 +59,7 @@ def opened(
         commands: address (`host:port`) to the command that opens the way on the local port it is given for `{port}`.
         partly: do with the ways that open; an address without one stays as it is.
         seconds: other than the usual patience, for all of them together.
+        reasons: takes why an address has no way, where `partly`.
 
     Yields:
         What puts the local addresses in place of the real ones, anywhere in a value; and what puts them back.
@@ -44,33 +71,35 @@ def opened(
         local = {address: _keep(argv, stack) for address, argv in commands.items()}
         patience = seconds or (PARTLY_SECONDS if partly else OPEN_SECONDS)
         deadline = time.monotonic() + patience
-        for address, (port, keeper) in list(local.items()):
+        for address, tunnel in list(local.items()):
             try:
-                _await(address, port, keeper, deadline)
-            except TunnelError:
+                _await(address, tunnel, deadline)
+            except TunnelError as error:
                 if not partly:
                     raise
+                if reasons is not None:
+                    reasons[address] = str(error)
                 del local[address]
-        there = {address: f"{LOOPBACK}:{port}" for address, (port, _) in local.items()}
+        there = {address: f"{LOOPBACK}:{tunnel.port}" for address, tunnel in local.items()}
         back = {here: address for address, here in there.items()}
         yield (lambda value: _translated(value, there)), (lambda value: _translated(value, back))
-        for address, (port, keeper) in local.items():
-            if _answers(port) and not _listens(keeper.pid, port):
+        for address, tunnel in local.items():
+            if _answers(tunnel.port) and not _listens(tunnel.keeper.pid, tunnel.port):
                 raise TunnelError(f"another program answered on the port of the way to {address}: run it again")
 
 
-def _keep(argv: Sequence[str], stack: ExitStack) -> tuple[int, "subprocess.Popen[bytes]"]:
+def _keep(argv: Sequence[str], stack: ExitStack) -> _Tunnel:
     """Start a tunnel whose keeper ends it when its standard input closes, so also when this process is killed."""
     port = _free_port()
-    command = [part.replace("{port}", str(port)) for part in argv]
+    said = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
     keeper = subprocess.Popen(
-        [sys.executable, str(KEEPER), str(port), *command],
+        [sys.executable, str(KEEPER), str(port), *command([part.replace("{port}", str(port)) for part in argv])],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=said,
     )
     stack.callback(_close, keeper)
-    return port, keeper
+    return _Tunnel(port, keeper, said)
 
 
 def _close(keeper: "subprocess.Popen[bytes]") -> None:
@@ -83,14 +112,12 @@ def _close(keeper: "subprocess.Popen[bytes]") -> None:
         keeper.wait()
 
 
-def _await(address: str, port: int, keeper: "subprocess.Popen[bytes]", deadline: float) -> None:
+def _await(address: str, tunnel: _Tunnel, deadline: float) -> None:
     """Wait until the tunnel itself listens: that somebody does is not enough, for a port is anybody's to take."""
-    while not _listens(keeper.pid, port):
-        if keeper.poll() is not None or time.monotonic() > deadline:
-            raise TunnelError(
-                f"no way to {address} opened within {OPEN_SECONDS:.0f} s: see that the platform's command line is "
-                "installed and logged in"
-            )
+    while not _listens(tunnel.keeper.pid, tunnel.port):
+        if tunnel.keeper.poll() is not None or time.monotonic() > deadline:
+            hint = "see that the platform's command line is installed and logged in, and that UDP is not blocked here"
+            raise TunnelError(f"no way to {address} opened: {tunnel.reason or hint}")
         time.sleep(PAUSE_SECONDS)
 
 

@@ -1,7 +1,7 @@
 """ClickHouse: a volume, a server closed to strangers, and the gate that proves it; or a cluster of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import pulumi
@@ -141,16 +141,17 @@ class ClickHouse(Component):
         platform: Platform,
     ) -> Service:
         """The servers of a cluster as one service, with one address."""
+        spec = proxy(
+            PROXY,
+            "proxy/clickhouse.cfg",
+            cluster.proxy_image,
+            ports=_ports(args, published=True),
+            behind=Behind(cluster.members, check_port=HTTP_PORT, standby=True),
+            platform=platform,
+        )
         front = platform.service(
             PROXY,
-            proxy(
-                PROXY,
-                "proxy/clickhouse.cfg",
-                cluster.proxy_image,
-                ports=_ports(args, published=True),
-                behind=Behind(cluster.members, check_port=HTTP_PORT, standby=True),
-                platform=platform,
-            ),
+            replace(spec, replicas=cluster.proxies if platform.replicates else 1),
             self.child(after=[server.resource for server in servers if server.resource]),
         )
         return behind(front, *servers, *keepers)

@@ -33,6 +33,8 @@ class ClusterArgs:
     secret: pulumi.Output[str]
     """Shared by the servers: for queries among them, for fetching parts, and for what they write into the keepers."""
     proxy_image: Image
+    proxies: int
+    """Machines of the proxy, where the platform runs several of one service."""
     volumes: Sequence[VolumeSpec]
     """Of the second server and of each further one."""
     keeper_volumes: Sequence[VolumeSpec]

@@ -49,6 +49,7 @@ class GatewayArgs:
     provider_keys: Mapping[str, str]
     """Environment variables with the providers' keys."""
     cache_ttl_seconds: int
+    replicas: int
     langfuse: LangfuseArgs
 
 
@@ -93,6 +94,8 @@ class Gateway(Component):
                 ports=(Port("http", GATEWAY_PORT, args.port, "gateway:port"),),
                 health=HealthSpec(ExecProbe(("python3", HEALTHCHECK_FILE))),
                 stop_grace=30,
+                replicas=args.replicas,
+                balanced=True,
                 env={
                     **args.env,
                     **(_langfuse_env(args, web) if args.tracing else {}),

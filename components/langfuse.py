@@ -99,8 +99,9 @@ class LangfuseWeb(Component):
         crypto = {"salt": args.crypto.salt, "encryption_key": args.crypto.encryption_key}
         addresses = langfuse_env.addresses(args.stores, args.bootstrap)
         keys = DataKeys("data-keys", {**crypto, "addresses": addresses}, self.data())
-        first = self._web(1, args, platform, [keys, *migrations])
-        front = self._behind_proxy(first, args, platform)
+        machines = args.web_replicas if platform.replicates else 1
+        first = self._web(1, args, platform, [keys, *migrations], machines)
+        front = first if platform.replicates else self._behind_proxy(first, args, platform)
         self.address = front.addresses["http"]
         gate = self.prove(
             WebGate,
@@ -117,7 +118,7 @@ class LangfuseWeb(Component):
             reach=[clickhouse.http],
         )
         # Two that start at once on an empty database migrate against each other.
-        for number in range(2, args.web_replicas + 1):
+        for number in range(2, args.web_replicas // machines + 1):
             self._web(number, args, platform, gate)
         untouched = [
             ForeignUntouched(
@@ -130,7 +131,9 @@ class LangfuseWeb(Component):
         self.gates = [*migrations, *gate, *untouched]
         self.register_outputs({"url": f"http://{self.address.operator}"})
 
-    def _web(self, number: int, args: LangfuseArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> Service:
+    def _web(
+        self, number: int, args: LangfuseArgs, platform: Platform, after: Sequence[pulumi.Resource], machines: int = 1
+    ) -> Service:
         published = args.web_port if args.web_replicas == 1 else None
         name = _replica(WEB, number)
         spec = _spec(
@@ -145,8 +148,8 @@ class LangfuseWeb(Component):
                 args.stores, args.crypto, args.bootstrap, media_url=args.media_url, sign_up=args.sign_up
             ),
         )
-        options = pulumi.ResourceOptions.merge(self.child(after=after), self._start)
-        return platform.service(name, replace(spec, until_healthy=number > 1), options)
+        spec = replace(spec, until_healthy=number > 1, replicas=machines)
+        return platform.service(name, spec, pulumi.ResourceOptions.merge(self.child(after=after), self._start))
 
     def _behind_proxy(self, first: Service, args: LangfuseArgs, platform: Platform) -> Service:
         """All webs as one service, with one address; the only one as it is."""
@@ -183,19 +186,25 @@ class LangfuseWorker(Component):
         self, args: LangfuseArgs, web: LangfuseWeb, platform: Platform, after: Sequence[pulumi.Resource]
     ) -> None:
         super().__init__("langfuse-worker", after)
-        service = self._worker(1, args, platform)
+        machines = args.worker_replicas if platform.replicates else 1
+        service = self._worker(1, args, platform, machines=machines)
         address = service.addresses["http"]
         gate = self.prove(WorkerGate, "langfuse-worker-gate", service, {"url": f"http://{address.operator}"})
         trace = self.prove(
             TraceGate, "langfuse-trace-gate", service, trace_inputs(args, web), after=gate, reach=[web.address]
         )
-        for number in range(2, args.worker_replicas + 1):
+        for number in range(2, args.worker_replicas // machines + 1):
             self._worker(number, args, platform, gate)
         self.gates = [*gate, *trace]
         self.register_outputs({"url": f"http://{address.operator}"})
 
     def _worker(
-        self, number: int, args: LangfuseArgs, platform: Platform, after: Sequence[pulumi.Resource] = ()
+        self,
+        number: int,
+        args: LangfuseArgs,
+        platform: Platform,
+        after: Sequence[pulumi.Resource] = (),
+        machines: int = 1,
     ) -> Service:
         name = _replica(WORKER, number)
         spec = _spec(
@@ -208,7 +217,8 @@ class LangfuseWorker(Component):
             stop_grace=WORKER_STOP_GRACE,
             own=Environment({}, {}),
         )
-        return platform.service(name, replace(spec, until_healthy=number > 1), self.child(after=after))
+        spec = replace(spec, until_healthy=number > 1, replicas=machines)
+        return platform.service(name, spec, self.child(after=after))
 
 
 def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input[str]]:

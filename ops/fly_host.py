@@ -24,7 +24,11 @@ class FlyHost:
     def services(self) -> dict[str, Status]:
         """See `Host`."""
         seen = self._inspected(machines_only=True)
-        return {service: _status(service, app, seen.get(app) or {}) for service, app in self._apps.items()}
+        replicas = self._session.settings.replicas
+        return {
+            service: _status(service, app, seen.get(app) or {}, replicas(service))
+            for service, app in self._apps.items()
+        }
 
     def logs(self, service: str, lines: int) -> str:
         """See `Host`."""
@@ -36,7 +40,8 @@ class FlyHost:
 
     def start(self, service: str) -> None:
         """See `Host`."""
-        self._call("state", {"app": self._app(service), "want": "started"})
+        replicas = self._session.settings.replicas(service)
+        self._call("state", {"app": self._app(service), "want": "started", "replicas": replicas})
 
     def snapshots(self) -> Mapping[str, str]:
         """See `Host`."""
@@ -86,9 +91,11 @@ def apps_of(settings: Settings, state: State) -> dict[str, str]:
     return found
 
 
-def _status(service: str, app: str, seen: Mapping[str, Any]) -> Status:
+def _status(service: str, app: str, seen: Mapping[str, Any], replicas: int) -> Status:
     if "error" in seen:
         return Status(service, "unknown", {"app": app, **seen})
     machines = seen.get("machines") or []
-    states = sorted({str(machine.get("state", "?")) for machine in machines})
+    found = [str(machine.get("state", "?")) for machine in machines]
+    # Machines beyond the replicas are stopped, and left for people to retire.
+    states = ["started"] if found.count("started") >= replicas else sorted(set(found))
     return Status(service, states[0] if len(states) == 1 else ", ".join(states) or "no machine", {"app": app, **seen})

@@ -22,6 +22,7 @@ from ops.session import OpsError, RefusedError, Session, open_session
 from ops.smoke import access
 from ops.state import read_state
 from ops.volume_holder import hold, volumes_of
+from ops.workers import workers_waiting
 from settings import refused_release
 
 
@@ -128,11 +129,13 @@ def converge(
     may = overrides.get("running") is False or overrides.get("upgrading")
     if not may and (refused := refused_release(session.settings)):
         raise RefusedError(refused)
-    plan = gated_plan(session, console, **overrides)
+    gated = gated_plan(session, console, **overrides)
     if expect_no_changes:
-        require_no_changes(plan)
-    require_done(session, apply(session, plan, console, **overrides))
-    return plan
+        require_no_changes(gated)
+    running = overrides.get("running") is not False
+    with workers_waiting(session, gated.plan, console, running=running):
+        require_done(session, apply(session, gated, console, **overrides))
+    return gated
 
 
 def require_no_changes(plan: GatedPlan) -> None:

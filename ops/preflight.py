@@ -8,6 +8,8 @@ from ops import docker
 from ops.adopt import refuse_unowned
 from ops.session import RefusedError, Session
 from ops.state import read_state
+from platforms.fly.errors import FlyError
+from platforms.fly.process import require_version
 from settings import Settings, images, only_here, refused_by_fly
 
 LEAST_FREE_GB = 2
@@ -22,7 +24,7 @@ def preflight(session: Session) -> None:
         RefusedError: lists everything that is in the way, with the setting that moves it.
     """
     if session.settings.stack.platform == "fly":
-        problems = [*_missing_command_line(session), *_images_it_cannot_run(session)]
+        problems = [*_unusable_command_line(session), *_images_it_cannot_run(session)]
         if not problems:
             refuse_unowned(session, read_state(session))
     else:
@@ -31,10 +33,12 @@ def preflight(session: Session) -> None:
         raise RefusedError("this machine is not ready:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
 
-def _missing_command_line(session: Session) -> list[str]:
-    if shutil.which("fly", path=session.environment.get("PATH")):
-        return []
-    return ["there is no `fly` on the PATH: install Fly's command line, and log in with `fly auth login`"]
+def _unusable_command_line(session: Session) -> list[str]:
+    try:
+        require_version(session.variables)
+    except FlyError as error:
+        return [str(error)]
+    return []
 
 
 def _images_it_cannot_run(session: Session) -> list[str]:

@@ -30,6 +30,7 @@ class DockerPlatform:
     """
 
     bind_address = "0.0.0.0"  # noqa: S104 - inside the private network; published on loopback only
+    replicates = False
 
     def __init__(self, instance: str, owner: pulumi.Input[str], *, running: bool) -> None:
         self._instance = instance

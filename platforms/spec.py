@@ -105,6 +105,8 @@ class ServiceSpec:
     mounts: tuple[Mount, ...] = ()
     files: tuple[File, ...] = ()
     replicas: int = 1
+    balanced: bool = False
+    """Whether callers are spread over its replicas, and sent to healthy ones only."""
     until_healthy: bool = False
     """Whether it counts as started only once it is healthy: what waits for it then changes one after the other."""
 
@@ -171,6 +173,8 @@ class Platform(Protocol):
 
     bind_address: str
     """Address a service must listen on to be reached by the others."""
+    replicates: bool
+    """Whether it runs several replicas of a service without volumes behind one address; else each is a service."""
 
     def volume(self, logical_name: str, spec: VolumeSpec, opts: pulumi.ResourceOptions) -> Volume:
         """Declare a volume. `opts` come from `components.base.data_options`."""

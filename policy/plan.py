@@ -66,7 +66,9 @@ class Plan(BaseModel):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the program warned of, each once."""
-        said = (said.message.strip() for said in self.diagnostics if said.severity == "warning")
+        said = (
+            entry.message.strip().removeprefix("warning: ") for entry in self.diagnostics if entry.severity == "warning"
+        )
         return tuple(dict.fromkeys(filter(None, said)))
 
 

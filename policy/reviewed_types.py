@@ -48,7 +48,6 @@ COMMANDS = {
         "App": "app",
         "Secrets": "secrets",
         "Service": "deploy",
-        "State": "state",
         "Volume": "volume",
     }.items()
 }
@@ -57,3 +56,5 @@ COMMAND = "command:"
 """Of the provider that runs commands."""
 COMMAND_INPUTS = frozenset({"create", "stdin", "logging", "addPreviousOutputInEnv"})
 """What a reviewed command may set. Everything else runs something more, somewhere else, or at another time."""
+COMMAND_VARIABLES = frozenset({"LANGFUSE_STACK_OWNER"})
+"""The variables that a reviewed command may set: none that decides what runs."""

@@ -1,9 +1,9 @@
 """Settings of the Fly platform."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from settings.groups import Group, Slug
 
@@ -16,12 +16,28 @@ ServiceName = Annotated[str, Field(pattern=f"^({SERVICES})$")]
 PublicName = Literal["langfuse-web", "gateway", "media"]
 
 
+MEMORY_MB: Mapping[str, tuple[int, int]] = {"shared": (256, 2048), "performance": (2048, 8192)}
+"""Least and most memory for each CPU of a kind."""
+MEMORY_STEP_MB = 256
+
+
 class Machine(Group):
-    """Size of the one machine that runs a service."""
+    """Size of each machine that runs a service."""
 
     cpu_kind: Literal["shared", "performance"] = "shared"
     cpus: Annotated[int, Field(ge=1, le=16)] = 2
     memory_mb: Annotated[int, Field(ge=256, le=131072)] = 4096
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        """Refuse a size that Fly would refuse only once the volume is there."""
+        least, most = (self.cpus * each for each in MEMORY_MB[self.cpu_kind])
+        if not least <= self.memory_mb <= most or self.memory_mb % MEMORY_STEP_MB:
+            raise ValueError(
+                f"{self.cpus} {self.cpu_kind} CPUs have {least} to {most} MB at Fly, in steps of {MEMORY_STEP_MB}, and "
+                f"memoryMb is {self.memory_mb}: change it, cpus or cpuKind"
+            )
+        return self
 
 
 MACHINES: Mapping[str, Machine] = {
@@ -34,13 +50,16 @@ MACHINES: Mapping[str, Machine] = {
         "postgres": {"cpus": 1, "memoryMb": 2048},
         "redis": {"cpus": 1, "memoryMb": 2048},
         "langfuse-web": {},
-        "langfuse-web-proxy": {"cpus": 1, "memoryMb": 512},
         "langfuse-worker": {},
         "gateway": {"memoryMb": 2048},
         "media": {"cpus": 1, "memoryMb": 512},
     }.items()
 }
 """Sizes that Langfuse's documentation asks for, and half of them for what needs less."""
+
+
+PROXIES = 2
+"""Machines of the proxy in front of several ClickHouse servers: their address outlives one of them."""
 
 
 def kind_of(service: str) -> str:

@@ -278,3 +278,5 @@ class GatewaySettings(Group):
         return _without_secrets(variables, "gateway:providerKeys", "PROVIDER_KEYS")
 
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 600
+    replicas: Annotated[int, Field(ge=1, le=8)] = 1
+    """Machines of its app on Fly; on Docker there is one container."""

@@ -5,7 +5,7 @@ from pydantic.alias_generators import to_camel
 
 from components.releases import RELEASES, Release, references
 from platforms.spec import SHARED
-from settings.fly import MACHINES, FlySettings, Machine, kind_of
+from settings.fly import MACHINES, PROXIES, FlySettings, Machine, kind_of
 from settings.groups import (
     ClickHouseSettings,
     GatewaySettings,
@@ -102,7 +102,8 @@ class Settings(BaseModel):
         }
         given = {service: reference for service, reference in overrides.items() if reference}
         wanted = references(self.release, self.langfuse.version, given)
-        proxied = self.clickhouse.clustered or self.web.replicas > 1 or media_is_public(self)
+        several_webs = self.web.replicas > 1 and self.stack.platform == "docker"
+        proxied = self.clickhouse.clustered or several_webs or media_is_public(self)
         return {service: reference for service, reference in wanted.items() if proxied or service != "proxy"}
 
     @property
@@ -124,6 +125,16 @@ class Settings(BaseModel):
     def volume(self, store: str) -> str:
         """Physical name of a store's volume."""
         return f"{self.stack.instance.replace('-', '_')}_{store}_data"
+
+    def replicas(self, service: str) -> int:
+        """Machines of a service's app on Fly."""
+        counts = {
+            "langfuse-web": self.web.replicas,
+            "langfuse-worker": self.worker.replicas,
+            "gateway": self.gateway.replicas,
+            "clickhouse-proxy": PROXIES,
+        }
+        return counts.get(service, 1)
 
     def cluster_volumes(self, keepers: int) -> tuple[list[str], list[str]]:
         """Physical names of the volumes of ClickHouse's further servers, and of its keepers; none without a cluster."""

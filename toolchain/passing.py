@@ -36,6 +36,8 @@ PASSED_ON = (
 )
 NEVER = ("PULUMI_*", "PYTHON*", "LD_*", "DYLD_*")
 """What can change which options, plugins or code run; `FURTHER_VARIABLE` does not let it through."""
+HARMLESS = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONUTF8"})
+"""How Python writes its output and keeps its caches: dropped in silence, since containers and editors set them."""
 HEEDED = (*NEVER, "FLY_*", "DOCKER_*", "GRPC_*", "OTEL_*", "GODEBUG")
 """What the engine, its plugins or the command lines that they call would take notice of."""
 
@@ -71,12 +73,8 @@ def held_back(ours: Mapping[str, str], environment: Mapping[str, str] | None = N
     variables = dict(os.environ if environment is None else environment)
     kept = passed_on(variables)
     dropped = sorted(name for name, value in variables.items() if name not in kept and ours.get(name) != value)
-    heeded = [name for name in dropped if _matches(name, HEEDED)]
-    if not heeded:
-        return ""
-    others = len(dropped) - len(heeded)
-    more = f", and {others} that nothing here is known to heed" if others else ""
-    return f"variables that are not passed on: {', '.join(heeded)}{more}"
+    heeded = [name for name in dropped if _matches(name, HEEDED) and name not in HARMLESS]
+    return f"variables that are not passed on: {', '.join(heeded)}" if heeded else ""
 
 
 def _further(variables: Mapping[str, str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from checks import tunnels
 from checks.clickhouse_login import Login
 from components.gateway import GATEWAY_PORT
-from components.langfuse import WEB, WEB_PORT, WEB_PROXY, WORKER, WORKER_PORT
+from components.langfuse import WEB, WEB_PORT, WORKER, WORKER_PORT
 from components.secrets import generation
 from ops import guarded
 from ops.doctor.access import Access, Limits, from_settings
@@ -84,7 +84,8 @@ def of_session(session: Session) -> Iterator[Access]:
         for address, command in commands.items()
         if address.rpartition(":")[0] not in resting
     }
-    with tunnels.opened(worth_while, partly=True, seconds=OPEN_SECONDS) as (there, back):
+    reasons: dict[str, str] = {}
+    with tunnels.opened(worth_while, partly=True, seconds=OPEN_SECONDS, reasons=reasons) as (there, back):
         fields: dict[str, Any] = {}
         for part in known:
             fields |= READERS[part](lambda gate, name: there(state.output(gate, name)))
@@ -96,7 +97,7 @@ def of_session(session: Session) -> Iterator[Access]:
             store_is_private=place.store_is_private,
             missing_guards=in_one_line(guarded.lacking(session, state.resources)),
             engine_locks=lock_folder(session.environment),
-            unreached={**lacking, **_closed(ways, there)},
+            unreached={**lacking, **_closed(ways, there, reasons)},
             named=back,
         )
 
@@ -132,17 +133,16 @@ def _fly(session: Session, state: State) -> Place:
         return part, f"{host(service)}:{port}", tunnel(settings.fly_app(service), port)
 
     apps = apps_of(settings, state)
-    web = WEB if settings.web.replicas == 1 else WEB_PROXY
     return Place(
         FlyLooks(apps, caller(session)),
         told=list(STORES),
         limits=Limits(run_seconds=FLY_SECONDS),
         services={
-            "web_url": way(Part.LANGFUSE, web, WEB_PORT),
+            "web_url": way(Part.LANGFUSE, WEB, WEB_PORT),
             "worker_url": way(Part.LANGFUSE, WORKER, WORKER_PORT),
             "gateway_url": way(Part.GATEWAY, GATEWAY, GATEWAY_PORT),
         },
-        hosts={service: host(service) for service in (*apps, web, WORKER, GATEWAY)},
+        hosts={service: host(service) for service in (*apps, WEB, WORKER, GATEWAY)},
         store_is_private=settings.minio.public_url is None,
     )
 
@@ -173,11 +173,14 @@ def _lacking(state: State, parts: Sequence[Part]) -> dict[Part, str]:
     return found
 
 
-def _closed(ways: Mapping[Part, Mapping[str, Sequence[str]]], there: tunnels.Translation) -> dict[Part, str]:
+def _closed(
+    ways: Mapping[Part, Mapping[str, Sequence[str]]], there: tunnels.Translation, reasons: Mapping[str, str]
+) -> dict[Part, str]:
     closed = {part: [address for address in found if there(address) == address] for part, found in ways.items()}
     return {
-        part: f"no way to {', '.join(addresses)} opened: what is there does not run, or the platform's command line is "
-        "missing or not logged in"
+        part: "; ".join(
+            reasons.get(address, f"no way to {address} opened: nothing of it runs") for address in addresses
+        )
         for part, addresses in closed.items()
         if addresses
     }

@@ -23,8 +23,6 @@ class Secret:
     """Whether the part takes the new and the old one while clients change over."""
     outlives: bool = False
     """Whether the one before stays valid until people take it away."""
-    restarts_clickhouse: bool = False
-    """The worker writes there, and gives up rows after some seconds: it is stopped for that time, and jobs wait."""
     in_vault: str | None = None
     """Key of the vault that holds it, if the stack has a vault."""
     held_by: str | None = None
@@ -58,7 +56,6 @@ SECRETS: Mapping[str, Secret] = {
             {"clickhouse-password": ""},
             "ClickHouse restarts twice, so that pages of traces fail for some seconds; traces wait in the queue",
             overlaps=True,
-            restarts_clickhouse=True,
             in_vault="CLICKHOUSE_PASSWORD",
         ),
         Secret(

@@ -1,10 +1,7 @@
 """`rotate`: exchanges one secret for a new one, step by step, each proven; a run cut short is finished by the next."""
 
-import re
-from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +10,6 @@ from components.secrets import generation
 from ops import inventory, report
 from ops.answer import answer
 from ops.evidence import recorded
-from ops.host import host_of
 from ops.lifecycle import converge
 from ops.plan import gated_plan
 from ops.recover import exclusive, recover
@@ -21,16 +17,10 @@ from ops.rotation import proofs, settings_file
 from ops.rotation.age import ages
 from ops.rotation.catalog import Secret, find
 from ops.rotation.held import refuse_if_held_elsewhere
-from ops.session import OpsError, RefusedError, Session, open_session
+from ops.session import RefusedError, Session, open_session
 from ops.smoke import access
 from ops.state import read_state
 from policy.inventories import command, path_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-WORKER = re.compile(r"langfuse-worker(-\d+)?")
-"""Services that write what waits in the queue."""
 
 
 def listed(stack: str, config_file: Path | None, *, as_json: bool) -> None:
@@ -124,8 +114,7 @@ def _list_new_data(session: Session, secret: Secret, number: int) -> None:
 def _switch(session: Session, secret: Secret, number: int, console: Console) -> None:
     """Make the new one and let every client use it; the part takes the one before too, where it can."""
     console.rule(f"{secret.name}: everything changes over to generation {number}")
-    with _workers_waiting(session, secret, console):
-        converge(session, console)
+    converge(session, console)
     _prove(session, secret, number, console, accepted_before=secret.overlaps or secret.outlives)
 
 
@@ -134,8 +123,7 @@ def _retire(session: Session, secret: Secret, number: int, console: Console) -> 
     if not secret.overlaps:
         return
     console.rule(f"{secret.name}: generation {number - 1} is retired")
-    with _workers_waiting(session, secret, console):
-        converge(session, console, rotating=None)
+    converge(session, console, rotating=None)
     _prove(session, secret, number, console, accepted_before=False)
 
 
@@ -149,27 +137,3 @@ def _prove(session: Session, secret: Secret, number: int, console: Console, *, a
                 said = "accepted" if expected else "refused"
                 console.print(f"[green]✓[/] generation {tried} is {said}", highlight=False)
         report.follow(to, console)
-
-
-@contextmanager
-def _workers_waiting(session: Session, secret: Secret, console: Console) -> "Iterator[None]":
-    """Keep workers from writing while ClickHouse restarts: they write what they have first; the rest waits in Redis."""
-    if not secret.restarts_clickhouse:
-        yield
-        return
-    host = host_of(session)
-    workers = sorted(filter(WORKER.fullmatch, host.services()))
-    try:
-        for worker in workers:
-            host.stop(worker)
-        said = f"{', '.join(workers)} {'is' if len(workers) == 1 else 'are'} stopped"
-        console.print(f"{said} while ClickHouse restarts; traces wait in the queue.", highlight=False)
-        yield
-    except BaseException:
-        for worker in workers:
-            with suppress(OpsError):
-                host.start(worker)
-        raise
-    with ExitStack() as starts:
-        for worker in reversed(workers):
-            starts.callback(host.start, worker)

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from evidence import EvidenceError
-from platforms.fly import deploy, driver, look, machines, ownership
+from platforms.fly import deploy, driver, look, machines, ownership, secrets
 from platforms.fly.client import Client
 from platforms.fly.errors import FlyError, RequestError, laid_out
 from platforms.fly.process import run
@@ -42,13 +42,13 @@ Action = Callable[[Client, Any, Previous], driver.Answer]
 ACTIONS: Mapping[str, tuple[type[Request], Action]] = {
     "app": (AppRequest, driver.ensure_app),
     "claim": (ClaimRequest, lambda fly, request, _: ownership.claim(fly, request)),
-    "secrets": (SecretsRequest, driver.stage_secrets),
+    "secrets": (SecretsRequest, secrets.stage_secrets),
     "volume": (VolumeRequest, driver.ensure_volume),
     "deploy": (DeployRequest, deploy.deploy),
     "snapshot": (VolumeRef, lambda fly, request, _: {"snapshot": deploy.checkpoint(fly, request)}),
     "state": (StateRequest, lambda fly, request, _: machines.set_state(fly, request)),
     "inspect": (InspectRequest, lambda fly, request, _: driver.inspect(fly, request)),
-    "logs": (LogsRequest, lambda fly, request, _: driver.logs(fly, request.app, request.lines)),
+    "logs": (LogsRequest, lambda fly, request, _: driver.logs(fly, request)),
     "look": (LookRequest, lambda fly, request, _: look.look(fly, request)),
     "reach": (ReachRequest, lambda fly, request, _: look.reach(fly, request)),
     "filesystem": (FilesystemRequest, lambda fly, request, _: look.filesystem(fly, request)),
@@ -109,13 +109,13 @@ def main(arguments: list[str]) -> int:
         usage = laid_out(f"usage: python -m platforms.fly ACTION < request.json\n  {' | '.join(ACTIONS)}") + "\n"
         (sys.stdout if asked else sys.stderr).write(usage)
         return 0 if asked else 2
-    secrets: list[str] = []
+    hidden: list[str] = []
     try:
         request = parsed(arguments[0], sys.stdin.read())
-        secrets += secrets_of(request)
-        result = act(arguments[0], request, os.environ.get(PREVIOUS_VARIABLE, ""), Client(run, secrets))
+        hidden += secrets_of(request)
+        result = act(arguments[0], request, os.environ.get(PREVIOUS_VARIABLE, ""), Client(run, hidden))
     except (FlyError, EvidenceError) as error:
-        sys.stderr.write(f"{laid_out(f'fly {arguments[0]}: {Client(run, secrets).clean(str(error))}')}\n")
+        sys.stderr.write(f"{laid_out(f'fly {arguments[0]}: {Client(run, hidden).clean(str(error))}')}\n")
         return 1
     sys.stdout.write(f"{json.dumps(result, sort_keys=True)}\n")
     return 0

@@ -1,63 +1,71 @@
 """The only way to express a `fly` command line.
 
-`Command` refuses every verb and flag that is not listed here, so that nothing that destroys, unsets, releases or scales
-away can be asked for, by this program's code or by a hostile name.
+`Command` refuses every verb and flag that is not listed here. Nothing listed here destroys or releases anything; a
+secret is only unset for the next deployment, never under a running machine.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from platforms.fly import inside
 from platforms.fly.errors import ForbiddenError
 
-READ, WRITE, DEPLOY = 60, 180, 1200
-"""Seconds a call may take."""
-INSIDE = 20
-"""Seconds a command inside of a machine may take, the way there included."""
-LARGEST_VOLUME_GB = 500
-INTERNAL = ".internal"
-"""What the name of an app ends in on the private network."""
+READ, WRITE, DEPLOY, LOG, INSIDE = 60, 180, 1200, 10, 20
+"""Seconds that a call may take. `fly logs --no-tail` waits for ever while a log is empty."""
+MAX_VOLUME_GB = 500
+INTERNAL, BALANCED = ".internal", ".flycast"
+"""Suffix of an app's name on the private network: its machines, and Fly's balancing over those that are healthy."""
 PORT_MARK = 65535
-"""Stands for a local port that is not chosen yet."""
+"""Placeholder for a local port that is not chosen yet."""
 LOCAL_IMAGE = "sha256:"
-"""What the id of an image begins with; `fly` finds it by what follows."""
+MAX_IMAGE_ID = 63
+"""`fly` refuses a whole image id of 64 characters; a shorter prefix finds the same image."""
 
 
 @dataclass(frozen=True)
 class Verb:
-    """What may follow a verb."""
+    """What may follow a verb. `positionals` is None for one or more."""
 
     flags: frozenset[str]
-    positionals: int
+    positionals: int | None
     seconds: int
     writes: bool = False
     confidential: bool = False
     """Whether its answer holds secrets."""
+    partial: bool = False
+    """Whether what it printed counts when its time is up."""
+    alone: bool = False
+    """Whether it rewrites `fly`'s own configuration file, so that two at once lose entries."""
 
 
-def _verb(
-    flags: str, positionals: int = 0, seconds: int = READ, *, writes: bool = False, confidential: bool = False
-) -> Verb:
-    return Verb(frozenset(flags.split()), positionals, seconds, writes, confidential)
+def _verb(flags: str, positionals: int | None = 0, seconds: int = READ, **facts: bool) -> Verb:
+    return Verb(frozenset(flags.split()), positionals, seconds, **facts)
 
 
 VERBS: Mapping[tuple[str, ...], Verb] = {
+    ("version",): _verb("--json"),
     ("apps", "list"): _verb("-o --json"),
     ("apps", "create"): _verb("-o --json -y", 1, WRITE, writes=True),
     ("ips", "list"): _verb("-a --json"),
     ("ips", "allocate-v6"): _verb("-a", 0, WRITE, writes=True),
+    ("ips", "allocate-v6", "--private"): _verb("-a", 0, WRITE, writes=True),
     ("ips", "allocate-v4", "--shared"): _verb("-a", 0, WRITE, writes=True),
     ("volumes", "list"): _verb("-a --json"),
     ("volumes", "create"): _verb(
-        "-a -r -s --snapshot-retention --require-unique-zone -y --json", 1, WRITE, writes=True
+        "-a -r -s --snapshot-retention --require-unique-zone --vm-cpu-kind --vm-cpus --vm-memory -y --json",
+        1,
+        WRITE,
+        writes=True,
     ),
     ("volumes", "extend"): _verb("-a -s -y --json", 1, WRITE, writes=True),
     ("volumes", "snapshots", "create"): _verb("--json", 1, WRITE, writes=True),
     ("volumes", "snapshots", "list"): _verb("--json", 1),
     ("secrets", "list"): _verb("-a --json"),
-    ("secrets", "import"): _verb("-a --stage", 0, WRITE, writes=True),
+    ("secrets", "import"): _verb("-a --stage", 0, WRITE, writes=True, alone=True),
+    ("secrets", "unset", "--stage"): _verb("-a", None, WRITE, writes=True, alone=True),
     ("secrets", "deploy"): _verb("-a", 0, DEPLOY, writes=True),
     ("deploy",): _verb(
         "-c -a --image --local-only --ha=false --strategy --wait-timeout --no-public-ips --yes", 0, DEPLOY, writes=True
@@ -65,15 +73,17 @@ VERBS: Mapping[tuple[str, ...], Verb] = {
     ("machine", "list"): _verb("-a --json"),
     ("machine", "start"): _verb("-a", 1, WRITE, writes=True),
     ("machine", "stop"): _verb("-a", 1, 600, writes=True),
+    ("machine", "clone"): _verb("-a", 1, DEPLOY, writes=True),
     ("machine", "leases", "clear"): _verb("-a", 1, WRITE, writes=True),
     ("releases",): _verb("-a --json"),
-    ("logs",): _verb("--no-tail -a --json"),
+    ("logs",): _verb("--no-tail -a --json", 0, LOG, partial=True),
     ("ssh", "console"): _verb("-q -a -C", 0, INSIDE, confidential=True),
     ("proxy",): _verb("-a", 1, 0),
 }
 """Everything that can be asked of `fly`."""
 VALUED = frozenset(
     {"-a", "-o", "-r", "-s", "-c", "-C", "--snapshot-retention", "--image", "--strategy", "--wait-timeout"}
+    | {"--vm-cpu-kind", "--vm-cpus", "--vm-memory"}
 )
 """Flags that a value follows."""
 
@@ -90,7 +100,7 @@ class Command:
 
     def __post_init__(self) -> None:
         """Check the words."""
-        spec, rest = self._spec(), list(self.words[len(self.name) :])
+        spec, rest = self.spec, list(self.words[len(self.name) :])
         if "-C" in spec.flags and "-C" not in rest:
             raise ForbiddenError(f"fly {' '.join(self.name)}: without -C it would be a shell")
         positionals = 0
@@ -106,8 +116,9 @@ class Command:
                 raise ForbiddenError(f"fly {' '.join(self.name)}: {word!r} is not allowed")
             else:
                 positionals += 1
-        if positionals != spec.positionals:
-            raise ForbiddenError(f"fly {' '.join(self.name)}: {positionals} arguments, {spec.positionals} allowed")
+        if positionals != (spec.positionals if spec.positionals is not None else max(positionals, 1)):
+            allowed = "1 or more" if spec.positionals is None else spec.positionals
+            raise ForbiddenError(f"fly {' '.join(self.name)}: {positionals} arguments, {allowed} allowed")
 
     @property
     def name(self) -> tuple[str, ...]:
@@ -118,36 +129,24 @@ class Command:
         raise ForbiddenError(f"fly {' '.join(self.words[:2])}: not among the commands this program may run")
 
     @property
-    def seconds(self) -> int:
-        """How long it may take; 0 for as long as its caller lives."""
-        return self._spec().seconds
+    def spec(self) -> Verb:
+        """What the verb allows, and what is known of it."""
+        return VERBS[self.name]
 
     @property
-    def writes(self) -> bool:
-        """Whether it can change anything."""
-        return self._spec().writes
-
-    @property
-    def confidential(self) -> bool:
-        """Whether what it prints must be kept nowhere."""
-        return self._spec().confidential
+    def app(self) -> str:
+        """The app that is asked about; empty for none."""
+        return next((after for word, after in pairwise(self.words) if word == "-a"), "")
 
     def __str__(self) -> str:
         """For messages; of a word of several lines, its beginning."""
         return " ".join(("fly", *(f"{word[:20]}…" if "\n" in word else word for word in self.words)))
-
-    def _spec(self) -> Verb:
-        return VERBS[self.name]
 
 
 def _matching(what: str, pattern: str, value: str) -> str:
     if not re.fullmatch(pattern, value, re.ASCII):
         raise ForbiddenError(f"{value!r} is not a {what} (expected {pattern})")
     return value
-
-
-def _app(name: str) -> str:
-    return _matching("Fly app name", r"[a-z][a-z0-9-]{0,61}[a-z0-9]", name)
 
 
 def _number(what: str, value: int, highest: int) -> str:
@@ -160,16 +159,25 @@ def _volume(volume_id: str) -> str:
     return _matching("volume id", r"vol_[a-z0-9]{1,40}", volume_id)
 
 
-def _machine(machine_id: str) -> str:
-    return _matching("machine id", r"[a-z0-9]{1,40}", machine_id)
-
-
 def _organization(slug: str) -> str:
     return _matching("organization slug", r"[a-z0-9][a-z0-9-]{0,62}", slug)
 
 
-def _on_app(app: str, *verb: str, arguments: tuple[str, ...] = ()) -> Command:
-    return Command((*verb, *arguments, "-a", _app(app)))
+def _app(name: str) -> str:
+    return _matching("Fly app name", r"[a-z][a-z0-9-]{0,61}[a-z0-9]", name)
+
+
+def _on_app(app: str, *words: str) -> Command:
+    return Command((*words, "-a", _app(app)))
+
+
+def _on_machine(app: str, machine_id: str, *verb: str) -> Command:
+    return _on_app(app, *verb, _matching("machine id", r"[a-z0-9]{1,40}", machine_id))
+
+
+def listing(app: str, *verb: str) -> Command:
+    """What an app has of one kind, for example `volumes list`."""
+    return Command((*_on_app(app, *verb).words, "--json"))
 
 
 def apps_list(organization: str) -> Command:
@@ -182,113 +190,87 @@ def apps_create(app: str, organization: str) -> Command:
     return Command(("apps", "create", _app(app), "-o", _organization(organization), "--json", "-y"))
 
 
-def ips_list(app: str) -> Command:
-    """Addresses of an app."""
-    return Command(("ips", "list", "-a", _app(app), "--json"))
+def allocate_address(app: str, *kind: str) -> Command:
+    """An address for an app; `kind` is the verb after `ips`, see `VERBS`."""
+    return _on_app(app, "ips", *kind)
 
 
-def ips_allocate_v6(app: str) -> Command:
-    """A public address of the newer family for an app."""
-    return Command(("ips", "allocate-v6", "-a", _app(app)))
+def volumes_create(
+    app: str, name: str, region: str, size_gb: int, snapshot_retention: int, *, guest: tuple[str, int, int]
+) -> Command:
+    """A new volume, on a host that has room for the machine that mounts it; encrypted, as Fly's volumes are.
 
-
-def ips_allocate_v4(app: str) -> Command:
-    """A public address of the older family for an app, which it shares with others and costs nothing."""
-    return Command(("ips", "allocate-v4", "--shared", "-a", _app(app)))
-
-
-def volumes_list(app: str) -> Command:
-    """Volumes of an app."""
-    return Command(("volumes", "list", "-a", _app(app), "--json"))
-
-
-def volumes_create(app: str, name: str, region: str, size_gb: int, snapshot_retention: int) -> Command:
-    """A new volume; encrypted, as Fly's volumes are. `snapshot_retention` in days."""
-    size = _number("volume size in GB", size_gb, LARGEST_VOLUME_GB)
-    days = _number("snapshot retention in days", snapshot_retention, 60)
-    name = _matching("volume name", r"[a-z0-9_]{1,30}", name)
-    flags = ("-r", region_name(region), "-s", size, "--snapshot-retention", days, "--require-unique-zone")
-    return Command(("volumes", "create", name, "-a", _app(app), *flags, "-y", "--json"))
+    Args:
+        app: whose volume it is.
+        name: of the volume.
+        region: where it is.
+        size_gb: its size.
+        snapshot_retention: days.
+        guest: kind and number of the machine's CPUs, and its memory in MB.
+    """
+    kind, cpus, memory = guest
+    words = ("volumes", "create", _matching("volume name", r"[a-z0-9_]{1,30}", name))
+    size = ("-r", region_name(region), "-s", _number("volume size in GB", size_gb, MAX_VOLUME_GB))
+    kept = ("--snapshot-retention", _number("snapshot retention in days", snapshot_retention, 60))
+    kind = _matching("kind of CPU", "shared|performance", kind)
+    fitting = ("--require-unique-zone", "--vm-cpu-kind", kind, "--vm-cpus", str(cpus), "--vm-memory", str(memory))
+    return Command((*_on_app(app, *words).words, *size, *kept, *fitting, "-y", "--json"))
 
 
 def volumes_extend(app: str, volume_id: str, size_gb: int) -> Command:
     """A larger volume; Fly itself refuses a smaller one."""
-    size = _number("volume size in GB", size_gb, LARGEST_VOLUME_GB)
-    return Command(("volumes", "extend", _volume(volume_id), "-a", _app(app), "-s", size, "-y", "--json"))
+    size = _number("volume size in GB", size_gb, MAX_VOLUME_GB)
+    return Command((*_on_app(app, "volumes", "extend", _volume(volume_id)).words, "-s", size, "-y", "--json"))
 
 
-def snapshots_create(volume_id: str) -> Command:
-    """A snapshot of a volume; Fly takes it in the background."""
-    return Command(("volumes", "snapshots", "create", _volume(volume_id), "--json"))
-
-
-def snapshots_list(volume_id: str) -> Command:
-    """Snapshots of a volume."""
-    return Command(("volumes", "snapshots", "list", _volume(volume_id), "--json"))
-
-
-def secrets_list(app: str) -> Command:
-    """Names and digests of an app's secrets."""
-    return Command(("secrets", "list", "-a", _app(app), "--json"))
+def snapshots(verb: str, volume_id: str) -> Command:
+    """`list` or `create` snapshots of a volume; Fly takes one in the background."""
+    return Command(("volumes", "snapshots", verb, _volume(volume_id), "--json"))
 
 
 def secrets_import(app: str) -> Command:
-    """Secrets from standard input, which the next deployment puts to use."""
-    return Command(("secrets", "import", "--stage", "-a", _app(app)))
+    """Stage secrets from standard input for the next deployment."""
+    return _on_app(app, "secrets", "import", "--stage")
+
+
+def secrets_unset(app: str, names: Sequence[str]) -> Command:
+    """Take secrets away from the next deployment; machines that run keep theirs."""
+    checked = [_matching("name of a secret", r"[A-Za-z_][A-Za-z0-9_]*", name) for name in names]
+    return _on_app(app, "secrets", "unset", "--stage", *checked)
 
 
 def secrets_deploy(app: str) -> Command:
-    """Put staged secrets to use."""
+    """Restart the app's machines with what is staged."""
     return _on_app(app, "secrets", "deploy")
 
 
-def deploy(app: str, config: Path, image: str, *, strategy: str, wait_minutes: int, private: bool) -> Command:
-    """A deployment of one machine; a private app gets no public address.
+def deploy(app: str, config: Path, image: str, *, wait_minutes: int, private: bool) -> Command:
+    """A deployment that makes at most one machine; a private app gets no public address.
 
-    An image id (`sha256:…`) is one of this machine's Docker engine: the deployment takes it to the app's own registry.
+    An image id (`sha256:…`) is one of this machine's Docker engine: the deployment pushes it to the app's own registry.
     """
     image = _matching("image", r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", image)
-    here = ("--local-only",) if image.startswith(LOCAL_IMAGE) else ()
-    strategy = _matching("strategy for an app with one machine", "rolling|immediate", strategy)
-    wait = f"{_number('wait in minutes', wait_minutes, 15)}m"
-    words = ("deploy", "-c", str(config), "-a", _app(app), "--image", image.removeprefix(LOCAL_IMAGE), *here)
-    words += ("--ha=false", "--strategy", strategy, "--wait-timeout", wait)
+    local = image.startswith(LOCAL_IMAGE)
+    image = image.removeprefix(LOCAL_IMAGE)[:MAX_IMAGE_ID] if local else image
+    words = (*_on_app(app, "deploy", "-c", str(config)).words, "--image", image, *(("--local-only",) if local else ()))
+    words += ("--ha=false", "--strategy", "rolling")
+    words += ("--wait-timeout", f"{_number('wait in minutes', wait_minutes, 15)}m")
     return Command((*words, *(("--no-public-ips",) if private else ()), "--yes"))
 
 
-def machine_list(app: str) -> Command:
-    """Machines of an app."""
-    return Command(("machine", "list", "-a", _app(app), "--json"))
-
-
-def machine_start(app: str, machine_id: str) -> Command:
-    """Start a stopped machine."""
-    return _on_app(app, "machine", "start", arguments=(_machine(machine_id),))
-
-
-def machine_stop(app: str, machine_id: str) -> Command:
-    """Stop a machine; it and its volume stay."""
-    return _on_app(app, "machine", "stop", arguments=(_machine(machine_id),))
+def machine(verb: str, app: str, machine_id: str) -> Command:
+    """`start`, `stop` or `clone` a machine; its volume stays as it is."""
+    return _on_machine(app, machine_id, "machine", verb)
 
 
 def leases_clear(app: str, machine_id: str) -> Command:
     """Free a machine that an interrupted deployment of ours still holds."""
-    return _on_app(app, "machine", "leases", "clear", arguments=(_machine(machine_id),))
+    return _on_machine(app, machine_id, "machine", "leases", "clear")
 
 
-def releases(app: str) -> Command:
-    """Releases of an app, newest first."""
-    return Command(("releases", "-a", _app(app), "--json"))
-
-
-def logs(app: str) -> Command:
-    """The log lines at hand; it ends after them."""
-    return _on_app(app, "logs", arguments=("--no-tail",))
-
-
-def log_entries(app: str) -> Command:
-    """The same, each with its time."""
-    return Command((*logs(app).words, "--json"))
+def logs(app: str, *flags: str) -> Command:
+    """The log lines that Fly has at hand."""
+    return Command((*_on_app(app, "logs", "--no-tail").words, *flags))
 
 
 def ssh_console(app: str, line: str) -> Command:
@@ -304,8 +286,7 @@ def tunnel(app: str, remote: int) -> tuple[str, ...]:
 
 def proxy(app: str, local: int, remote: int) -> Command:
     """A tunnel from a port of this machine's loopback address to a port of the app."""
-    ports = f"{_number('port', local, 65535)}:{_number('port', remote, 65535)}"
-    return _on_app(app, "proxy", arguments=(ports,))
+    return _on_app(app, "proxy", f"{_number('port', local, 65535)}:{_number('port', remote, 65535)}")
 
 
 def region_name(region: str) -> str:

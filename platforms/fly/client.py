@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import evidence
 from platforms.fly.argv import Command
-from platforms.fly.errors import AGAIN, FlyError, RateLimitedError, TimedOutError, classify, plain
+from platforms.fly.errors import AGAIN, STATUS, FlyError, RateLimitedError, TimedOutError, classify, plain
 from platforms.fly.process import Completed, Run, run
 
 WAITS = (1, 2, 4, 8, 16)
@@ -52,7 +52,7 @@ class Client:
         """
         for wait in (*WAITS, None):
             completed = self._recorded(command, stdin)
-            if completed.code == 0:
+            if completed.code == 0 or (completed.code is None and command.spec.partial):
                 return completed.stdout
             error = self._failure(command, completed)
             if wait is None or not isinstance(error, RateLimitedError):
@@ -81,11 +81,11 @@ class Client:
         return completed
 
     def _shown(self, command: Command, stdout: str) -> str:
-        return f"… ({len(stdout)} characters, not kept)" if command.confidential else self.clean(stdout)
+        return f"… ({len(stdout)} characters, not kept)" if command.spec.confidential else self.clean(stdout)
 
     def _failure(self, command: Command, completed: Completed) -> FlyError:
         what = self.clean(str(command))
         if completed.code is None:
-            return TimedOutError(f"{what}: no end after {command.seconds} s", f"see https://status.flyio.net, {AGAIN}")
-        said = completed.stderr if command.confidential else f"{completed.stdout}\n{completed.stderr}"
-        return classify(what, completed.code, self.clean(said))
+            return TimedOutError(f"{what}: no end after {command.spec.seconds} s", f"{STATUS}, {AGAIN}")
+        said = completed.stderr if command.spec.confidential else f"{completed.stdout}\n{completed.stderr}"
+        return classify(what, completed.code, self.clean(said), command.app or "APP")

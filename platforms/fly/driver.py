@@ -1,7 +1,5 @@
-"""Apps, secrets and volumes: list first, then adopt what is there or create what is missing; stop when in doubt."""
+"""Apps, addresses and volumes: list first, then adopt what is there or create what is missing; stop when in doubt."""
 
-import hashlib
-import hmac
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +11,7 @@ from platforms.fly.errors import (
     AGAIN,
     UNSURE,
     AppTakenError,
+    CapacityError,
     FlyError,
     GarbledReplyError,
     PublicAddressError,
@@ -23,8 +22,7 @@ from platforms.fly.errors import (
     VanishedError,
 )
 from platforms.fly.ownership import OWNER_VARIABLE, own
-from platforms.fly.requests import AppRequest, InspectRequest, KnownSecret, SecretsRequest, VolumeRequest
-from platforms.fly.secret_lines import lines
+from platforms.fly.requests import AppRequest, InspectRequest, LogsRequest, VolumeRequest
 
 Answer = dict[str, Any]
 
@@ -71,8 +69,8 @@ def _app(fly: Client, request: AppRequest) -> replies.App | None:
     return found
 
 
-def _public_addresses(fly: Client, app: str) -> list[str]:
-    return [ip.address for ip in replies.many(replies.Address, fly(argv.ips_list(app))) if ip.public]
+def _addresses(fly: Client, app: str) -> Sequence[replies.Address]:
+    return replies.many(replies.Address, fly(argv.listing(app, "ips", "list")))
 
 
 def require_private(fly: Client, app: str) -> None:
@@ -81,7 +79,7 @@ def require_private(fly: Client, app: str) -> None:
     Raises:
         PublicAddressError: names the addresses.
     """
-    public = _public_addresses(fly, app)
+    public = [ip.address for ip in _addresses(fly, app) if ip.public]
     if public:
         raise PublicAddressError(
             f"app {app} must be private and has public addresses: {', '.join(public)}",
@@ -96,56 +94,19 @@ def make_public(fly: Client, app: str) -> None:
     Raises:
         FlyError: a call failed.
     """
-    if not _public_addresses(fly, app):
-        fly(argv.ips_allocate_v6(app))
-        fly(argv.ips_allocate_v4(app))
+    if not any(ip.public for ip in _addresses(fly, app)):
+        for kind in (("allocate-v6",), ("allocate-v4", "--shared")):
+            fly(argv.allocate_address(app, *kind))
 
 
-def stage_secrets(fly: Client, request: SecretsRequest, previous: Mapping[str, Any]) -> Answer:
-    """Stage the secrets that changed here or at Fly since the last time; see `SecretsRequest`.
+def make_balanced(fly: Client, app: str) -> None:
+    """Give an app the private address at which Fly balances over its healthy machines, unless it has one.
 
     Raises:
-        SecretValueError: a value cannot be handed over unchanged.
         FlyError: a call failed.
     """
-    key = request.hmac_key.get_secret_value().encode()
-    values = {name: value.get_secret_value() for name, value in request.values.items()}
-    lines(values)  # refuses them all at once, before anything is called
-    marks = {
-        name: hmac.new(key, f"{request.app}\0{name}\0{value}".encode(), hashlib.sha256).hexdigest()
-        for name, value in values.items()
-    }
-    known = request.known if request.known is not None else _known(request.app, previous)
-    live = _digests(fly, request.app)
-    changed = sorted(
-        name
-        for name, mark in marks.items()
-        if name not in known or known[name].hmac != mark or not live.get(name) or live[name] != known[name].digest
-    )
-    if changed:
-        fly(argv.secrets_import(request.app), lines({name: values[name] for name in changed}))
-        live = _digests(fly, request.app)
-    missing = sorted(name for name in marks if not live.get(name))
-    if missing:
-        raise GarbledReplyError(
-            f"app {request.app}: Fly does not list the secrets {', '.join(missing)} that were just staged",
-            "run the same command again",
-        )
-    return {
-        "app": request.app,
-        "names": {name: {"hmac": mark, "digest": live[name]} for name, mark in sorted(marks.items())},
-        "staged": changed,
-    }
-
-
-def _known(app: str, previous: Mapping[str, Any]) -> Mapping[str, KnownSecret]:
-    if previous.get("app") != app:
-        return {}
-    return {name: KnownSecret.model_validate(entry) for name, entry in previous.get("names", {}).items()}
-
-
-def _digests(fly: Client, app: str) -> dict[str, str]:
-    return {secret.name: secret.digest for secret in replies.many(replies.Secret, fly(argv.secrets_list(app)))}
+    if not any(ip.balanced for ip in _addresses(fly, app)):
+        fly(argv.allocate_address(app, "allocate-v6", "--private"))
 
 
 def ensure_volume(fly: Client, request: VolumeRequest, previous: Mapping[str, Any]) -> Answer:
@@ -170,7 +131,12 @@ def ensure_volume(fly: Client, request: VolumeRequest, previous: Mapping[str, An
                 f"fly volumes create {request.name} -a {request.app} -r {request.region} --snapshot-id SNAPSHOT",
             )
         created = argv.volumes_create(
-            request.app, request.name, request.region, request.size_gb, request.snapshot_retention
+            request.app,
+            request.name,
+            request.region,
+            request.size_gb,
+            request.snapshot_retention,
+            guest=(request.guest.cpu_kind, request.guest.cpus, request.guest.memory_mb),
         )
         found = _write(fly, created, lambda: the_volume(fly, request.app, request.name))
     _require_fit(found, request)
@@ -179,7 +145,7 @@ def ensure_volume(fly: Client, request: VolumeRequest, previous: Mapping[str, An
         grown = argv.volumes_extend(request.app, found.id, request.size_gb)
         try:
             found = _write(fly, grown, lambda: _grown(fly, request))
-        except UNSURE as error:
+        except (*UNSURE, CapacityError) as error:
             raise SizeError(
                 f"volume {found.name} ({found.id}) of app {request.app} has {found.size_gb} GB, wanted are "
                 f"{request.size_gb}, and it does not grow: {error.what}",
@@ -204,7 +170,7 @@ def the_volume(fly: Client, app: str, name: str) -> replies.Volume | None:
     Raises:
         TwinVolumesError: it has several.
     """
-    listed = replies.many(replies.Volume, fly(argv.volumes_list(app)))
+    listed = replies.many(replies.Volume, fly(argv.listing(app, "volumes", "list")))
     found = [volume for volume in listed if volume.name == name and volume.state.lower() not in replies.GONE]
     if len(found) > 1:
         ids = " and ".join(sorted(f"{volume.id} ({volume.size_gb} GB, {volume.region})" for volume in found))
@@ -263,14 +229,16 @@ def inspect(fly: Client, request: InspectRequest) -> Answer:
 
 def _inspected(fly: Client, app: str, *, machines_only: bool) -> Answer:
     try:
-        machines = {"machines": _plain(replies.many(replies.Machine, fly(argv.machine_list(app))))}
+        machines = {"machines": _plain(replies.many(replies.Machine, fly(argv.listing(app, "machine", "list"))))}
         if machines_only:
             return machines
         return {
             **machines,
-            "volumes": _plain(replies.many(replies.Volume, fly(argv.volumes_list(app)))),
-            "secrets": sorted(secret.name for secret in replies.many(replies.Secret, fly(argv.secrets_list(app)))),
-            "releases": _plain(replies.many(replies.Release, fly(argv.releases(app)))),
+            "volumes": _plain(replies.many(replies.Volume, fly(argv.listing(app, "volumes", "list")))),
+            "secrets": sorted(
+                secret.name for secret in replies.many(replies.Secret, fly(argv.listing(app, "secrets", "list")))
+            ),
+            "releases": _plain(replies.many(replies.Release, fly(argv.listing(app, "releases")))),
         }
     except FlyError as error:
         return {"error": str(error)}
@@ -280,7 +248,7 @@ def _plain(items: Sequence[replies.Reply]) -> list[Answer]:
     return [item.model_dump(mode="json") for item in items]
 
 
-def logs(fly: Client, app: str, count: int) -> Answer:
-    """The last lines of an app's log, without anything secret."""
-    text = fly.clean(fly(argv.logs(app)))
-    return {"app": app, "text": "\n".join(text.splitlines()[-count:])}
+def logs(fly: Client, request: LogsRequest) -> Answer:
+    """The last lines of an app's log, without anything secret; empty where Fly has none at hand."""
+    text = fly.clean(fly(argv.logs(request.app)))
+    return {"app": request.app, "text": "\n".join(text.splitlines()[-request.lines :])}

@@ -2,8 +2,8 @@
 
 import re
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+import tomllib
+from pathlib import Path
 
 WIDTH = 78
 AGAIN = "then run the same command again"
@@ -33,11 +33,39 @@ class RequestError(FlyError):
 
 
 class NoFlyError(FlyError):
-    """The `fly` command is missing."""
+    """The `fly` command is missing or too old."""
 
 
 class NotLoggedInError(FlyError):
     """`fly` has no valid credentials."""
+
+
+class TokenScopeError(FlyError):
+    """The credentials are valid, and not for this."""
+
+
+class OrganizationError(FlyError):
+    """There is no such organization."""
+
+
+class PaymentError(FlyError):
+    """The organization must pay first."""
+
+
+class CapacityError(FlyError):
+    """Fly has no room for the machine where it must run."""
+
+
+class DeadHostError(FlyError):
+    """The host of a machine or a volume does not answer."""
+
+
+class AttachedError(FlyError):
+    """The volume belongs to a machine that is not the app's."""
+
+
+class BusyError(FlyError):
+    """The machine is being changed."""
 
 
 class RateLimitedError(FlyError):
@@ -85,7 +113,7 @@ class UnencryptedError(FlyError):
 
 
 class MachineCountError(FlyError):
-    """An app does not have exactly one machine."""
+    """An app does not have the machines that it must have."""
 
 
 class UnhealthyError(FlyError):
@@ -130,50 +158,9 @@ UNSURE = (CallError, TimedOutError, GarbledReplyError)
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 
 
-@dataclass(frozen=True)
-class _WayOut:
-    """A failure that Fly's words give away."""
-
-    kind: type[FlyError]
-    words: str
-    fix: str
-    run: str = ""
-
-
-_WAYS_OUT: Sequence[_WayOut] = (
-    _WayOut(
-        AppTakenError,
-        r"name has already been taken|app already exists",
-        "another organization has an app of that name, and names are unique over all of Fly: choose another app name "
-        f"in fly:apps, {AGAIN}",
-        "pulumi config set --path 'fly:apps.SERVICE' NAME",
-    ),
-    _WayOut(
-        LeaseHeldError,
-        r"failed to (?:get|acquire) lease|lease (?:is )?(?:currently )?held",
-        f"wait until the other deployment ends, {AGAIN}",
-    ),
-    _WayOut(RateLimitedError, r"rate limit|too many requests|\b429\b", f"wait a few minutes, {AGAIN}"),
-    _WayOut(
-        NotLoggedInError,
-        r"no access token|not logged in|must be authenticated|unauthorized|invalid token|\b401\b",
-        f"log in, or set FLY_API_TOKEN to a token of the organization in fly:organization; {AGAIN}",
-        "fly auth login",
-    ),
-    _WayOut(
-        VanishedError,
-        r"needs volumes with name",
-        f"the volume is gone: restore it from a snapshot, {AGAIN}",
-        "fly volumes create NAME -a APP --snapshot-id SNAPSHOT",
-    ),
-    _WayOut(
-        ImageError,
-        r"could not find image",
-        "name an image that a registry serves, or let the deployment push this machine's with fly:localImages; "
-        "`python -m ops images` shows where each came from",
-        "pulumi config set fly:localImages push",
-    ),
-)
+STATUS = "see https://status.flyio.net"
+FAILURES = Path(__file__).with_name("failures.toml")
+"""Failures that Fly's words give away."""
 
 
 def plain(text: str) -> str:
@@ -181,22 +168,24 @@ def plain(text: str) -> str:
     return ANSI.sub("", text).replace("\r\n", "\n")
 
 
-def classify(what: str, code: int, output: str) -> FlyError:
+def classify(what: str, code: int, output: str, app: str = "APP") -> FlyError:
     """The error that a failed call stands for.
 
     Args:
         what: the command line, free of secrets.
         code: its exit status.
         output: what it printed, free of secrets and control sequences.
+        app: the app that was asked about.
     """
     # A failed deployment repeats the app's own log, whose words are not Fly's.
     errors = [line for line in output.splitlines() if line.lstrip().lower().startswith("error")]
-    for way in _WAYS_OUT:
-        if re.search(way.words, "\n".join(errors) or output, re.IGNORECASE):
-            return way.kind(f"{what}: {_last_line(output)}", way.fix, way.run)
+    for known in tomllib.loads(FAILURES.read_text(encoding="utf-8"))["failure"]:
+        if re.search(known["words"], "\n".join(errors) or output, re.IGNORECASE):
+            kind: type[FlyError] = globals()[known["kind"]]
+            return kind(f"{what}: {_last_line(output)}", known["fix"], known.get("run", "").replace("APP", app))
     return CallError(
         f"{what} failed with exit status {code}: {_last_line(output)}",
-        "run the same command again, it goes on from what exists; if that fails too, see https://status.flyio.net",
+        f"run the same command again, it goes on from what exists; if that fails too, {STATUS}",
     )
 
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from platforms.fly import argv, inside, replies
 from platforms.fly.client import Client
-from platforms.fly.detail import LogEntry, MachineInFull
 from platforms.fly.driver import Answer
 from platforms.fly.errors import FlyError
 from platforms.fly.ownership import PREFIX
+from platforms.fly.replies import LogEntry, MachineInFull
 from platforms.fly.requests import FilesystemRequest, LookRequest, MigrationRequest, ReachRequest, RecentRequest
 
 HEALTH = {"passing": "healthy", "warning": "starting", "critical": "unhealthy"}
@@ -21,12 +21,12 @@ def look(fly: Client, request: LookRequest) -> Answer:
     Raises:
         FlyError: its machines cannot be listed.
     """
-    listed = replies.many(MachineInFull, fly(argv.machine_list(request.app)))
-    machines = [machine for machine in listed if machine.state.lower() not in replies.GONE]
+    listed = replies.many(MachineInFull, fly(argv.listing(request.app, "machine", "list")))
+    machines = [machine for machine in listed if machine.counts]
     answer: Answer = {"app": request.app, "machines": [_facts(machine) for machine in machines]}
     if not request.environment:
         return answer
-    started = next((machine for machine in machines if machine.state.lower() == "started"), None)
+    started = next((machine for machine in machines if machine.started), None)
     if started is None:
         return {**answer, "unread": f"no machine of app {request.app} runs"}
     try:
@@ -51,7 +51,7 @@ def _facts(machine: MachineInFull) -> Answer:
 
 def _environment(fly: Client, app: str, machine: MachineInFull) -> Answer:
     """Variables that the app declares, as the machine has them: what its image and Fly bring is left out."""
-    secrets = {secret.name for secret in replies.many(replies.Secret, fly(argv.secrets_list(app)))}
+    secrets = {secret.name for secret in replies.many(replies.Secret, fly(argv.listing(app, "secrets", "list")))}
     secrets -= {file.secret_name for file in machine.config.files}
     declared = {name for name in {*machine.config.env, *secrets} if not name.startswith(FLYS_OWN)}
     found = _inside(fly, app, inside.line(inside.ENVIRON)).split("\0")
@@ -98,7 +98,7 @@ def recent(fly: Client, request: RecentRequest) -> Answer:
     Raises:
         FlyError: there is no log to be had.
     """
-    entries = replies.stream(LogEntry, fly(argv.log_entries(request.app)))
+    entries = replies.stream(LogEntry, fly(argv.logs(request.app, "--json")))
     since = datetime.now(UTC) - timedelta(seconds=request.seconds)
     lines = [entry.message for entry in entries if _time(entry.timestamp, since) >= since]
     return {"app": request.app, "text": fly.clean("\n".join(lines))}

@@ -1,72 +1,125 @@
-"""The machine of an app: exactly one, and how long it is waited for."""
+"""The machines of an app: how many, how they start and stop, and how long they are waited for."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from platforms.fly import argv, replies
 from platforms.fly.client import Client
-from platforms.fly.driver import Answer
-from platforms.fly.errors import AGAIN, UNSURE, MachineCountError, TimedOutError, UnhealthyError, VanishedError
+from platforms.fly.errors import (
+    AGAIN,
+    UNSURE,
+    BusyError,
+    MachineCountError,
+    TimedOutError,
+    UnhealthyError,
+    VanishedError,
+)
+from platforms.fly.replies import Machine
 from platforms.fly.requests import StateRequest
 
-LONGEST_PAUSE = 3
+MAX_PAUSE = 3
 """Seconds between two looks."""
 LOOKS = 200
-_READ_LOGS = f"read its log for the reason and mend that, {AGAIN}"
-RESTING = frozenset({"stopped", "suspended", "created"})
+STARTS = 20
+"""How often a machine is started that Fly is still replacing."""
+SETTLED = 2
+"""Seconds after which a stopped machine must still be stopped."""
+MEND = f"read its log for the reason and mend that, {AGAIN}"
 Seen = TypeVar("Seen")
 
 
-def machines(fly: Client, app: str) -> Sequence[replies.Machine]:
-    """The app's machines that count."""
-    listed = replies.many(replies.Machine, fly(argv.machine_list(app)))
-    return [machine for machine in listed if machine.state.lower() not in replies.GONE]
+def machines(fly: Client, app: str) -> Sequence[Machine]:
+    """The app's machines that count, always in the same order."""
+    listed = replies.many(Machine, fly(argv.listing(app, "machine", "list")))
+    return sorted((machine for machine in listed if machine.counts), key=lambda machine: machine.id)
 
 
-def at_most_one(fly: Client, app: str) -> replies.Machine | None:
-    """The app's machine, if it has one.
+def at_most(fly: Client, app: str, count: int) -> Sequence[Machine]:
+    """The app's machines, where it may have no more than `count`.
 
     Raises:
-        MachineCountError: it has several; names their ids.
+        MachineCountError: it has more; names their ids.
     """
     found = machines(fly, app)
-    if len(found) > 1:
-        ids = ", ".join(sorted(machine.id for machine in found))
+    if len(found) > count:
         raise MachineCountError(
-            f"app {app} has {len(found)} machines ({ids}), and this stack runs exactly 1",
+            f"app {app} has {len(found)} machines ({', '.join(machine.id for machine in found)}), and this stack runs "
+            f"exactly {count}",
             f"find out which one has the volume, have the others retired by hand, {AGAIN}",
             f"fly machine list -a {app}",
         )
-    return found[0] if found else None
+    return found
 
 
-def healthy(fly: Client, app: str) -> replies.Machine:
-    """The app's one machine, started and with all its checks passing; waited for.
+def run_all(fly: Client, app: str, replicas: int) -> Sequence[Machine]:
+    """Have `replicas` machines run and be healthy, one after the other: the first one of a release may migrate.
+
+    A machine that is missing is cloned from the first; one too many, which holds no data, is stopped and left.
 
     Raises:
-        MachineCountError: there is none, or there are several.
-        UnhealthyError: it did not get there in time; says what was seen last.
+        MachineCountError: there is no machine.
+        UnhealthyError: one did not become healthy in time; says what was seen last.
+        FlyError: a call failed.
     """
+    found = machines(fly, app)
+    if not found:
+        raise MachineCountError(f"app {app} has no machine after its deployment", MEND, f"fly logs --no-tail -a {app}")
+    unwell = [machine for machine in found[:replicas] if machine.fault]
+    surplus = [machine for machine in found[replicas:] if not machine.rests]
+    for machine in sorted(unwell, key=lambda machine: not machine.started):
+        _run(fly, app, machine)
+    for _ in range(replicas - len(found)):
+        _clone(fly, app, found[0])
+    for machine in surplus:
+        _change(fly, app, machine, "stopped")
+    changed = unwell or surplus or len(found) < replicas
+    return (machines(fly, app) if changed else found)[:replicas]
 
-    def look() -> tuple[replies.Machine | None, str]:
-        machine = at_most_one(fly, app)
-        return machine, "no machine" if machine is None else _fault(machine)
 
-    machine, fault = until(fly, look, lambda seen: not seen[1])
-    if machine is None:
-        raise MachineCountError(f"app {app} has no machine after its deployment", _READ_LOGS, f"fly logs -a {app}")
+def _clone(fly: Client, app: str, source: Machine) -> None:
+    before = {machine.id for machine in machines(fly, app)}
+    failure = None
+    try:
+        fly(argv.machine("clone", app, source.id))
+    except UNSURE as error:
+        failure = error
+    made = [machine for machine in machines(fly, app) if machine.id not in before]
+    if not made:
+        raise failure or MachineCountError(f"app {app}: machine {source.id} was cloned, and no clone is listed", MEND)
+    _run(fly, app, made[0])
+
+
+def _run(fly: Client, app: str, machine: Machine) -> None:
+    """Start a machine unless it runs, and wait until it is healthy."""
+    _change(fly, app, machine, "started")
+
+    def look() -> str:
+        seen = next((each for each in machines(fly, app) if each.id == machine.id), None)
+        return seen.fault if seen else "it is gone"
+
+    fault = until(fly, look, lambda fault: not fault)
     if fault:
-        raise UnhealthyError(f"app {app}, machine {machine.id}: {fault}", _READ_LOGS, f"fly logs -a {app}")
-    return machine
+        raise UnhealthyError(f"app {app}, machine {machine.id}: {fault}", MEND, f"fly logs --no-tail -a {app}")
 
 
-def _fault(machine: replies.Machine) -> str:
-    if machine.state.lower() != "started":
-        return f"state is {machine.state or 'unknown'}"
-    if not machine.checks:
-        return "no health check is reported yet"
-    red = [check for check in machine.checks if check.status.lower() != "passing"]
-    return "; ".join(f"check {check.name} is {check.status} ({check.output.strip()[:200]})" for check in red)
+def _change(fly: Client, app: str, machine: Machine, want: str) -> None:
+    """Ask for a machine's state. Fly leaves a machine stopped that was not started when it was deployed."""
+    if _is(machine, want) or (want == "started" and machine.state.lower() == "starting"):
+        return
+    for number in range(STARTS):
+        try:
+            fly(argv.machine("start" if want == "started" else "stop", app, machine.id))
+        except BusyError:
+            if number == STARTS - 1:
+                raise
+            fly.sleep(min(number + 1, MAX_PAUSE))
+        except UNSURE as error:
+            seen = {each.id: each for each in machines(fly, app)}
+            if isinstance(error, TimedOutError) or machine.id not in seen or not _is(seen[machine.id], want):
+                raise
+            return
+        else:
+            return
 
 
 def until(fly: Client, look: Callable[[], Seen], accept: Callable[[Seen], bool]) -> Seen:
@@ -75,11 +128,11 @@ def until(fly: Client, look: Callable[[], Seen], accept: Callable[[Seen], bool])
         seen = look()
         if accept(seen):
             return seen
-        fly.sleep(min(number, LONGEST_PAUSE))
+        fly.sleep(min(number, MAX_PAUSE))
     return look()
 
 
-def set_state(fly: Client, request: StateRequest) -> Answer:
+def set_state(fly: Client, request: StateRequest) -> dict[str, str]:
     """Start every machine of an app and wait until its checks pass, or stop them; volumes are not touched.
 
     Raises:
@@ -88,37 +141,39 @@ def set_state(fly: Client, request: StateRequest) -> Answer:
     """
     found = machines(fly, request.app)
     if not found:
-        raise VanishedError(
-            f"app {request.app} has no machine to {_verb(request)}", "put the stack up first", "make up"
-        )
-    change = argv.machine_start if request.want == "started" else argv.machine_stop
-    for machine in found:
-        if not _is(machine, request.want):
-            try:
-                fly(change(request.app, machine.id))
-            except UNSURE as error:
-                seen = machines(fly, request.app)
-                if isinstance(error, TimedOutError) or not all(_is(machine, request.want) for machine in seen):
-                    raise
-    if _amiss(found, request):
-        found = until(fly, lambda: machines(fly, request.app), lambda seen: not _amiss(seen, request))
-    fault = _amiss(found, request)
-    if fault:
-        raise UnhealthyError(f"app {request.app}: {fault}", _READ_LOGS, f"fly logs -a {request.app}")
+        verb = "start" if request.want == "started" else "stop"
+        raise VanishedError(f"app {request.app} has no machine to {verb}", "put the stack up first", "make up")
+    if request.want == "started":
+        run_all(fly, request.app, request.replicas or len(found))
+    else:
+        stop_all(fly, request.app)
     return {"app": request.app, "state": request.want}
 
 
-def _amiss(seen: Sequence[replies.Machine], request: StateRequest) -> str:
-    """What is not yet as it was asked for; empty when all is."""
-    if request.want == "started":
-        return "; ".join(fault for fault in map(_fault, seen) if fault)
-    return "; ".join(_fault(machine) or "state is started" for machine in seen if not _is(machine, request.want))
+def stop_all(fly: Client, app: str) -> None:
+    """Stop every machine of an app, and see that none is started again by something else.
+
+    Raises:
+        UnhealthyError: one does not stop, or does not stay stopped.
+    """
+
+    def look() -> str:
+        return "; ".join(f"machine {each.id} is {each.state}" for each in machines(fly, app) if not each.rests)
+
+    moving = [machine for machine in machines(fly, app) if not machine.rests]
+    for machine in moving:
+        _change(fly, app, machine, "stopped")
+    fault = until(fly, look, lambda fault: not fault)
+    if moving and not fault:
+        fly.sleep(SETTLED)
+        fault = look()
+    if fault:
+        raise UnhealthyError(
+            f"app {app} shall be stopped: {fault}",
+            f"something else starts it, for example a health service or auto_start_machines: end that, {AGAIN}",
+            f"fly machine list -a {app}",
+        )
 
 
-def _is(machine: replies.Machine, want: str) -> bool:
-    state = machine.state.lower()
-    return state == "started" if want == "started" else state in RESTING
-
-
-def _verb(request: StateRequest) -> str:
-    return "start" if request.want == "started" else "stop"
+def _is(machine: Machine, want: str) -> bool:
+    return machine.started if want == "started" else machine.rests

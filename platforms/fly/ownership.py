@@ -34,7 +34,7 @@ def own(fly: Client, app: str, owner: str, *, is_known: bool) -> None:
         UnownedError: it holds something, and neither it nor the state says whose that is.
         FlyError: a call failed.
     """
-    secrets = [secret.name for secret in replies.many(replies.Secret, fly(argv.secrets_list(app)))]
+    secrets = [secret.name for secret in replies.many(replies.Secret, fly(argv.listing(app, "secrets", "list")))]
     others = sorted(owners(secrets) - {owner})
     if others:
         raise OwnedError(
@@ -76,6 +76,6 @@ def mark(fly: Client, app: str, owner: str) -> None:
 
 def _holds_something(fly: Client, app: str) -> bool:
     return bool(
-        replies.many(replies.Volume, fly(argv.volumes_list(app)))
-        or replies.many(replies.Machine, fly(argv.machine_list(app)))
+        replies.many(replies.Volume, fly(argv.listing(app, "volumes", "list")))
+        or replies.many(replies.Machine, fly(argv.listing(app, "machine", "list")))
     )

@@ -1,4 +1,4 @@
-"""Fly.io: one app and one machine a service, private unless it is named as public.
+"""Fly.io: one app a service, private unless it is named as public, with one machine a replica.
 
 Every step is a command that lists, compares, and adopts or creates (`python3 -m platforms.fly`). None has a delete
 command: what the program no longer declares is forgotten by the engine and left alone by Fly.
@@ -8,13 +8,13 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pulumi
 from pulumi_command import local
 
-from platforms.fly.argv import INTERNAL, logs, tunnel
+from platforms.fly.argv import BALANCED, INTERNAL, logs, tunnel
 from platforms.fly.ownership import OWNER_VARIABLE
 from platforms.fly.render import Facts, Mounted, SecretFile, document
 from platforms.fly.toml import LONGEST_KILL_TIMEOUT
@@ -64,8 +64,8 @@ class _Declared(Volume):
     opts: pulumi.ResourceOptions
 
 
-STARTING = frozenset({"Service", "State"})
-"""Parts that start a service, and so have what its component wants before a start."""
+STARTING = "Service"
+"""The part that starts a service, and so has what its component wants before a start."""
 
 
 class _Part(pulumi.ComponentResource):
@@ -76,7 +76,7 @@ class _Part(pulumi.ComponentResource):
 
 
 class FlyPlatform:
-    """Renders a service as app, staged secrets, volume, deployment and state, in this order; what it lacks is left out.
+    """Renders a service as app, staged secrets, volume and deployment, in this order; what it lacks is left out.
 
     Args:
         args: see `FlyArgs`.
@@ -84,6 +84,7 @@ class FlyPlatform:
     """
 
     bind_address = "::"
+    replicates = True
 
     def __init__(
         self,
@@ -98,10 +99,11 @@ class FlyPlatform:
         return _Declared(pulumi.Output.from_input(spec.name), logical_name, spec, opts)
 
     def service(self, logical_name: str, spec: ServiceSpec, opts: pulumi.ResourceOptions) -> Service:
-        """An app with one machine.
+        """An app with one machine a replica.
 
         Raises:
-            UnsupportedError: more than one replica or volume, no port, a stop that takes too long, or public data.
+            UnsupportedError: more than one volume, replicas that share one, no port, a stop that takes too long, or
+                public data.
         """
         reject_overlap(spec)
         self._reject_unsupported(spec)
@@ -113,12 +115,11 @@ class FlyPlatform:
         secrets = parts.add("Secrets", "secrets", wanted, secret=True) if wanted["values"] else None
         volume = self._volume(app, spec, parts)
         deploy = parts.add("Service", "deploy", self._deploy_request(app, spec, secrets, volume), secret=True)
-        want = "started" if self._args.running else "stopped"
-        state = parts.add("State", "state", {"app": app, "want": want})
+        suffix = BALANCED if self._balanced(spec) else INTERNAL
         return Service(
             spec.name,
-            {port.name: self._address(app, port.number) for port in spec.ports},
-            resource=state if self._args.running else None,
+            {port.name: self._address(app, port.number, app + suffix) for port in spec.ports},
+            resource=deploy if self._args.running else None,
             version=pulumi.Output.unsecret(deploy.stdout.apply(_release)),
             logs=("fly", *logs(app).words),
         )
@@ -133,13 +134,20 @@ class FlyPlatform:
             return self._address(host.removesuffix(INTERNAL).rpartition(".")[2], port, host)
         return Address(f"{host}:{port}", f"{host}:{port}")
 
-    def _address(self, app: str, port: int, host: str | None = None) -> Address:
-        name = f"{host or app + INTERNAL}:{port}"
+    def _address(self, app: str, port: int, host: str) -> Address:
+        name = f"{host}:{port}"
         return Address(name, name, tunnel(app, port))
+
+    def _balanced(self, spec: ServiceSpec) -> bool:
+        """Whether Fly balances calls of the private network; for a public app it does so at its public address."""
+        return spec.balanced and spec.replicas > 1 and spec.name not in self._args.public
 
     def _reject_unsupported(self, spec: ServiceSpec) -> None:
         reasons = [
-            *([f"{spec.replicas} replicas, a Fly service runs exactly 1 machine"] * (spec.replicas != 1)),
+            *(
+                [f"{spec.replicas} replicas of a volume, which one machine has"]
+                * (spec.replicas != 1 and bool(spec.mounts))
+            ),
             *([f"{len(spec.mounts)} volumes, a Fly machine has at most 1"] * (len(spec.mounts) > 1)),
             *(["no port, and Fly watches a service through one"] * (not spec.ports)),
             *(
@@ -176,6 +184,7 @@ class FlyPlatform:
                 "region": self._args.region,
                 "size_gb": volume.spec.size_gb,
                 "snapshot_retention": self._args.snapshot_retention,
+                "guest": asdict(self._args.machines(spec.name)),
             }
             return parts.add_named("Volume", volume.logical_name, "volume", request, volume.opts)
         return None
@@ -191,6 +200,7 @@ class FlyPlatform:
             cpus=size.cpus,
             cpu_kind=size.cpu_kind,
             public_port=spec.ports[0].number if spec.name in self._args.public else None,
+            balanced=self._balanced(spec),
             mount=self._mounted(spec),
             files={
                 file.path: SecretFile(_secret_name(file.path)) for file in spec.files if not _is_plain(file.content)
@@ -204,6 +214,8 @@ class FlyPlatform:
             "volume": volume.stdout.apply(lambda text: _picked(text, "name", "id")) if volume else None,
             "secrets": secrets.stdout.apply(lambda text: _answer(text).get("names", {})) if secrets else {},
             "data": bool(spec.mounts),
+            "replicas": spec.replicas,
+            "want": "started" if self._args.running else "stopped",
         }
 
     def _mounted(self, spec: ServiceSpec) -> Mounted | None:
@@ -242,7 +254,7 @@ class _Parts:
         part = _Part(kind, name, self._parent)
         own = pulumi.ResourceOptions(parent=part, depends_on=self._after)
         opts = data(part, self._after) if data else own
-        if kind in STARTING:
+        if kind == STARTING:
             opts = pulumi.ResourceOptions.merge(self._opts, own)
         return self._command(name, action, request, opts, secret=secret, environment=environment)
 

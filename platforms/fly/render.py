@@ -5,11 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from platforms.fly.toml import LONGEST_KILL_TIMEOUT
+from platforms.fly.toml import LONGEST_KILL_TIMEOUT, MAX_GRACE
 from platforms.spec import HealthSpec, HttpProbe, ServiceSpec
 
 GROUP = "app"
 """The one process group."""
+AWAKE: Mapping[str, Any] = {
+    "auto_stop_machines": "off",
+    "auto_start_machines": False,
+    "min_machines_running": 0,
+    "processes": [GROUP],
+}
+"""A machine that was stopped stays stopped, whoever calls it, and one that runs keeps running."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,8 @@ class Facts:
     cpu_kind: str = "shared"
     public_port: int | None = None
     """Port behind https on the app's public address; None for a private app."""
+    balanced: bool = False
+    """Whether a private app is reached through Fly's balancing over its machines."""
     mount: Mounted | None = None
     files: Mapping[str, str | SecretFile] = field(default_factory=dict)
     """Content by path, known by now; a path of the spec that is missing here must have plain text in the spec."""
@@ -59,11 +68,14 @@ def document(spec: ServiceSpec, facts: Facts) -> dict[str, Any]:
     result: dict[str, Any] = {
         "app": facts.app,
         "primary_region": facts.region,
+        "kill_signal": "SIGTERM",
         "kill_timeout": min(spec.stop_grace, LONGEST_KILL_TIMEOUT),
+        "restart": [{"policy": "always", "processes": [GROUP]}],
         "env": {**spec.env, **facts.env},
         "vm": [{"memory": f"{facts.memory_mb}mb", "cpus": facts.cpus, "cpu_kind": facts.cpu_kind}],
         "processes": {GROUP: shlex.join(spec.command)},
-        "deploy": {"strategy": "rolling"},
+        # One after the other: of two that start at once on a new release, both would migrate.
+        "deploy": {"strategy": "rolling", "max_unavailable": 1},
     }
     if facts.mount:
         result["mounts"] = [
@@ -88,20 +100,29 @@ def _file(path: str, content: str | SecretFile) -> dict[str, str]:
 
 def _reached(spec: ServiceSpec, facts: Facts) -> dict[str, Any]:
     check = _check(spec)
+    checks = {"checks": {"health": {**check, "processes": [GROUP]}}}
+    inside = {name: value for name, value in check.items() if name not in {"type", "port"}}
+    if facts.public_port is None and facts.balanced:
+        return {"services": [_balanced(port.number, check, inside) for port in spec.ports], **checks}
     if facts.public_port is None:
-        return {"checks": {"health": {**check, "processes": [GROUP]}}}
-    service: dict[str, Any] = {
-        "internal_port": facts.public_port,
-        "force_https": True,
-        "auto_stop_machines": "off",
-        "auto_start_machines": True,
-        "min_machines_running": 1,
-        "processes": [GROUP],
-    }
-    if check.get("port") == facts.public_port and check["type"] == "http":
-        inside = {name: value for name, value in check.items() if name not in {"type", "port"}}
+        return checks
+    service = {"internal_port": facts.public_port, "force_https": True, **AWAKE}
+    if check["port"] == facts.public_port and check["type"] == "http":
         return {"http_service": {**service, "checks": [inside]}}
-    return {"http_service": service, "checks": {"health": {**check, "processes": [GROUP]}}}
+    return {"http_service": service, **checks}
+
+
+def _balanced(port: int, check: Mapping[str, Any], inside: Mapping[str, Any]) -> dict[str, Any]:
+    kind = "http_checks" if check["type"] == "http" and check["port"] == port else "tcp_checks"
+    tcp = {name: value for name, value in inside.items() if name not in {"path", "method"}}
+    return {
+        "protocol": "tcp",
+        "internal_port": port,
+        **AWAKE,
+        # A model may say nothing for minutes.
+        "ports": [{"port": port, "handlers": ["http"], "http_options": {"idle_timeout": 600}}],
+        kind: [inside if kind == "http_checks" else tcp],
+    }
 
 
 def _check(spec: ServiceSpec) -> dict[str, Any]:
@@ -109,7 +130,7 @@ def _check(spec: ServiceSpec) -> dict[str, Any]:
     times = {
         "interval": f"{health.interval}s",
         "timeout": f"{health.timeout}s",
-        "grace_period": f"{health.start_period}s",
+        "grace_period": f"{min(health.start_period, MAX_GRACE)}s",
     }
     if isinstance(health.probe, HttpProbe):
         return {"type": "http", "port": health.probe.port, "path": health.probe.path, "method": "get", **times}

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -59,8 +60,13 @@ class Address(Reply):
 
     @property
     def public(self) -> bool:
-        """Whether strangers can reach it."""
-        return "private" not in self.type.lower()
+        """Whether strangers can reach it; an egress address is only where calls of the app come from."""
+        return self.type.lower() in {"v4", "v6", "shared_v4", ""}
+
+    @property
+    def balanced(self) -> bool:
+        """Whether Fly balances calls of the private network over the app's machines at it."""
+        return self.type.lower() == "private_v6"
 
 
 class Volume(Reply):
@@ -73,20 +79,23 @@ class Volume(Reply):
     region: str = ""
     encrypted: bool | None = None
     attached_machine_id: str = ""
+    attached_alloc_id: str = ""
+    host_status: str = ""
     snapshot_retention: int | None = None
 
 
 class Snapshot(Reply):
     """A snapshot of a volume."""
 
-    id: str
+    id: str = ""
+    """Empty while it is pending."""
     status: str = ""
-    created_at: str = ""
+    created_at: datetime | None = None
 
     @property
     def complete(self) -> bool:
         """Whether it can be restored from."""
-        return self.status.lower() in {"created", "complete", "completed"}
+        return bool(self.id) and self.status.lower() in {"created", "complete", "completed"}
 
 
 class Secret(Reply):
@@ -123,6 +132,7 @@ class MachineConfig(Reply):
 
     image: str = ""
     mounts: tuple[MachineMount, ...] = ()
+    metadata: Mapping[str, str] = {}
 
 
 class Machine(Reply):
@@ -133,8 +143,39 @@ class Machine(Reply):
     state: str = ""
     region: str = ""
     private_ip: str = ""
+    host_status: str = ""
     config: MachineConfig = MachineConfig()
     checks: tuple[Check, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is not on its way out."""
+        return self.state.lower() not in GONE
+
+    @property
+    def started(self) -> bool:
+        """Whether it runs."""
+        return self.state.lower() == "started"
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is stopped, and nothing goes on in it."""
+        return self.state.lower() in {"stopped", "suspended", "created", "failed"}
+
+    @property
+    def lost(self) -> bool:
+        """Whether its host does not answer."""
+        return self.host_status.lower() not in {"ok", ""}
+
+    @property
+    def fault(self) -> str:
+        """Why it is not well; empty when it is."""
+        if not self.started:
+            return f"state is {self.state or 'unknown'}"
+        if not self.checks:
+            return "no health check is reported yet"
+        red = [check for check in self.checks if check.status.lower() != "passing"]
+        return "; ".join(f"check {check.name} is {check.status} ({check.output.strip()[:200]})" for check in red)
 
 
 class Release(Reply):
@@ -145,6 +186,65 @@ class Release(Reply):
     description: str = ""
     created_at: str = ""
     image_ref: str = ""
+
+
+class SecretFile(Reply):
+    """A file in a machine, perhaps from a secret."""
+
+    secret_name: str = ""
+
+
+class ConfigInFull(MachineConfig):
+    """What a machine runs, with what it is told."""
+
+    env: Mapping[str, str] = {}
+    files: tuple[SecretFile, ...] = ()
+
+
+class Exit(Reply):
+    """How a machine's process ended."""
+
+    oom_killed: bool = False
+
+
+class Monitored(Reply):
+    """An exit as the machine's host saw it."""
+
+    exit_event: Exit = Exit()
+
+
+class EventRequest(Reply):
+    """What an event is about."""
+
+    exit_event: Exit = Exit()
+    monitor_event: Monitored = Monitored()
+    restart_count: int = 0
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether it is an exit for want of memory."""
+        return self.exit_event.oom_killed or self.monitor_event.exit_event.oom_killed
+
+
+class Event(Reply):
+    """Something that happened to a machine."""
+
+    type: str = ""
+    request: EventRequest = EventRequest()
+
+
+class MachineInFull(Machine):
+    """A machine, with what it is told and what happened to it, newest first."""
+
+    config: ConfigInFull = ConfigInFull()
+    events: tuple[Event, ...] = ()
+
+
+class LogEntry(Reply):
+    """What an app wrote."""
+
+    timestamp: str = ""
+    message: str = ""
 
 
 Model = TypeVar("Model", bound=Reply)
@@ -186,15 +286,6 @@ def stream(model: type[Model], stdout: str) -> Sequence[Model]:
             raise GarbledReplyError("the reply ends in the middle of a JSON object") from None
         found.append(_read(model, value))
     return found
-
-
-def one(model: type[Model], stdout: str) -> Model:
-    """The object of a reply.
-
-    Raises:
-        GarbledReplyError: as for `many`.
-    """
-    return _read(model, _document(plain(stdout), dict))
 
 
 def _read(model: type[Model], item: object) -> Model:

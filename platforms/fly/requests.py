@@ -36,25 +36,30 @@ class KnownSecret(BaseModel):
 
 
 class SecretsRequest(Request):
-    """Secrets of an app: values by name, and the key of the hashes by which a change is noticed.
-
-    `known` is the `names` of the last answer; when absent, the engine's copy of that answer is used.
-    """
+    """Secrets of an app: values by name, and the key of the hashes by which a change is noticed."""
 
     app: str
     values: dict[str, SecretStr] = Field(min_length=1)
     hmac_key: SecretStr = Field(min_length=16)
-    known: dict[str, KnownSecret] | None = None
+
+
+class Guest(Request):
+    """Size of a machine: kind and number of CPUs, memory in MB."""
+
+    cpu_kind: Literal["shared", "performance"] = "shared"
+    cpus: int = 1
+    memory_mb: int = 256
 
 
 class VolumeRequest(Request):
-    """A volume: size in GB, snapshots kept for `snapshot_retention` days."""
+    """A volume that a machine of the size `guest` mounts: size in GB, snapshots kept for `snapshot_retention` days."""
 
     app: str
     name: str
     region: str
     size_gb: int = Field(ge=1, le=500)
     snapshot_retention: int = Field(default=14, ge=1, le=60)
+    guest: Guest
 
 
 class VolumeRef(Request):
@@ -65,7 +70,11 @@ class VolumeRef(Request):
 
 
 class DeployRequest(Request):
-    """A deployment: `toml` is the document of a fly.toml; a data app's volume gets a snapshot first."""
+    """A deployment: `toml` is the document of a fly.toml; a data app's volume gets a snapshot first.
+
+    `replicas` machines run it, one after the other; with `want` stopped, nothing is deployed and all of them are
+    stopped.
+    """
 
     app: str
     region: str
@@ -74,17 +83,17 @@ class DeployRequest(Request):
     volume: VolumeRef | None = None
     secrets: dict[str, KnownSecret] = {}
     data: bool = False
-    private: bool | None = None
-    """Whether it must stay without public address; by default when the document has no public service."""
-    strategy: Literal["rolling", "immediate"] = "rolling"
     wait_minutes: int = Field(default=10, ge=1, le=15)
+    replicas: int = Field(default=1, ge=1, le=8)
+    want: Literal["started", "stopped"] = "started"
 
 
 class StateRequest(Request):
-    """Whether an app's machines shall run."""
+    """Whether an app's machines shall run: `replicas` of them, or all there are."""
 
     app: str
     want: Literal["started", "stopped"]
+    replicas: int | None = None
 
 
 class InspectRequest(Request):

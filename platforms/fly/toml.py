@@ -11,6 +11,8 @@ from platforms.fly.errors import LintError
 
 Document = Mapping[str, Any]
 LONGEST_KILL_TIMEOUT = 300
+MAX_GRACE = 60
+"""Seconds after a start in which Fly does not count a failing check; it lowers what is above."""
 HEAD = "# Rendered from the stack; changes here are overwritten.\n"
 
 
@@ -45,6 +47,7 @@ def lint(document: Document, *, data: bool, previous: Mapping[str, Any] | None, 
     """
     wrong = [
         *_alone(document),
+        *_awake(document),
         *_data(document, data=data),
         *_files(document, secrets),
         *_env(document, secrets),
@@ -63,12 +66,31 @@ def _alone(document: Document) -> Iterator[str]:
     timeout = document.get("kill_timeout", 5)
     if not isinstance(timeout, int) or not 1 <= timeout <= LONGEST_KILL_TIMEOUT:
         yield f"kill_timeout is {timeout!r}, Fly allows 1 to {LONGEST_KILL_TIMEOUT} seconds"
+    if document.get("kill_signal") != "SIGTERM":
+        yield "kill_signal must be SIGTERM: Fly sends SIGINT, which databases take for an emergency"
+    if [entry.get("policy") for entry in document.get("restart", [])] != ["always"]:
+        yield "[[restart]] policy must be always: Fly leaves a machine stopped that ended ten times"
     if document.get("build"):
         yield "images are built elsewhere, [build] has no place here"
     if document.get("deploy", {}).get("release_command"):
         yield "a release command runs without the volume, and twice; migrations belong to the service"
-    if any("auto_stop_machines" not in service for service in _services(document)):
-        yield "auto_stop_machines must be said: its default differs between releases"
+
+
+def _awake(document: Document) -> Iterator[str]:
+    for service in _services(document):
+        if service.get("auto_stop_machines") != "off" or service.get("auto_start_machines") is not False:
+            yield "auto_stop_machines must be off and auto_start_machines false: a stop asked for must stay a stop"
+    for check in _checks(document):
+        grace = str(check.get("grace_period", "0s"))
+        if not re.fullmatch(r"\d+s", grace) or int(grace[:-1]) > MAX_GRACE:
+            yield f"grace_period is {grace}, and Fly lowers what is above {MAX_GRACE}s: let wait-timeout wait instead"
+
+
+def _checks(document: Document) -> Iterator[Mapping[str, Any]]:
+    yield from document.get("checks", {}).values()
+    for service in _services(document):
+        for kind in ("checks", "http_checks", "tcp_checks"):
+            yield from service.get(kind, [])
 
 
 def _data(document: Document, *, data: bool) -> Iterator[str]:
@@ -79,8 +101,6 @@ def _data(document: Document, *, data: bool) -> Iterator[str]:
         yield "an app that holds data needs its [[mounts]]"
     if not data and not mounts:
         return
-    if any(service.get("auto_stop_machines") not in ("off", False) for service in _services(document)):
-        yield "auto_stop_machines must be off where there is data"
     if data and any(_services(document)):
         yield "an app that holds data must have no public service: take it out of fly:public"
     if document.get("deploy", {}).get("strategy", "rolling") not in ("rolling", "immediate"):

@@ -1,5 +1,7 @@
 """`dynamic-type-known`: nothing runs whose type nobody has reviewed."""
 
+from collections.abc import Mapping
+
 from pulumi_policy import (
     EnforcementLevel,
     PolicyConfigSchema,
@@ -11,7 +13,7 @@ from pulumi_policy import (
 from policy.data_types import type_chain
 from policy.inventories import InventoryError, read, stack_of
 from policy.mounts import VOLUME
-from policy.reviewed_types import COMMAND, COMMAND_INPUTS, COMMANDS, OURS, TYPES
+from policy.reviewed_types import COMMAND, COMMAND_INPUTS, COMMAND_VARIABLES, COMMANDS, OURS, TYPES
 from policy.values import revealed
 
 FURTHER = "furtherTypes"
@@ -48,6 +50,9 @@ def _command(args: ResourceValidationArgs, owned: str) -> str | None:
             "data without any other rule seeing it. Review it and add it to policy/reviewed_types.py."
         )
     inputs = {name: value for name, value in revealed(args.props).items() if value not in (None, "", [], {})}
+    variables = inputs.get("environment")
+    if isinstance(variables, Mapping) and variables.keys() <= COMMAND_VARIABLES:
+        del inputs["environment"]
     if inputs.get("create") != COMMANDS[owned] or not inputs.keys() <= COMMAND_INPUTS:
         more = ", ".join(sorted(inputs.keys() - COMMAND_INPUTS))
         return (

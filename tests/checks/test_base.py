@@ -143,6 +143,27 @@ def test_a_probe_that_was_given_up_does_nothing_once_it_is_answered(
     assert written == []
 
 
+def test_giving_a_probe_up_interrupts_nothing_that_starts_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of a thread that has ended is given to the next."""
+    monkeypatch.setattr(base, "GRACE_SECONDS", 0.001)
+    monkeypatch.setattr(base, "INSIST_SECONDS", 0)
+    failed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    finished = []
+    for _ in range(100):
+        answered = threading.Event()
+        with pytest.raises(CheckFailedError, match="does not answer"):
+            until_healthy(answered.wait, deadline_seconds=0)
+        answered.set()
+        later = [threading.Thread(target=lambda: finished.append(sum(range(100)))) for _ in range(10)]
+        for thread in later:
+            thread.start()
+        for thread in later:
+            thread.join(30)
+    assert failed == []
+    assert len(finished) == 1000
+
+
 def test_two_probes_in_turn_share_one_deadline(clock: Clock) -> None:
     def slow() -> None:
         clock.now += 25

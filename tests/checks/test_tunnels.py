@@ -122,8 +122,26 @@ def test_a_tunnel_that_does_not_open_closes_the_gate(
     argv: list[str], pids: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tunnels, "OPEN_SECONDS", 1.0)
-    with pytest.raises(GateClosedError, match=r"no way to far\.internal:80 opened within 1 s"):
+    with pytest.raises(GateClosedError, match=r"no way to far\.internal:80 opened: see that"):
         Asking().run(inputs(pids, tunnels={"far.internal:80": argv}))
+
+
+def test_a_tunnel_that_does_not_open_tells_its_last_error(pids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tunnels, "OPEN_SECONDS", 5.0)
+    script = "printf 'Error: old\\n\\033[31mError: tunnel unavailable\\033[0m\\nsee --help\\n' >&2"
+    failing = {"far.internal:80": ["sh", "-c", script]}
+    with pytest.raises(GateClosedError, match=r"far\.internal:80 opened: Error: tunnel unavailable\n"):
+        Asking().run(inputs(pids, tunnels=failing))
+    reasons: dict[str, str] = {}
+    with tunnels.opened(failing, partly=True, seconds=5, reasons=reasons):
+        pass
+    assert reasons == {"far.internal:80": "no way to far.internal:80 opened: Error: tunnel unavailable"}
+
+
+def test_a_tunnels_program_is_the_one_that_the_environment_names(pids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    argv = inputs(pids)["tunnels"]["far.internal:80"]
+    monkeypatch.setenv("FAR_BIN", argv[0])
+    assert Asking().run(inputs(pids, tunnels={"far.internal:80": ["far", *argv[1:]]}))["result"] == "ok"
 
 
 def test_what_opens_can_be_used_without_the_rest(pids: Path) -> None:
@@ -163,7 +181,7 @@ def test_a_port_that_another_program_has_is_no_tunnel(pids: Path, monkeypatch: p
     monkeypatch.setattr(tunnels, "OPEN_SECONDS", 1.0)
     with another_server() as port:
         monkeypatch.setattr(tunnels, "_free_port", lambda: port)
-        with pytest.raises(GateClosedError, match=r"no way to far\.internal:80 opened within 1 s"):
+        with pytest.raises(GateClosedError, match=r"no way to far\.internal:80 opened: see that"):
             Asking().run(inputs(pids, expected="another server"))
 
 

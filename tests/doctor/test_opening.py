@@ -122,7 +122,7 @@ def test_on_fly_the_gates_know_where_everything_is_and_how_to_get_in(
         assert access.services == ("clickhouse", "minio", "langfuse-web", "langfuse-worker", "gateway")
         assert all(url.startswith("http://127.0.0.1:") for url in (access.web_url, access.worker_url))
         assert access.named(access.gateway_url) == "http://hotdash-llm-gateway.internal:4000"
-        assert (access.unreached, access.store_is_private, access.limits.run_seconds) == ({}, True, 45)
+        assert (access.unreached, access.store_is_private, access.limits.run_seconds) == ({}, False, 45)
         assert access.filled("{psql GRANT TEMPORARY ON DATABASE {catalog}}").startswith(
             "`GRANT TEMPORARY ON DATABASE catalog`"
         )
@@ -133,6 +133,13 @@ def test_on_fly_the_gates_know_where_everything_is_and_how_to_get_in(
         "hotdash-llm-gateway.internal:4000",
     }
     assert asked["partly"]
+
+
+@pytest.mark.usefixtures("running", "asked")
+def test_without_an_address_outside_the_object_store_is_known_to_be_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    private = {name: value for name, value in PROD.items() if name != "minio:publicUrl"}
+    with of_session(session(monkeypatch, load(private), state())) as access:
+        assert access.store_is_private
 
 
 @pytest.mark.usefixtures("running")

@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -632,9 +633,12 @@ def test_what_only_a_log_shows_is_found_while_it_is_recent(rig: Rig, row: str) -
     printers = sources()[row] - AROUND
     service = next((name for name in (*BOTH, "gateway") if name in printers), min(printers))
 
+    began = time.monotonic()
+
     def seen() -> str:
         write()
-        return only(rig.fresh(), row).evidence
+        since = replace(LIMITS, recent_seconds=LIMITS.recent_seconds + time.monotonic() - began)
+        return only(rig.fresh(limits=since), row).evidence
 
     with logging(rig, service, "\n".join([MESSAGES[row][0].strip()] * (entry.tolerated + 1))) as write:
         assert f"{service} logged " in eventually(seen)

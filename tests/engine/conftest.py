@@ -1,5 +1,6 @@
 """One stack that holds data for all attacks, copied for each."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import ops.plan
 import ops.preview
 import ops.session
 from ops.session import Session
+from settings import load
 from tests.engine.attacked import Attacked, copied, prepare
 
 
@@ -24,6 +26,10 @@ def stack(prepared: Attacked, tmp_path: Path) -> Attacked:
     return copied(prepared, tmp_path)
 
 
+def _products(config: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in config.items() if not key.startswith("attacked:")}
+
+
 @pytest.fixture
 def session(stack: Attacked, monkeypatch: pytest.MonkeyPatch) -> Session:
     """An operator's session on the small program instead of the product's."""
@@ -34,6 +40,8 @@ def session(stack: Attacked, monkeypatch: pytest.MonkeyPatch) -> Session:
     monkeypatch.setattr(ops.plan, "ENFORCED", ())
     (stack.root / "settings").mkdir()
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(stack.root / "settings"))
+    # The product knows no settings of the small program.
+    monkeypatch.setattr(ops.session, "load", lambda config, *rest: load(_products(config), *rest))
     config_file = stack.project.folder / "Pulumi.test.yaml"
     content = yaml.safe_load(config_file.read_text())
     content["config"]["langfuse-stack:vault"] = str(stack.root / "vault.json")

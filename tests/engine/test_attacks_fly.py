@@ -156,6 +156,7 @@ def test_the_gate_alone_stops_an_edit_of_what_nothing_protects(
             "prod: deploy another machine on a data volume",
             "policy: volume-mounted-as-declared",
             "cleaner-deploy: it mounts data, which only",
+            alone=True,
         ),
         attack("unprotect", "prod: drop protect, keep the data", "policy: data-protected", "and not protected"),
     ],

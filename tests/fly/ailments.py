@@ -86,6 +86,7 @@ def deployed(prod: Rehearsal, app: str, plain: Mapping[str, str], secret: Mappin
         machine["config"]["env"] = {**machine["toml"]["env"], **of_flys, **plain}
         values = {name: entry["value"] for name, entry in fly.state["secrets"][app].items()}
         containers.create(machine, app, {**values, **secret})
+        containers.start(machine)
     eventually(lambda: _well(containers, machine), seconds=90)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 KEY = "0123456789abcdef-test-key"
+GUEST = {"cpu_kind": "shared", "cpus": 1, "memory_mb": 2048}
 
 
 class KilledError(BaseException):
@@ -47,7 +48,7 @@ class Caller:
             return Completed(None, "", "")
         if self.die_after is not None and len(self.asked) >= self.die_after:
             if verb == "deploy":
-                self.cloud.state["leases"] += [m["id"] for m in self.cloud.state["machines"].values()]
+                self.cloud.state["leases"] += list(self.cloud.state["machines"])
             raise KilledError
         return Completed(code, out, err)
 
@@ -61,7 +62,7 @@ class Caller:
     @property
     def written(self) -> list[str]:
         """The calls that can change anything."""
-        return [str(command) for command in self.asked if command.writes]
+        return [str(command) for command in self.asked if command.spec.writes]
 
 
 def toml(app: str, volume: str | None = None, port: int | None = None) -> Answer:
@@ -69,7 +70,9 @@ def toml(app: str, volume: str | None = None, port: int | None = None) -> Answer
     document: Answer = {
         "app": app,
         "primary_region": "ord",
+        "kill_signal": "SIGTERM",
         "kill_timeout": 60,
+        "restart": [{"policy": "always"}],
         "env": {"PLAIN": "value"},
         "processes": {"app": ""},
         "vm": [{"memory": "2048mb", "cpus": 1, "cpu_kind": "shared"}],
@@ -78,7 +81,8 @@ def toml(app: str, volume: str | None = None, port: int | None = None) -> Answer
         document["mounts"] = [{"source": volume, "destination": "/data", "initial_size": "25gb", "processes": ["app"]}]
         document["files"] = [{"guest_path": "/etc/service/override.xml", "raw_value": "<yes/>\n"}]
     if port:
-        document["http_service"] = {"internal_port": port, "auto_stop_machines": "off", "processes": ["app"]}
+        awake = {"auto_stop_machines": "off", "auto_start_machines": False}
+        document["http_service"] = {"internal_port": port, "processes": ["app"], **awake}
     return document
 
 
@@ -112,6 +116,7 @@ def provision(do: Callable[..., Answer], answers: dict[str, Answer], apps: Seque
         disk = None
         if volume:
             wanted = {"app": app, "name": volume, "region": "ord", "size_gb": 25, "snapshot_retention": 14}
+            wanted["guest"] = GUEST
             disk = step(f"{app}/volume", "volume", wanted)
         request = {"app": app, "region": "ord", "image": image(app), "secrets": names, "data": private}
         request["toml"] = toml(app, volume, None if private else 4000)

@@ -34,7 +34,17 @@ APPS = (
     "hotdash-langfuse-worker",
     "hotdash-llm-gateway",
 )
-READS = {"apps list", "ips list", "volumes list", "secrets list", "machine list", "releases", "logs", "proxy"}
+READS = {
+    "version",
+    "apps list",
+    "ips list",
+    "volumes list",
+    "secrets list",
+    "machine list",
+    "releases",
+    "logs",
+    "proxy",
+}
 """Calls of a run that has nothing to change."""
 READY_SECONDS = 60
 TABLES = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('langfuse', 'app')"
@@ -145,6 +155,7 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
     docker("network", "create", "--label", f"{LABEL}={prefix}", prefix)
     (port,) = free_ports(1)
     config: dict[str, Any] = dict(read_config(ROOT / "Pulumi.prod.yaml"))
+    del config["minio:publicUrl"]  # nothing here stands before MinIO
     stack = TestStack(folder, prefix, {**config})
     images = stack_images(stack)
     admin, cache = canary("supabase"), canary("cache")

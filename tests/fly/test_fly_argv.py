@@ -27,6 +27,10 @@ FORBIDDEN = [
     "vol rm vol_1",
     "volumes fork vol_1",
     "secrets unset NAME -a a",
+    "secrets unset --stage -a a",
+    "secrets unset --stage --detach NAME -a a",
+    "machine clone 1 -a a --attach-volume vol_1",
+    "machine clone 1 -a a --standby-for 2",
     "secrets set NAME=VALUE -a a",
     "secrets import -a a --detach",
     "machine destroy 1 --force -a a",
@@ -50,13 +54,26 @@ FORBIDDEN = [
     "deploy -c f -a a --image i --ha=true --yes",
     "deploy -c f -a a --image i -e SECRET=1",
 ]
-WORDS = {"destroy", "delete", "unset", "scale", "release", "postgres", "pg", "rm", "remove", "reset", "kill"}
+GUEST = ("shared", 1, 256)
+WORDS = {"destroy", "delete", "scale", "release", "postgres", "pg", "rm", "remove", "reset", "kill"}
 
 
 @pytest.mark.parametrize("line", FORBIDDEN)
 def test_what_destroys_cannot_be_expressed(line: str) -> None:
     with pytest.raises(ForbiddenError):
         argv.Command(tuple(line.split()))
+
+
+def test_a_secret_is_only_unset_for_the_next_deployment() -> None:
+    assert [verb for verb in argv.VERBS if "unset" in verb] == [("secrets", "unset", "--stage")]
+    assert str(argv.secrets_unset("app", ["ONE", "TWO"])) == "fly secrets unset --stage ONE TWO -a app"
+    with pytest.raises(ForbiddenError, match="1 or more"):
+        argv.secrets_unset("app", [])
+
+
+def test_an_image_id_is_shortened_to_what_fly_takes() -> None:
+    command = argv.deploy("app", Path("f"), f"sha256:{'0' * 64}", wait_minutes=1, private=True)
+    assert command.words[command.words.index("--image") + 1] == "0" * 63
 
 
 def test_no_allowed_verb_or_flag_destroys() -> None:
@@ -85,15 +102,18 @@ HOSTILE = st.one_of(
 BUILDERS: tuple[Callable[[str], argv.Command], ...] = (
     lambda value: argv.apps_create(value, "org"),
     argv.apps_list,
-    lambda value: argv.volumes_create("app", value, "ord", 1, 1),
-    lambda value: argv.volumes_create("app", "name", value, 1, 1),
+    lambda value: argv.volumes_create("app", value, "ord", 1, 1, guest=GUEST),
+    lambda value: argv.volumes_create("app", "name", value, 1, 1, guest=GUEST),
+    lambda value: argv.volumes_create("app", "name", "ord", 1, 1, guest=(value, 1, 256)),
     lambda value: argv.volumes_extend("app", value, 1),
-    argv.snapshots_create,
-    lambda value: argv.machine_stop("app", value),
+    lambda value: argv.snapshots("create", value),
+    lambda value: argv.machine("stop", "app", value),
+    lambda value: argv.machine("clone", "app", value),
+    lambda value: argv.secrets_unset("app", [value]),
     lambda value: argv.leases_clear("app", value),
     argv.secrets_import,
     argv.logs,
-    lambda value: argv.deploy("app", Path("f"), value, strategy="rolling", wait_minutes=1, private=True),
+    lambda value: argv.deploy("app", Path("f"), value, wait_minutes=1, private=True),
 )
 
 
@@ -112,7 +132,7 @@ def test_hostile_names_become_one_harmless_word_or_an_error(value: str) -> None:
 @pytest.mark.parametrize("size", [0, -1, 501, 10**9])
 def test_sizes_have_bounds(size: int) -> None:
     with pytest.raises(ForbiddenError, match="between"):
-        argv.volumes_create("app", "name", "ord", size, 14)
+        argv.volumes_create("app", "name", "ord", size, 14, guest=GUEST)
 
 
 def test_every_call_but_a_tunnel_ends_in_time() -> None:

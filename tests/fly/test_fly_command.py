@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from platforms.fly import argv, process
-from platforms.fly.argv import Command
+from platforms.fly.argv import VERBS, Verb
 from platforms.fly.errors import NoFlyError
-from tests.fly.driving import KEY, toml
+from tests.fly.driving import GUEST, KEY, toml
 from tests.fly.fake.command import cloud
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,7 @@ class Shell:
             **os.environ,
             "PATH": f"{ROOT / 'tests/fly/bin'}:{os.environ['PATH']}",
             "FAKE_FLY_STATE": str(self.state),
+            "FLY_CONFIG_DIR": str(folder / "fly"),
             "LANGFUSE_STACK_FLY_BUILD": str(folder / "build"),
         }
 
@@ -64,7 +65,7 @@ def test_an_app_is_put_up_through_the_command_line_and_the_second_time_only_read
             requests: dict[str, Any] = {
                 "app": APP,
                 "secrets": {"app": "aaa", "values": {"NAME": secret}, "hmac_key": KEY},
-                "volume": {"app": "aaa", "name": "data", "region": "ord", "size_gb": 3},
+                "volume": {"app": "aaa", "name": "data", "region": "ord", "size_gb": 3, "guest": GUEST},
                 "deploy": {
                     "app": "aaa",
                     "region": "ord",
@@ -85,7 +86,6 @@ def test_an_app_is_put_up_through_the_command_line_and_the_second_time_only_read
     assert secret not in json.dumps([log, answers])
     writes = [entry["verb"] for entry in log if entry["writes"]]
     assert writes == ["apps create", "secrets import", "volumes create", "deploy"]
-    assert answers[7]["address"] == "aaa.internal"
     assert answers[7]["release"] == answers[3]["release"] == 1
 
 
@@ -150,7 +150,7 @@ def test_a_call_that_hangs_is_ended_with_its_children(tmp_path: Path, monkeypatc
     hanging.write_text("#!/bin/sh\nsleep 60 & echo started; wait\n")
     hanging.chmod(0o755)
     monkeypatch.setenv("FLY_BIN", str(hanging))
-    monkeypatch.setattr(Command, "seconds", 0.3)
+    monkeypatch.setitem(VERBS, ("apps", "list"), Verb(VERBS["apps", "list"].flags, 0, 1))
     done = process.run(argv.apps_list("org"), "")
     assert (done.code, done.stdout) == (None, "started\n")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from platforms.fly import argv, errors, inside, replies
-from platforms.fly.detail import LogEntry, MachineInFull
+from platforms.fly.replies import LogEntry, MachineInFull
 from tests.fly.driving import KEY, Caller, image, toml
 from tests.fly.fake.cloud import Machines, State
 
@@ -63,7 +63,7 @@ def fly(machines: Entered) -> Caller:
     document = toml(APP)
     document["files"] = [{"guest_path": "/etc/a", "secret_name": "FILE_ETC_A"}]
     request = {"app": APP, "region": "ord", "image": image(APP), "toml": document, "secrets": names, "volume": None}
-    caller.do("deploy", {**request, "data": False, "private": True})
+    caller.do("deploy", {**request, "data": False})
     caller.asked.clear()
     return caller
 

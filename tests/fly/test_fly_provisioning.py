@@ -50,7 +50,7 @@ def test_command_lines_and_standard_inputs_are_those_on_file(build_folder: Path)
         {"argv": str(command).replace(str(build_folder), "BUILD"), **({"stdin": stdin} if stdin else {})}
         for command, stdin in zip(caller.asked, caller.stdins, strict=True)
     ]
-    on_file = Path(__file__).parent / "fixtures" / "calls.json"
+    on_file = Path(__file__).parent / "contract" / "calls.json"
     assert asked == json.loads(on_file.read_text(encoding="utf-8"))
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from platforms.fly import replies
 from platforms.fly.errors import FlyError, GarbledReplyError
 
-FIXTURES = json.loads((Path(__file__).parent / "fixtures" / "replies.json").read_text(encoding="utf-8"))
+FIXTURES = json.loads((Path(__file__).parent / "contract" / "replies.json").read_text(encoding="utf-8"))
 VOLUME = {"id": "vol_1", "name": "data", "state": "created", "size_gb": 25, "region": "ord", "encrypted": True}
 
 

@@ -46,7 +46,8 @@ def test_a_data_service_becomes_a_private_app_with_its_volume_files_and_check() 
     assert read == made
     assert "http_service" not in read
     assert "services" not in read
-    assert read["kill_timeout"] == 300
+    assert (read["kill_signal"], read["kill_timeout"]) == ("SIGTERM", 300)
+    assert read["restart"] == [{"policy": "always", "processes": ["app"]}]
     assert read["env"] == {"CLICKHOUSE_DB": "langfuse", "HOSTNAME": "::"}
     assert read["processes"] == {"app": "server --path 'a b'"}
     assert read["mounts"][0] | {"processes": 0} == {
@@ -76,8 +77,27 @@ def test_a_data_service_becomes_a_private_app_with_its_volume_files_and_check() 
 def test_a_public_service_has_https_and_never_sleeps() -> None:
     made = document(DATA, Facts(app="web", region="ord", memory_mb=1024, public_port=8123))
     service = made["http_service"]
-    assert (service["force_https"], service["auto_stop_machines"], service["internal_port"]) == (True, "off", 8123)
+    assert (service["force_https"], service["internal_port"]) == (True, 8123)
+    assert (service["auto_stop_machines"], service["auto_start_machines"]) == ("off", False)
     assert service["checks"][0]["path"] == "/ping"
+    lint(made, data=False, previous=None, secrets=frozenset())
+
+
+def test_replicas_of_a_private_service_are_balanced_on_the_private_network_alone() -> None:
+    made = document(DATA, Facts(app="gw", region="ord", memory_mb=1024, balanced=True))
+    [service] = made["services"]
+    assert "http_service" not in made
+    assert (service["internal_port"], service["ports"][0]["port"]) == (8123, 8123)
+    assert service["http_checks"][0]["path"] == "/ping"
+    assert not any("force_https" in port for port in service["ports"])
+    lint(made, data=False, previous=None, secrets=frozenset())
+
+
+def test_a_longer_grace_is_asked_for_as_fly_grants_it() -> None:
+    """A first start that migrates is waited for by the deployment."""
+    slow = ServiceSpec("x", "i", (PORT,), HealthSpec(HttpProbe(8123, "/"), start_period=300), 10)
+    made = document(slow, Facts(app="x", region="ord", memory_mb=256))
+    assert made["checks"]["health"]["grace_period"] == "60s"
     lint(made, data=False, previous=None, secrets=frozenset())
 
 
@@ -90,7 +110,7 @@ def test_a_probe_that_runs_inside_becomes_a_look_at_the_port() -> None:
 
 DATA_TOML = toml("aa", "data")
 PUBLIC_TOML = toml("aa", None, 4000)
-OFF = {"auto_stop_machines": "off"}
+OFF = {"auto_stop_machines": "off", "auto_start_machines": False}
 
 
 @pytest.mark.parametrize(
@@ -103,11 +123,17 @@ OFF = {"auto_stop_machines": "off"}
         ({**DATA_TOML, "mounts": DATA_TOML["mounts"] * 2}, True, "one volume"),
         ({**DATA_TOML, "http_service": {"internal_port": 1, **OFF}}, True, "no public service"),
         ({**DATA_TOML, "services": [{"internal_port": 1, **OFF}]}, True, "no public service"),
-        ({**DATA_TOML, "http_service": {"auto_stop_machines": "suspend"}}, False, "must be off"),
+        ({**PUBLIC_TOML, "http_service": {**OFF, "auto_stop_machines": "suspend"}}, False, "must be off"),
+        ({**PUBLIC_TOML, "http_service": {**OFF, "auto_start_machines": True}}, False, "must stay a stop"),
+        ({**PUBLIC_TOML, "http_service": {**OFF, "checks": [{"grace_period": "300s"}]}}, False, "lowers what is above"),
+        ({**PUBLIC_TOML, "checks": {"health": {"grace_period": "5m"}}}, False, "lowers what is above"),
+        ({**PUBLIC_TOML, "kill_signal": "SIGINT"}, False, "SIGTERM"),
+        ({**PUBLIC_TOML, "restart": []}, False, "policy must be always"),
+        ({**PUBLIC_TOML, "restart": [{"policy": "on-failure"}]}, False, "policy must be always"),
         ({**DATA_TOML, "deploy": {"strategy": "bluegreen"}}, True, "rolling or immediate"),
         ({**DATA_TOML, "deploy": {"release_command": "x"}}, True, "release command"),
         ({**DATA_TOML, "build": {"image": "x"}}, True, "build"),
-        ({**PUBLIC_TOML, "http_service": {"internal_port": 1}}, False, "must be said"),
+        ({**PUBLIC_TOML, "http_service": {"internal_port": 1}}, False, "must be off"),
         ({**PUBLIC_TOML, "env": {"A": 1}}, False, "must be text"),
         ({**PUBLIC_TOML, "env": {"FLY_X": "1"}}, False, "does not allow"),
         ({**PUBLIC_TOML, "env": {"SECRET": "1"}}, False, "would win"),

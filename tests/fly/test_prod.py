@@ -21,7 +21,7 @@ from tests.fly.rehearsal import APPS, READS, Rehearsal, rehearsal
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 PHASES = ["clickhouse-gate", "minio-gate", "postgres-gate", "langfuse-web-gate", "langfuse-worker-gate", "gateway-gate"]
-CLICKHOUSE, MINIO, _, _, GATEWAY = APPS
+CLICKHOUSE, MINIO, WEB, WORKER, GATEWAY = APPS
 
 
 @dataclass(frozen=True)
@@ -282,7 +282,8 @@ def test_rollback_takes_langfuse_out_of_the_gateway_by_a_deployment_and_undo_put
         assert off.code == 0, off.output
         assert "SWITCHED gateway:tracing is held at false" in off.output
         assert callbacks(prod) == []
-        assert prod.kept() == before
+        gone = {entry.partition(",")[0] for entry in before - prod.kept()}
+        assert gone == {f"secret LANGFUSE_{kind}_KEY of {GATEWAY}" for kind in ("PUBLIC", "SECRET")}
         assert states(prod)[APPS[2]] == "stopped", "only the gateway is touched"
         prod.ops("start", "langfuse-web")
     finally:
@@ -293,6 +294,24 @@ def test_rollback_takes_langfuse_out_of_the_gateway_by_a_deployment_and_undo_put
     assert prod.kept() == before
     made = [call for call in prod.calls()[calls:] if call["verb"] == "deploy"]
     assert [call["argv"][call["argv"].index("-a") + 1] for call in made] == [GATEWAY, GATEWAY]
+
+
+@pytest.mark.soak
+def test_a_stopped_web_whose_setting_changed_runs_again_and_workers_wait_while_a_store_is_deployed(first: Up) -> None:
+    prod = first.prod
+    before, calls = prod.kept(), len(prod.calls())
+    assert prod.ops("stop", "langfuse-web").code == 0
+    prod.configure({"langfuse:logLevel": "debug", "clickhouse:queryLogTtlDays": 6})
+    run = prod.ops("up")
+    assert run.code == 0, run.output
+    assert set(states(prod).values()) == {"started"}
+    assert prod.kept() == before
+    writes = [call for call in prod.calls()[calls:] if call["writes"] and "-a" in call["argv"]]
+    made = [(call["verb"], call["argv"][call["argv"].index("-a") + 1]) for call in writes]
+    stopped, deployed = made.index(("machine stop", WORKER)), made.index(("deploy", CLICKHOUSE))
+    assert stopped < deployed
+    assert ("machine start", WEB) in made, "its deployment leaves it stopped"
+    assert prod.ops("up").code == 0
 
 
 @pytest.mark.soak

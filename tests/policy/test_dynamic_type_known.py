@@ -46,6 +46,9 @@ def command(owner: str, **inputs: object) -> Any:
 def test_a_reviewed_command_line_under_its_own_parent_is_compliant(owner: str) -> None:
     assert violations(dynamic_type_known, command(owner)) == []
     assert violations(dynamic_type_known, command(owner, update=None, environment={}, triggers=[])) == []
+    owned = {"LANGFUSE_STACK_OWNER": "0123456789abcdef"}
+    assert violations(dynamic_type_known, command(owner, environment=owned)) == []
+    assert violations(dynamic_type_known, command(owner, environment=owned | {"PYTHONPATH": "/elsewhere"}))
 
 
 def test_the_platform_declares_exactly_the_reviewed_commands() -> None:
@@ -94,7 +97,7 @@ def test_a_stack_on_docker_runs_no_command(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     volume = ("langfuse-stack:index:Redis$docker:index/volume:Volume", "redis-data")
     (tmp_path / f"{STACK}.json").write_text(Inventory({volume: {"name": "langfuse_redis_data"}}).as_json())
-    [message] = violations(dynamic_type_known, command("langfuse-stack:fly:State$command:local:Command"))
+    [message] = violations(dynamic_type_known, command("langfuse-stack:fly:App$command:local:Command"))
     assert "the data of this stack is on Docker" in message
 
 

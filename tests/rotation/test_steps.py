@@ -3,19 +3,17 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 
 from ops import inventory, report
 from ops.inventory import Difference
 from ops.rotation import command, proofs, settings_file
-from ops.rotation.catalog import find
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State
 from policy.inventories import path_of
@@ -195,76 +193,3 @@ def test_a_script_gets_names_and_generations_and_people_the_rest(
 def test_only_the_new_generation_enters_the_inventory(world: World) -> None:
     rotate(world)
     assert [step for step in world.steps if "stranger" in step] == []
-
-
-@dataclass
-class TwoWorkers:
-    """A host that remembers what was stopped and started, and fails at one of these steps."""
-
-    fails_at: str = ""
-    done: list[str] = field(default_factory=list)
-
-    def services(self) -> list[str]:
-        return ["clickhouse", "langfuse-worker-2", "langfuse-web", "langfuse-worker", "langfuse-web-2"]
-
-    def stop(self, name: str) -> None:
-        self._do(f"stop {name}")
-
-    def start(self, name: str) -> None:
-        self._do(f"start {name}")
-
-    def _do(self, step: str) -> None:
-        self.done.append(step)
-        if step == self.fails_at:
-            raise OpsError(step)
-
-
-STOPPED = ["stop langfuse-worker", "stop langfuse-worker-2"]
-STARTED = ["start langfuse-worker", "start langfuse-worker-2"]
-
-
-def waiting(world: World, monkeypatch: pytest.MonkeyPatch, host: TwoWorkers, **changed: Any) -> Any:
-    monkeypatch.setattr(command, "host_of", lambda _: host)
-    secret = replace(find("clickhouse-password"), **changed)
-    return command._workers_waiting(Session("test", {}, world.file, known=NOTHING), secret, Console())
-
-
-def test_every_worker_waits_while_clickhouse_restarts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = TwoWorkers()
-    with waiting(world, monkeypatch, host):
-        assert host.done == STOPPED
-    assert host.done == [*STOPPED, *STARTED]
-
-
-@pytest.mark.parametrize("error", [OpsError("not applied"), KilledError()])
-def test_every_worker_starts_again_whatever_happens(
-    world: World, monkeypatch: pytest.MonkeyPatch, error: BaseException
-) -> None:
-    host = TwoWorkers(fails_at=STARTED[0])
-    with pytest.raises(type(error)) as raised, waiting(world, monkeypatch, host):
-        raise error
-    assert raised.value is error
-    assert host.done == [*STOPPED, *STARTED]
-
-
-def test_a_worker_that_cannot_be_stopped_leaves_none_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = TwoWorkers(fails_at=STOPPED[1])
-    with pytest.raises(OpsError, match=STOPPED[1]), waiting(world, monkeypatch, host):
-        raise AssertionError
-    assert host.done == [*STOPPED, *STARTED]
-
-
-def test_a_worker_that_does_not_start_keeps_no_other_from_starting(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    host = TwoWorkers(fails_at=STARTED[0])
-    with pytest.raises(OpsError, match=STARTED[0]), waiting(world, monkeypatch, host):
-        pass
-    assert host.done == [*STOPPED, *STARTED]
-
-
-def test_no_worker_waits_where_clickhouse_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = TwoWorkers()
-    with waiting(world, monkeypatch, host, restarts_clickhouse=False):
-        pass
-    assert host.done == []

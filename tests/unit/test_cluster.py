@@ -40,7 +40,11 @@ def docker() -> Recording:
 
 @pytest.fixture
 def fly() -> Recording:
-    return recorded({**TWO_OF_ALL, **FLY})
+    return recorded({**TWO_OF_ALL, **FLY, "gateway:replicas": "3"})
+
+
+ONE_APP = ("clickhouse-proxy", "langfuse-web", "langfuse-worker", "gateway")
+"""Services whose replicas are machines of one app on Fly."""
 
 
 def uploads(stack: Recording, name: str) -> dict[str, str]:
@@ -157,10 +161,10 @@ def test_on_fly_every_server_and_keeper_is_an_app_with_a_volume(fly: Recording) 
         assert request(fly, f"{service}-app")["private"] is True
         assert request(fly, f"{service}-deploy")["toml"]["mounts"][0]["source"] == volume["name"]
     assert request(fly, "clickhouse-2-deploy")["toml"]["vm"] == request(fly, "clickhouse-deploy")["toml"]["vm"]
-    assert "clickhouse-state" in fly.one("clickhouse-2-app").depends_on
+    assert "clickhouse-deploy" in fly.one("clickhouse-2-app").depends_on
 
 
-def test_on_fly_addresses_are_those_of_apps_and_the_webs_proxy_is_the_public_one(fly: Recording) -> None:
+def test_on_fly_replicas_are_machines_of_one_app_and_the_proxy_of_the_servers_is_two(fly: Recording) -> None:
     def files(service: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = request(fly, f"{service}-deploy")["toml"]["files"]
         return found
@@ -170,12 +174,15 @@ def test_on_fly_addresses_are_those_of_apps_and_the_webs_proxy_is_the_public_one
     assert "bind :::8123 v4v6" in config
     [keepers] = [file["raw_value"] for file in files("clickhouse") if file["guest_path"] == CLUSTER_FILE]
     assert "<host>langfuse-clickhouse-keeper-3.internal</host>" in keepers
-    public = {
-        name
-        for name in ("clickhouse-proxy", "langfuse-web", "langfuse-web-2", "langfuse-web-proxy")
-        if "http_service" in request(fly, f"{name}-deploy")["toml"]
-    }
-    assert public == {"langfuse-web-proxy"}
+    replicas = {name: request(fly, f"{name}-deploy")["replicas"] for name in ("clickhouse", *ONE_APP)}
+    assert replicas == {"clickhouse": 1, "clickhouse-proxy": 2, "langfuse-web": 2, "langfuse-worker": 2, "gateway": 3}
+    apps = {entry.name.removesuffix("-app") for entry in fly.resources if entry.name.endswith("-app")}
+    assert not {"langfuse-web-2", "langfuse-web-proxy", "langfuse-worker-2", "clickhouse-proxy-2"} & apps
+    served = {name: request(fly, f"{name}-deploy")["toml"] for name in ONE_APP}
+    assert [name for name, toml in served.items() if "http_service" in toml] == ["langfuse-web"]
+    assert [name for name, toml in served.items() if "services" in toml] == ["gateway"]
+    assert fly.outputs["gateway_url"] == "http://langfuse-gateway.flycast:4000"
+    assert all(toml["deploy"]["max_unavailable"] == 1 for toml in served.values()), "two at once would both migrate"
 
 
 @pytest.mark.parametrize(

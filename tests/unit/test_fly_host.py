@@ -51,7 +51,8 @@ def test_services_are_those_that_the_state_knows_as_deployed(session: Recording)
 
 
 @pytest.mark.parametrize(
-    "seen", [{"error": "no access token"}, {"machines": [{"state": "started"}, {"state": "stopped"}]}, {"machines": []}]
+    "seen",
+    [{"error": "no access token"}, {"machines": [{"state": "starting"}, {"state": "stopped"}]}, {"machines": []}],
 )
 def test_a_service_is_stopped_unless_it_is_known_to_be(
     seen: dict[str, Any], session: Recording, monkeypatch: pytest.MonkeyPatch
@@ -63,6 +64,12 @@ def test_a_service_is_stopped_unless_it_is_known_to_be(
     assert (status.state == "unknown") is ("error" in seen)
 
 
+def test_machines_beyond_the_replicas_are_not_missed(session: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    surplus = {"machines": [{"state": "started"}, {"state": "stopped"}]}
+    monkeypatch.setitem(MACHINES, "apps", {"hotdash-langfuse-clickhouse": surplus})
+    assert known(FlyHost(session), "clickhouse").runs
+
+
 def test_stop_and_start_are_states_of_the_app_and_touch_nothing_else(session: Recording) -> None:
     host = FlyHost(session)
     host.stop("clickhouse")
@@ -71,7 +78,7 @@ def test_stop_and_start_are_states_of_the_app_and_touch_nothing_else(session: Re
     app = "hotdash-langfuse-clickhouse"
     assert session.__dict__["asked"] == [
         ("state", {"app": app, "want": "stopped"}),
-        ("state", {"app": app, "want": "started"}),
+        ("state", {"app": app, "want": "started", "replicas": 1}),
         ("logs", {"app": app, "lines": 50}),
     ]
 

@@ -1,9 +1,9 @@
 """What `up` looks at before anything is created: here, whether every volume that held data is still there."""
 
 import secrets
-import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +93,36 @@ def ready_for_fly(monkeypatch: pytest.MonkeyPatch, local_images: str, **image: A
     }
     found["langfuse-web"] = Image("langfuse", "sha256:here", "built", "1", **image)
     monkeypatch.setattr(preflight, "images", lambda *_: found)
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: "/usr/bin/fly")
+    monkeypatch.setattr(preflight, "require_version", lambda _: None)
     monkeypatch.setitem(FLY.__dict__, "settings", settings)
     monkeypatch.setattr(preflight, "read_state", lambda _: State({}))
     monkeypatch.setattr(preflight, "refuse_unowned", lambda *_: None)
     preflight.preflight(FLY)
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (None, "is not on PATH"),
+        ('{"Name": "flyctl", "Version": "0.4.5"}', r"is version 0\.4\.5, and 0\.4\.6 or later is needed"),
+        ("not json", "is version unknown"),
+        ('{"Version": "0.4.6"}', ""),
+        ('{"Version": "2026.8.21-dev"}', ""),
+    ],
+)
+def test_a_command_line_of_fly_that_is_missing_or_too_old_stops_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str | None, said: str
+) -> None:
+    binary = tmp_path / "flyctl"
+    if version:
+        binary.write_text(f"#!/bin/sh\necho '{version}'\n")
+        binary.chmod(0o755)
+    monkeypatch.setattr(preflight, "_images_it_cannot_run", lambda _: [])
+    monkeypatch.setattr(preflight, "read_state", lambda _: State({}))
+    monkeypatch.setattr(preflight, "refuse_unowned", lambda *_: None)
+    variables = {"PATH": "/bin", "FLY_BIN": str(binary)}
+    with pytest.raises(OpsError, match=said) if said else nullcontext():
+        preflight.preflight(Session("test", variables, ROOT / "Pulumi.prod.yaml", known=NOTHING))
 
 
 @pytest.mark.parametrize(

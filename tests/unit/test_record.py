@@ -9,8 +9,10 @@ from rich.console import Console
 
 from ops import lifecycle
 from ops.lifecycle import converge
+from ops.plan import GatedPlan
 from ops.session import RefusedError, Session
 from policy.data_types import what_is
+from policy.plan import Plan, Step
 from settings import load, refused_release
 from settings.recorded import FOREIGN, MIGRATIONS, NOTHING, Recorded, of_resources
 from tests.unit.recorder import record
@@ -70,7 +72,12 @@ def test_no_command_but_upgrade_puts_it_over_data(tmp_path: Path, monkeypatch: p
     config.write_text("config: {langfuse:release: '4'}\n")
     session = Session("test", {}, config, known=ON_3)
     done: list[Any] = []
-    monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **overrides: done.append(overrides))
+
+    def planned(*_: Any, **overrides: Any) -> GatedPlan:
+        done.append(overrides)
+        return GatedPlan(Plan(steps=(Step(op="same", urn="urn:a"),)), {})
+
+    monkeypatch.setattr(lifecycle, "gated_plan", planned)
     monkeypatch.setattr(lifecycle, "apply", lambda *_, **__: 0)
     with pytest.raises(RefusedError, match="ops upgrade"):
         converge(session, Console(quiet=True))

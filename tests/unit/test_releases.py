@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from components.releases import RELEASES, end_of_support
+from policy.plan import Diagnostic, Plan, Step
 from settings import load
 from tests.unit.recorder import recorded
 
@@ -42,3 +43,9 @@ def test_a_newer_minor_version_is_run_like_the_known_one(release: str, version: 
     assert newer.env("langfuse-web") == known.env("langfuse-web")
     assert newer.env("langfuse-worker") == known.env("langfuse-worker")
     assert newer.one("langfuse-web-gate").inputs["version"] == version
+
+
+def test_a_warning_of_the_program_is_taken_out_of_a_preview_once_and_without_the_engines_word() -> None:
+    said = Diagnostic(message="warning: release 3 ends\n", severity="warning")
+    step = Step(op="same", urn="urn:pulumi:test::langfuse-stack::pulumi:pulumi:Stack::s")
+    assert Plan(steps=(step,), diagnostics=(said, said)).warnings == ("release 3 ends",)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.fly.fake.parse import Arguments, UsageError, read_secrets
+from tests.fly.fake import deployment
+from tests.fly.fake.parse import Arguments, RefusedError, UsageError, read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +18,13 @@ State = dict[str, Any]
 ORGANIZATION = "hotdash"
 
 
-class RefusedError(Exception):
-    """Fly says no; the text is what its command line prints."""
+LOG_PAGE = 100
+"""Lines that Fly has at hand at most."""
+VERSION = "0.4.87"
+
+
+class EndlessError(Exception):
+    """The command line never ends by itself."""
 
 
 class Machines:
@@ -32,12 +36,15 @@ class Machines:
     def start(self, machine: State) -> None:
         """Start it."""
 
+    def settle(self, machine: State) -> None:
+        """Wait for its checks, as a deployment does before it goes on to the next machine."""
+
     def stop(self, machine: State) -> None:
         """Stop it; its volume stays."""
 
     def checks(self, machine: State) -> list[State]:
         """Its health checks."""
-        status = machine.get("health", "passing") if machine["state"] == "started" else "critical"
+        status = machine["health"] if machine["state"] == "started" else "critical"
         return [{"name": "health", "status": status, "output": "200 OK" if status == "passing" else "refused"}]
 
     def logs(self, app: str) -> list[tuple[str, str]]:
@@ -52,7 +59,8 @@ class Machines:
 def new_state() -> State:
     """A cloud with nothing in it."""
     empty: State = {name: {} for name in ("apps", "ips", "volumes", "snapshots", "secrets", "machines", "releases")}
-    return {**empty, "counter": 0, "step": 0, "leases": [], "fault_uses": {}, "changes": [], "struck": {}}
+    knobs: State = {"leases": [], "sick": [], "token": "org", "secrets_status_fails": False}
+    return {**empty, **knobs, "counter": 0, "step": 0, "fault_uses": {}, "changes": [], "struck": {}}
 
 
 @dataclass
@@ -67,8 +75,8 @@ class Cloud:
     state: State = field(default_factory=new_state)
     machines: Machines = field(default_factory=Machines)
 
-    def call(self, words: list[str], stdin: str = "") -> tuple[int, str, str]:
-        """Exit status, standard output and standard error of one command line."""
+    def call(self, words: list[str], stdin: str = "") -> tuple[int | None, str, str]:
+        """Exit status (None: it does not end), standard output and standard error of one command line."""
         try:
             arguments = Arguments(words)
             handler: Callable[[Arguments, str], Any] = getattr(
@@ -77,6 +85,8 @@ class Cloud:
             reply = handler(arguments, stdin)
         except (RefusedError, UsageError) as error:
             return 1, "", f"{error}\n"
+        except EndlessError:
+            return None, "", ""
         return 0, reply if isinstance(reply, str) else json.dumps(reply, indent=4) + "\n", ""
 
     def seed_app(self, name: str, org: str = ORGANIZATION, *, public: bool = False) -> None:
@@ -84,12 +94,12 @@ class Cloud:
         self.state["apps"][name] = {"ID": name, "Name": name, "Organization": {"Slug": org}, "Status": "pending"}
         for kind in ("secrets", "releases"):
             self.state[kind].setdefault(name, {} if kind == "secrets" else [])
-        address = {"ID": self._new("ip"), "Address": "2a09:8280:1::1", "Type": "v6", "Region": "global"}
+        address = {"ID": self.new("ip"), "Address": "2a09:8280:1::1", "Type": "v6", "Region": "global"}
         self.state["ips"][name] = [address] if public else []
 
     def seed_volume(self, app: str, name: str, region: str = "ord", size: int = 25, **other: Any) -> str:
         """A volume that is there already; its id."""
-        volume_id = self._new("vol_")
+        volume_id = self.new("vol_")
         self.state["volumes"][volume_id] = {
             "id": volume_id,
             "name": name,
@@ -106,26 +116,54 @@ class Cloud:
             "auto_backup_enabled": True,
             "host_status": "ok",
             "app": app,
+            "room": None,
             **other,
         }
         return volume_id
 
-    def _new(self, prefix: str) -> str:
+    def machines_of(self, app: str) -> list[State]:
+        """The app's machines."""
+        return [machine for machine in self.state["machines"].values() if machine["app"] == app]
+
+    def volumes_of(self, app: str) -> list[State]:
+        """The app's volumes that are not on their way out."""
+        return [v for v in self.state["volumes"].values() if v["app"] == app and v["state"] == "created"]
+
+    def new_machine(self, app: str) -> State:
+        """A machine that does not run yet."""
+        number = len(self.machines_of(app)) + 1
+        facts = {"state": "created", "host_status": "ok", "health": "passing", "replacing": 0}
+        return {"id": self.new(""), "name": f"{app}-{number}", "app": app, **facts}
+
+    def values(self, app: str) -> dict[str, str]:
+        """Its secrets as a machine gets them."""
+        return {name: secret["value"] for name, secret in self.state["secrets"][app].items() if "value" in secret}
+
+    def new(self, prefix: str) -> str:
         self.state["counter"] += 1
         return f"{prefix}{hashlib.sha256(str(self.state['counter']).encode()).hexdigest()[:14]}"
 
-    def _own(self, arguments: Arguments) -> str:
+    def own(self, arguments: Arguments) -> str:
         app = self.state["apps"].get(arguments.app)
         if app is None or app["Organization"]["Slug"] != ORGANIZATION:
             raise RefusedError(f"Error: failed to retrieve app {arguments.app}: Could not find App {arguments.app!r}")
         return arguments.app
 
+    def _version(self, _arguments: Arguments, _: str) -> Any:
+        return {"Name": "flyctl", "Version": VERSION, "Commit": "0", "BranchName": "", "OS": "linux"}
+
     def _apps_list(self, arguments: Arguments, _: str) -> Any:
         org = arguments.flags.get("-o", ORGANIZATION)
+        if self.state["token"] != "org":
+            raise RefusedError("Error: Not authorized to list apps of this organization")
+        if org not in {ORGANIZATION, *(app["Organization"]["Slug"] for app in self.state["apps"].values())}:
+            raise RefusedError(f"Error: organization {org} not found")
         return [app for app in self.state["apps"].values() if app["Organization"]["Slug"] == org]
 
     def _apps_create(self, arguments: Arguments, _: str) -> Any:
         (name,) = arguments.positionals
+        if arguments.flags["-o"] != ORGANIZATION:
+            raise RefusedError(f"Error: organization {arguments.flags['-o']} not found")
         if name in self.state["apps"]:
             raise RefusedError(
                 "Error: Validation failed: Name has already been taken (Request ID: 01J0000000000000000000000-ord)"
@@ -135,28 +173,32 @@ class Cloud:
 
     def _apps_restart(self, arguments: Arguments, _: str) -> Any:
         app = arguments.positionals[0]
-        for machine in self.state["machines"].values():
-            if machine["app"] == app:
+        for machine in self.machines_of(app):
+            if machine["state"] == "started":
                 self.machines.stop(machine)
                 self.machines.start(machine)
         return f"Restarting machines of {app}\n"
 
     def _ips_list(self, arguments: Arguments, _: str) -> Any:
-        return self.state["ips"][self._own(arguments)]
+        return self.state["ips"][self.own(arguments)]
 
     def _ips_allocate_v6(self, arguments: Arguments, _: str) -> Any:
-        self._give_address(self._own(arguments), "2a09:8280:1::2", "v6")
+        if "--private" in arguments.flags:
+            self.give_address(self.own(arguments), "fdaa:0:1:0:1::2", "private_v6")
+        else:
+            self.give_address(self.own(arguments), "2a09:8280:1::2", "v6")
         return {}
 
     def _ips_allocate_v4(self, arguments: Arguments, _: str) -> Any:
-        self._give_address(self._own(arguments), "66.241.124.1", "shared_v4")
+        self.give_address(self.own(arguments), "66.241.124.1", "shared_v4")
         return {}
 
-    def _give_address(self, app: str, address: str, kind: str) -> None:
-        self.state["ips"][app].append({"ID": self._new("ip"), "Address": address, "Type": kind, "Region": "global"})
+    def give_address(self, app: str, address: str, kind: str) -> None:
+        """Add an address to an app."""
+        self.state["ips"][app].append({"ID": self.new("ip"), "Address": address, "Type": kind, "Region": "global"})
 
     def _volumes_list(self, arguments: Arguments, _: str) -> Any:
-        app = self._own(arguments)
+        app = self.own(arguments)
         return [_without_app(volume) for volume in self.state["volumes"].values() if volume["app"] == app]
 
     def _volumes_create(self, arguments: Arguments, _: str) -> Any:
@@ -164,18 +206,19 @@ class Cloud:
             raise RefusedError("Error: yes flag must be specified when not running interactively")
         flags = arguments.flags
         volume_id = self.seed_volume(
-            self._own(arguments),
+            self.own(arguments),
             arguments.positionals[0],
             flags.get("-r", "iad"),
             int(flags.get("-s", "3")),
             snapshot_retention=int(flags.get("--snapshot-retention", "5")),
+            room={"cpus": int(flags.get("--vm-cpus", "1")), "memory_mb": int(flags.get("--vm-memory", "256"))},
         )
         return _without_app(self.state["volumes"][volume_id])
 
     def _volumes_extend(self, arguments: Arguments, _: str) -> Any:
         volume = self.state["volumes"].get(arguments.positionals[0])
         size = int(arguments.flags["-s"])
-        if volume is None or volume["app"] != self._own(arguments):
+        if volume is None or volume["app"] != self.own(arguments):
             raise RefusedError("Error: failed to get volume: volume not found")
         if size <= volume["size_gb"]:
             raise RefusedError("Error: failed to extend volume: volumes can not be shrunk")
@@ -184,27 +227,36 @@ class Cloud:
 
     def _volumes_snapshots_create(self, arguments: Arguments, _: str) -> Any:
         (volume_id,) = arguments.positionals
-        snapshot: State = {"id": self._new("vs_"), "size": None, "digest": "", "created_at": "2026-01-02T00:00:00Z"}
+        self.seed_snapshot(volume_id, datetime.now(UTC).isoformat())
+        return f"Scheduled to snapshot volume {volume_id}\n"
+
+    def seed_snapshot(self, volume_id: str, begun: str) -> str:
+        """A snapshot that is being made; its id, which is shown once it is complete."""
+        snapshot: State = {"id": self.new("vs_"), "size": 0, "digest": "", "created_at": begun}
         snapshot |= {"status": "pending", "retention_days": 14}
         self.state["snapshots"].setdefault(volume_id, []).insert(0, snapshot)
-        return f"Scheduled to snapshot volume {volume_id}\n"
+        return str(snapshot["id"])
 
     def _volumes_snapshots_list(self, arguments: Arguments, _: str) -> Any:
         snapshots: list[State] = self.state["snapshots"].get(arguments.positionals[0], [])
-        shown = [dict(snapshot) for snapshot in snapshots]
+        shown = [{**each, "id": "" if each["status"] == "pending" else each["id"]} for each in snapshots]
         for snapshot in snapshots:
             snapshot["status"] = "created"
         return shown
 
     def _secrets_list(self, arguments: Arguments, _: str) -> Any:
-        secrets = self.state["secrets"][self._own(arguments)]
+        secrets = self.state["secrets"][self.own(arguments)]
         return [
-            {"name": name, "digest": secret["digest"], "created_at": "2026-01-01T00:00:00Z", "status": secret["status"]}
+            {
+                "name": name,
+                "digest": secret["digest"],
+                "status": "Staged" if self.state["secrets_status_fails"] else secret["status"],
+            }
             for name, secret in sorted(secrets.items())
         ]
 
     def _secrets_import(self, arguments: Arguments, stdin: str) -> Any:
-        app, values = self._own(arguments), read_secrets(stdin)
+        app, values = self.own(arguments), read_secrets(stdin)
         if not values:
             raise RefusedError("Error: requires at least one SECRET=VALUE pair")
         if "--stage" not in arguments.flags:
@@ -216,104 +268,60 @@ class Cloud:
             "Secrets have been staged, but not set on VMs. Deploy or update machines in this app for them to apply.\n"
         )
 
-    def _secrets_deploy(self, arguments: Arguments, _: str) -> Any:
-        self._apply_secrets(self._own(arguments))
+    def _secrets_unset(self, arguments: Arguments, _: str) -> Any:
+        app = self.own(arguments)
+        if "--stage" not in arguments.flags:
+            raise RefusedError("the fake does not restart machines: use --stage")
+        for name in arguments.positionals:
+            self.state["secrets"][app].pop(name, None)
         return ""
 
-    def _apply_secrets(self, app: str) -> None:
+    def _secrets_deploy(self, arguments: Arguments, _: str) -> Any:
+        app = self.own(arguments)
+        self.apply_secrets(app)
+        for machine in self.machines_of(app):
+            self.machines.create(machine, app, self.values(app))
+            if machine["state"] == "started":
+                self.machines.start(machine)
+        return ""
+
+    def apply_secrets(self, app: str) -> None:
+        """Give every machine what is staged."""
         for secret in self.state["secrets"][app].values():
             secret["status"] = "Deployed"
 
     def _deploy(self, arguments: Arguments, _: str) -> Any:
-        app = self._own(arguments)
-        image = self._image(arguments)
-        config = tomllib.loads(Path(arguments.flags["-c"]).read_text(encoding="utf-8"))
-        machine = next((each for each in self.state["machines"].values() if each["app"] == app), None)
-        if machine and machine["id"] in self.state["leases"]:
-            raise RefusedError(
-                f"Error: failed to get lease on VM {machine['id']}: failed to get lease: lease currently held"
-            )
-        machine = machine or {"id": self._new(""), "name": f"{app}-1", "app": app}
-        self._mount(app, config, machine)
-        mounts = config.get("mounts", [])
-        machine |= {
-            "state": "started",
-            "region": config["primary_region"],
-            "private_ip": "fdaa:0:1::2",
-            "config": {
-                "image": image,
-                "env": {
-                    **config.get("env", {}),
-                    "FLY_PROCESS_GROUP": "app",
-                    "PRIMARY_REGION": config["primary_region"],
-                },
-                "files": [
-                    {name: value for name, value in file.items() if name != "local_path"}
-                    for file in config.get("files", [])
-                ],
-                "mounts": [
-                    {"volume": machine["volume"], "path": mount["destination"], "name": mount["source"]}
-                    for mount in mounts
-                ],
-                "metadata": {"fly_process_group": "app"},
-            },
-            "toml": config,
-        }
-        self.state["machines"][machine["id"]] = machine
-        given = self.state["releases"][app] or self.state["ips"][app] or "--no-public-ips" in arguments.flags
-        if "http_service" in config and not given:
-            self._give_address(app, "2a09:8280:1::2", "v6")
-            self._give_address(app, "66.241.124.1", "shared_v4")
-        releases = self.state["releases"][app]
-        self._apply_secrets(app)
-        releases.insert(
-            0, {"ID": self._new("r"), "Version": len(releases) + 1, "Status": "complete", "Description": ""}
-        )
-        values = {name: secret["value"] for name, secret in self.state["secrets"][app].items()}
-        self.machines.create(machine, app, values)
-        return f"Visit your newly deployed app at https://{app}.fly.dev/\n"
-
-    def _image(self, arguments: Arguments) -> str:
-        """What a machine runs: a registry's image by its digest, or one of the Docker engine at hand by its id."""
-        image = arguments.flags["--image"]
-        if "--local-only" in arguments.flags and re.fullmatch("[0-9a-f]{64}", image):
-            return f"sha256:{image}"
-        if "@sha256:" in image:
-            return image
-        raise RefusedError(f"Error: failed to fetch an image or build from source: Could not find image {image!r}")
-
-    def _mount(self, app: str, config: State, machine: State) -> None:
-        for mount in config.get("mounts", []):
-            fitting = [v for v in self.state["volumes"].values() if v["app"] == app and v["name"] == mount["source"]]
-            free = [v for v in fitting if v["attached_machine_id"] in (None, machine["id"])]
-            if not free:
-                raise RefusedError(
-                    f"Error: Process group 'app' needs volumes with name '{mount['source']}' to fulfill mounts defined "
-                    f"in fly.toml; Run `fly volume create {mount['source']} -r ord -n 1` to create a volume"
-                )
-            volume = next((v for v in free if v["attached_machine_id"]), free[0])
-            volume["attached_machine_id"], machine["volume"] = machine["id"], volume["id"]
+        return deployment.deploy(self, arguments)
 
     def _machine_list(self, arguments: Arguments, _: str) -> Any:
-        app = self._own(arguments)
-        hidden = {"app", "toml", "volume", "health"}
-        return [
-            {**{k: v for k, v in machine.items() if k not in hidden}, "checks": self.machines.checks(machine)}
-            for machine in self.state["machines"].values()
-            if machine["app"] == app
-        ]
+        hidden = {"app", "toml", "volume", "health", "replacing"}
+        shown = []
+        for machine in self.machines_of(self.own(arguments)):
+            entry = {name: value for name, value in machine.items() if name not in hidden}
+            if machine["state"] == "stopping":
+                machine["state"] = "stopped"
+            if machine["replacing"] > 1:
+                entry["state"] = "replacing"
+            shown.append({**entry, "checks": self.machines.checks(machine)})
+        return shown
 
     def _status(self, arguments: Arguments, _: str) -> Any:
-        return {"Name": self._own(arguments), "Machines": self._machine_list(arguments, "")}
+        return {"Name": self.own(arguments), "Machines": self._machine_list(arguments, "")}
 
     def _machine(self, arguments: Arguments) -> State:
         machine: State | None = self.state["machines"].get(arguments.positionals[0])
-        if machine is None or machine["app"] != self._own(arguments):
+        if machine is None or machine["app"] != self.own(arguments):
             raise RefusedError(f"Error: machine {arguments.positionals[0]} not found")
         return machine
 
     def _machine_start(self, arguments: Arguments, _: str) -> Any:
         machine = self._machine(arguments)
+        if machine["replacing"] and machine["state"] != "started":
+            machine["replacing"] -= 1
+            raise RefusedError(
+                f"Error: could not start machine {machine['id']}: failed to start VM: failed_precondition: "
+                "unable to start machine from current state: 'replacing'"
+            )
         self.machines.start(machine)
         machine["state"] = "started"
         return f"{machine['id']} has been started\n"
@@ -321,8 +329,19 @@ class Cloud:
     def _machine_stop(self, arguments: Arguments, _: str) -> Any:
         machine = self._machine(arguments)
         self.machines.stop(machine)
-        machine["state"] = "stopped"
+        machine["state"] = "stopping"
         return f"Sending kill signal to machine {machine['id']}...\n{machine['id']} has been successfully stopped\n"
+
+    def _machine_clone(self, arguments: Arguments, _: str) -> Any:
+        source = self._machine(arguments)
+        app = source["app"]
+        if source["config"]["mounts"]:
+            self.seed_volume(app, source["config"]["mounts"][0]["name"], source["region"])
+        clone = {**json.loads(json.dumps(source)), **self.new_machine(app), "state": "started"}
+        self.state["machines"][clone["id"]] = clone
+        self.machines.create(clone, app, self.values(app))
+        self.machines.start(clone)
+        return f"  Machine {clone['id']} has been created...\nMachine has been successfully cloned!\n"
 
     def _machine_leases_clear(self, arguments: Arguments, _: str) -> Any:
         machine = self._machine(arguments)
@@ -330,10 +349,10 @@ class Cloud:
         return f"clearing lease for machine {machine['id']}\n"
 
     def _releases(self, arguments: Arguments, _: str) -> Any:
-        return self.state["releases"][self._own(arguments)]
+        return self.state["releases"][self.own(arguments)]
 
     def _logs(self, arguments: Arguments, _: str) -> Any:
-        self._own(arguments)
+        self.own(arguments)
         return printed_logs(arguments, self.machines)
 
     def _ssh_console(self, arguments: Arguments, _: str) -> Any:
@@ -347,7 +366,9 @@ def printed_logs(arguments: Arguments, machines: Machines) -> str:
     """What `fly logs` prints."""
     if "--no-tail" not in arguments.flags:
         raise RefusedError("the fake does not follow logs for ever: use --no-tail")
-    app, lines = arguments.app, machines.logs(arguments.app)
+    app, lines = arguments.app, machines.logs(arguments.app)[-LOG_PAGE:]
+    if not lines:
+        raise EndlessError
     if "--json" not in arguments.flags:
         return "".join(f"{at} app[{app}] ord [info] {text}\n" for at, text in lines)
     entries = (
@@ -366,4 +387,4 @@ def entered(arguments: Arguments, machines: Machines) -> tuple[int, str, str]:
 
 
 def _without_app(volume: State) -> State:
-    return {name: value for name, value in volume.items() if name != "app"}
+    return {name: value for name, value in volume.items() if name not in {"app", "room"}}

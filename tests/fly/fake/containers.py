@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,22 +17,30 @@ from typing import Any
 from tests.fly.fake.cloud import Machines, State
 
 LABEL = "langfuse-stack.fake-fly"
+SETTLE_SECONDS = 120
+EDGE = Path(__file__).with_name("edge.cfg")
 
 
 class Containers(Machines):
-    """One container an app, one Docker volume a Fly volume; all of them labelled with the prefix.
+    """One container a machine, one Docker volume a Fly volume; all of them labelled with the prefix.
 
     Args:
         prefix: of every name, and the name of the network.
         public: app to the port of 127.0.0.1 at which its public service is reached.
+        edge: image of HAProxy, for what balances over the machines of an app; without one, the first is all there is.
     """
 
-    def __init__(self, prefix: str, public: dict[str, int]) -> None:
-        self.prefix, self.public = prefix, public
+    def __init__(self, prefix: str, public: dict[str, int], edge: str = "") -> None:
+        self.prefix, self.public, self.edge = prefix, public, edge
+
+    def container(self, machine: State) -> str:
+        """Name of a machine's container; of an app's first, the app's."""
+        number = machine["name"].rpartition("-")[2]
+        return f"{self.prefix}-{machine['app']}{'' if number == '1' else f'-{number}'}"
 
     def create(self, machine: State, app: str, secrets: dict[str, str]) -> None:
         self._network()
-        name, toml = f"{self.prefix}-{app}", machine["toml"]
+        name, toml = self.container(machine), machine["toml"]
         docker("rm", "-f", name, check=False)
         env = {**machine["config"]["env"], **secrets, "FLY_APP_NAME": app, "FLY_REGION": machine["region"]}
         words = ["create", "--name", name, "--label", f"{LABEL}={self.prefix}", "--network", self.prefix]
@@ -40,14 +49,15 @@ class Containers(Machines):
             volume = f"{self.prefix}-{machine['volume']}"
             docker("volume", "create", "--label", f"{LABEL}={self.prefix}", volume)
             words += ["-v", f"{volume}:{mount['destination']}"]
-        if app in self.public and "http_service" in toml:
+        if app in self.public and "http_service" in toml and not self.edge:
             words += ["-p", f"127.0.0.1:{self.public[app]}:{toml['http_service']['internal_port']}"]
         words += [part for key in sorted(env) for part in ("-e", key)]  # values never stand on a command line
         command = shlex.split(toml.get("processes", {}).get("app", ""))
         docker(*words, machine["config"]["image"], *command, env=env)
         for file in toml.get("files", []):
             self._place(name, file, secrets)
-        docker("start", name)
+        if self.edge and ("services" in toml or (app in self.public and "http_service" in toml)):
+            balance(self, app, toml)
 
     def _place(self, container: str, file: State, secrets: dict[str, str]) -> None:
         if "secret_name" in file:
@@ -64,24 +74,35 @@ class Containers(Machines):
             docker("cp", str(Path(folder, top)), f"{container}:/")
 
     def start(self, machine: State) -> None:
-        docker("start", f"{self.prefix}-{machine['app']}")
+        docker("start", self.container(machine))
+
+    def settle(self, machine: State) -> None:
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while any(check["status"] != "passing" for check in self.checks(machine)) and time.monotonic() < deadline:
+            time.sleep(0.3)
 
     def stop(self, machine: State) -> None:
-        docker("stop", f"{self.prefix}-{machine['app']}")
+        docker("stop", self.container(machine))
 
     def checks(self, machine: State) -> list[State]:
         toml = machine["toml"]
         checks = dict(toml.get("checks", {}))
-        service = toml.get("http_service", {})
-        for index, check in enumerate(service.get("checks", [])):
-            checks[f"service-{index}"] = {**check, "type": "http", "port": service["internal_port"]}
+        for service in (toml.get("http_service", {}), *toml.get("services", [])):
+            for kind in ("checks", "http_checks", "tcp_checks"):
+                for index, check in enumerate(service.get(kind, [])):
+                    seen = {
+                        **check,
+                        "type": "tcp" if kind == "tcp_checks" else "http",
+                        "port": service["internal_port"],
+                    }
+                    checks[f"servicecheck-{index:02}-{seen['type']}-{seen['port']}"] = seen
         return [{"name": name, **self._checked(machine, check)} for name, check in sorted(checks.items())]
 
     def _checked(self, machine: State, check: State) -> State:
         import socket
 
         try:
-            host = self.ip(machine["app"])
+            host = self.ip(machine["app"], self.container(machine))
             if check["type"] == "tcp":
                 socket.create_connection((host, check["port"]), 2).close()
             else:
@@ -95,9 +116,9 @@ class Containers(Machines):
         text = docker("logs", "--timestamps", "--tail", "1000", f"{self.prefix}-{app}", check=False)
         return [(at, message) for at, _, message in (line.partition(" ") for line in text.splitlines())]
 
-    def ip(self, app: str) -> str:
-        """Its address on the private network."""
-        shown = json.loads(docker("inspect", f"{self.prefix}-{app}"))[0]
+    def ip(self, app: str, container: str = "") -> str:
+        """The address of a machine, the first without `container`, on the private network."""
+        shown = json.loads(docker("inspect", container or f"{self.prefix}-{app}"))[0]
         address = str(shown["NetworkSettings"]["Networks"][self.prefix]["IPAddress"])
         if not address:
             raise OSError(f"{app} does not run")
@@ -112,6 +133,31 @@ class Containers(Machines):
     def _network(self) -> None:
         if docker("network", "ls", "-q", "--filter", f"name=^{self.prefix}$") == "":
             docker("network", "create", "--label", f"{LABEL}={self.prefix}", self.prefix, check=False)
+
+
+def balance(containers: Containers, app: str, toml: State) -> None:
+    """Fly's own balancing over the healthy machines of an app: at `APP.flycast`, and at its public address."""
+    name = f"{containers.prefix}-{app}-edge"
+    if docker("ps", "-aq", "--filter", f"name=^{name}$"):
+        return
+    services = toml.get("services") or [{**toml["http_service"], "ports": []}]
+    port = services[0]["internal_port"]
+    checks = [check for kind in ("checks", "http_checks") for check in services[0].get(kind, [])]
+    config = EDGE.read_text(encoding="utf-8").format(
+        port=port,
+        host=f"{app}.internal",
+        check=f"option httpchk GET {checks[0]['path']}" if checks else "",
+    )
+    published = ["-p", f"127.0.0.1:{containers.public[app]}:{port}"] if app in containers.public else []
+    words = ["create", "--name", name, "--label", f"{LABEL}={containers.prefix}", "--network", containers.prefix]
+    words += ["--network-alias", f"{app}.flycast", *published, containers.edge, "haproxy", "-f", "/etc/edge.cfg"]
+    docker(*words)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder, "edge.cfg")
+        draft.write_text(config)
+        draft.chmod(0o644)
+        docker("cp", str(draft), f"{name}:/etc/edge.cfg")
+    docker("start", name)
 
 
 def remove_everything(prefix: str) -> None:

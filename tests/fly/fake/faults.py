@@ -6,7 +6,7 @@ runs as that takes. Such a step is an action of the driver together with the cha
 two calls that share both, nothing has changed that a run could leave behind. `since` and `until` name changes (for
 example `deploy my-app`) that bound a part of the run.
 
-* before Fly does anything: `rate_limit`, `logged_out`, `refused`
+* before Fly does anything: `rate_limit`, `logged_out`, `refused`, `forbidden`, `payment`, `no_room`, `crashing`
 * after it: `crash` (no answer, exit 137), `lost` (a network error), `garbage`, `truncated`, `empty`
 * around it: `slow` (waits `seconds` first), `ansi` (colours and a warning), `kill_caller` (SIGKILL for the parent),
   `halt` (no answer for as long as the parent lives, and a file that says so)
@@ -25,8 +25,12 @@ BEFORE = {
     "rate_limit": "Error: failed to list: rate limit exceeded (429)",
     "logged_out": "Error: no access token available. Please login with 'flyctl auth login'",
     "refused": "Error: server returned a non-200 status code: 500",
+    "forbidden": "Error: failed to create volume: forbidden",
+    "payment": "Error: failed to launch VM: 402 payment required: add a credit card to this organization",
+    "no_room": "Error: failed to create volume: insufficient resources available to fulfill request",
+    "crashing": "Error: smoke checks for 1 failed: the app appears to be crashing",
 }
-Result = tuple[int, str, str]
+Result = tuple[int | None, str, str]
 
 
 def change(words: list[str]) -> str:

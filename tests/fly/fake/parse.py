@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+_RECORDED = json.loads((Path(__file__).parents[1] / "contract" / "flags.json").read_text())
+FLAGS: dict[str, set[str]] = {verb: set(flags.split()) for verb, flags in _RECORDED.items()}
 VERBS = {
+    "version",
     "apps list",
     "apps create",
     "apps restart",
@@ -16,12 +22,14 @@ VERBS = {
     "volumes snapshots list",
     "secrets list",
     "secrets import",
+    "secrets unset",
     "secrets deploy",
     "deploy",
     "status",
     "machine list",
     "machine start",
     "machine stop",
+    "machine clone",
     "machine exec",
     "machine leases clear",
     "ssh console",
@@ -38,15 +46,22 @@ WRITES = {
     "volumes extend",
     "volumes snapshots create",
     "secrets import",
+    "secrets unset",
     "secrets deploy",
     "deploy",
     "machine start",
     "machine stop",
+    "machine clone",
     "machine leases clear",
 }
 UNLOCKED = {"logs", "proxy", "machine exec", "ssh console"}
 """What may take long and changes nothing."""
 VALUED = {"-a", "-o", "-r", "-s", "-c", "-C", "-b", "--snapshot-retention", "--image", "--strategy", "--wait-timeout"}
+VALUED |= {"--vm-cpu-kind", "--vm-cpus", "--vm-memory"}
+
+
+class RefusedError(Exception):
+    """Fly says no; the text is what its command line prints."""
 
 
 class UsageError(Exception):
@@ -65,6 +80,8 @@ class Arguments:
         rest = words[len(self.verb.split()) :]
         while rest:
             word = rest.pop(0)
+            if word.startswith("-") and word.partition("=")[0] not in FLAGS.get(self.verb, {word.partition("=")[0]}):
+                raise UsageError(f"Error: unknown flag: {word.partition('=')[0]}")
             if word in VALUED:
                 self.flags[word] = rest.pop(0)
             elif word.startswith("-"):

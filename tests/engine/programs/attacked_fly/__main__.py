@@ -1,9 +1,10 @@
 """A data app with its volume on Fly, and a schema in somebody's database; a setting says how somebody edits it."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pulumi
+from pulumi_command import local
 from schema import LangfuseSchema  # type: ignore[import-not-found]  # beside this file
 
 from components.base import Component, data_options, register_delete_hook
@@ -65,13 +66,26 @@ class ClickHouse(Component):
             mounts=mounts,
         )
         platform.service("clickhouse", spec, self.child())
-        if edit == "cleaner":
-            platform.service("cleaner", replace(spec, command=("rm", "-rf", "/data"), secret_env={}), self.child())
         self.register_outputs({})
 
 
 class Renamed(ClickHouse):
     """The same under another type."""
+
+
+class Cleaner(pulumi.ComponentResource):
+    """Owns a reviewed command, which deploys another image over the volume."""
+
+    def __init__(self) -> None:
+        super().__init__("langfuse-stack:fly:Service", "cleaner-deploy")
+        toml = {"mounts": [{"source": "data", "destination": "/data"}], "processes": {"app": "rm -rf /data"}}
+        request = {"app": app, "region": "ord", "image": f"example.com/a@sha256:{'1' * 64}", "toml": toml, "data": True}
+        local.Command(
+            "cleaner-deploy",
+            create="python3 -m platforms.fly deploy",
+            stdin=json.dumps(request),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
 
 class ExternalPostgres(Component):
@@ -87,3 +101,5 @@ if edit != "remove component":
     Renamed() if edit == "rename component" else ClickHouse()
 if edit != "remove schema":
     ExternalPostgres()
+if edit == "cleaner":
+    Cleaner()

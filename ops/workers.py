@@ -1,0 +1,73 @@
+"""Keeps workers from writing while a store restarts: they finish what they have, the rest waits in Redis."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+from rich.console import Console
+
+from ops.host import Status, host_of
+from ops.session import OpsError, Session
+from policy.plan import Plan, Step
+from toolchain.paths import state_dir
+
+WORKER = re.compile(r"langfuse-worker(-\d+)?")
+STORE = re.compile(
+    r"langfuse-stack:index:(?:ClickHouse|Redis)\$"
+    r"(?:docker:index/container:Container|langfuse-stack:fly:Service\$command:local:Command)::"
+)
+"""What runs a store that workers write to, in a URN."""
+
+
+@contextmanager
+def workers_waiting(session: Session, plan: Plan, console: Console, *, running: bool) -> Iterator[None]:
+    """Stop the workers that run before the plan stops or restarts ClickHouse or Redis, and start them afterwards.
+
+    A run that is killed meanwhile leaves a note of the workers that it stopped, and the next run starts them.
+
+    Args:
+        session: the stack, held by `exclusive`.
+        plan: what is going to be applied.
+        console: takes what is done.
+        running: False leaves the workers stopped, as everything else is then.
+
+    Raises:
+        OpsError: a worker could not be stopped, or does not start again.
+    """
+    note = state_dir() / f"{session.stack}.waiting-workers.json"
+    waiting: list[str] = json.loads(note.read_text()) if note.exists() else []
+    if not waiting and not any(map(_restarts_a_store, plan.steps)):
+        yield
+        return
+    host = host_of(session)
+    try:
+        if any(map(_restarts_a_store, plan.steps)):
+            found = host.services()
+            active = (name for name, status in found.items() if WORKER.fullmatch(name) and _may_write(status))
+            waiting = sorted({*waiting, *active})
+            note.write_text(json.dumps(waiting))
+            for worker in waiting:
+                host.stop(worker)
+            if waiting:
+                console.print(f"stopped while a store is: {', '.join(waiting)}; traces wait in the queue")
+        yield
+    except BaseException:
+        for worker in waiting if running else ():
+            with suppress(OpsError):
+                host.start(worker)
+        raise
+    if running:
+        there = host.services() if waiting else {}
+        with ExitStack() as starts:
+            for worker in sorted({*waiting} & there.keys(), reverse=True):
+                starts.callback(host.start, worker)
+    note.unlink(missing_ok=True)
+
+
+def _may_write(status: Status) -> bool:
+    return not status.rests and status.state != "no machine"
+
+
+def _restarts_a_store(step: Step) -> bool:
+    return step.op not in {"create", "same"} and STORE.search(step.urn) is not None

@@ -1,0 +1,98 @@
+"""What the real command line takes and answers: recorded from it, and held against the driver and the fake."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platforms.fly import replies
+from platforms.fly.argv import VERBS, Command
+from platforms.fly.errors import AppTakenError, FlyError, ImageError, OrganizationError, classify
+from tests.fly.driving import APPS, Caller, provision
+from tests.fly.fake.cloud import Cloud
+
+FOLDER = Path(__file__).parent / "contract"
+FLAGS: dict[str, str] = json.loads((FOLDER / "flags.json").read_text())
+RECORDED: list[dict[str, Any]] = json.loads((FOLDER / "recorded.json").read_text())
+REPLIES = {entry["about"]: entry for entry in RECORDED if "reply" in entry}
+ERRORS = {entry["about"]: entry["error"][-1] for entry in RECORDED if entry.get("error")}
+MODELS: dict[str, type[replies.Reply]] = {
+    "apps": replies.App,
+    "addresses, public": replies.Address,
+    "addresses, private": replies.Address,
+    "volumes": replies.Volume,
+    "snapshots": replies.Snapshot,
+    "secrets": replies.Secret,
+    "machines": replies.Machine,
+    "releases": replies.Release,
+}
+CLICKHOUSE, DATA, _ = APPS[0]
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Cloud:
+    """A fake on which everything of the order of provisioning exists."""
+    caller = Caller()
+    provision(caller.do, {})
+    return caller.cloud
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_flag_that_can_be_asked_for_exists(verb: tuple[str, ...]) -> None:
+    words = [word for word in verb if not word.startswith("-")]
+    asked = {flag.partition("=")[0] for flag in (*VERBS[verb].flags, *(set(verb) - set(words)))}
+    assert asked <= set(FLAGS[" ".join(words)].split())
+
+
+@pytest.mark.parametrize("about", MODELS)
+def test_every_reply_is_read(about: str) -> None:
+    entry = REPLIES[about]
+    Command(tuple(shlex.split(entry["argv"])))
+    read = replies.many(MODELS[about], json.dumps(entry["reply"], indent=4))
+    assert len(read) == len(entry["reply"])
+    assert all(item.model_dump(exclude_defaults=True) for item in read)
+
+
+@pytest.mark.parametrize("about", MODELS)
+def test_the_fake_answers_with_no_other_fields_than_the_original(about: str, cloud: Cloud) -> None:
+    app = next((app for app in cloud.state["apps"] if "public" in about and cloud.state["ips"][app]), CLICKHOUSE)
+    words = shlex.split(REPLIES[about]["argv"])
+    if "-a" in words:
+        words[words.index("-a") + 1] = app
+    if about == "snapshots":
+        words[3] = next(iter(cloud.state["volumes"]))
+        cloud.call(["volumes", "snapshots", "create", words[3], "--json"])
+    if about == "addresses, private":
+        cloud.call(["ips", "allocate-v6", "--private", "-a", app])
+    code, out, _ = cloud.call(words)
+    assert code == 0
+    assert json.loads(out)
+    known = set().union(*(entry.keys() for entry in REPLIES[about]["reply"]))
+    assert set().union(*(entry.keys() for entry in json.loads(out))) <= known
+    replies.many(MODELS[about], out)
+
+
+@pytest.mark.parametrize(
+    ("about", "kind"),
+    [
+        ("a name that is taken", AppTakenError),
+        ("an organization that is not there", OrganizationError),
+        ("a whole image id", ImageError),
+    ],
+)
+def test_the_fake_fails_in_the_originals_words(about: str, kind: type[FlyError], tmp_path: Path, cloud: Cloud) -> None:
+    assert type(classify("fly", 1, ERRORS[about])) is kind
+    (tmp_path / "fly.toml").write_text("app = 'x'\n")
+    entry = next(entry for entry in RECORDED if entry["about"] == about)
+    words = [CLICKHOUSE if word in {"langfuse-ch", "langfuse-web"} else word for word in shlex.split(entry["argv"])]
+    words = [str(tmp_path / word) if word == "fly.toml" else word for word in words]
+    code, _, said = cloud.call(words)
+    assert code == entry["exit"]
+    assert type(classify("fly", 1, said)) is kind
+
+
+def test_the_fake_takes_no_flag_that_the_original_does_not_have(cloud: Cloud) -> None:
+    code, _, said = cloud.call(["volumes", "list", "-a", CLICKHOUSE, "--everything"])
+    assert (code, said) == (1, "Error: unknown flag: --everything\n")
