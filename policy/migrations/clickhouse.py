@@ -21,6 +21,7 @@ HEADER = re.compile(
     rf"(?: UUID '')?(?: ON CLUSTER {NAME})?(?: TO (?P<to>{DOTTED}))?"
 )
 SETTINGS = re.compile(r" SETTINGS (?P<set>\w+ = [^ ,()]+(?:, \w+ = [^ ,()]+)*)$")
+DATA = re.compile(r"^INSERT .* FORMAT \w+$", re.DOTALL)
 PIECES = 10
 """How many semicolons a comment or literal may have for the whole to be found."""
 LOSES_VALUES = re.compile(r" (?:TTL|ALIAS|EPHEMERAL|REMOVE|MODIFY SETTING|RESET SETTING)\b")
@@ -108,13 +109,18 @@ def pieces(sql: str, ask: Ask) -> Iterator[Asked]:
 
 
 def _whole(parts: Sequence[str], at: int, ask: Ask, error: UnreadableError) -> tuple[int, Asked | None]:
-    """The shortest run of pieces around a refused one that the server takes, and where it ends."""
+    """The shortest run of pieces around a refused one that is one statement or comment, and where it ends."""
     for start in range(at, max(at - PIECES, -1), -1):
         for end in range(at + 1 + (start == at), min(at + PIECES, len(parts)) + 1):
+            whole = ";".join(parts[start:end])
             try:
-                return end, ask(";".join(parts[start:end]))
+                # A server reads no further than a semicolon outside of comments, nor behind the start of inserted data.
+                asked = ask(whole)
+                alone = ask(f"{whole}\nSELECT 1") if asked is None else not DATA.search(asked.spelling)
             except UnreadableError:
                 continue
+            if alone:
+                return end, asked
     raise error
 
 

@@ -15,7 +15,14 @@ from tests.checks.clickhouse_session import as_langfuse
 from tests.checks.containers import Container
 from tests.policy import judging
 from tests.policy.judging import EMPTY, file, live_with_rows, statements
-from tests.policy.spelling import any_text, destructive_among_additive, disguises, dropped_amid_junk, respelled
+from tests.policy.spelling import (
+    OTHER_IN_CLICKHOUSE,
+    any_text,
+    destructive_among_additive,
+    disguises,
+    dropped_amid_junk,
+    respelled,
+)
 
 pytestmark = pytest.mark.docker
 
@@ -24,10 +31,9 @@ LIVE = live_with_rows("clickhouse")
 CASELESS = [
     sql
     for sql in statements("clickhouse", "destructive")
-    if not any(name in sql for name in ("traces", "summary", "schema_migrations", "RENAME DATABASE"))
+    if not any(name in sql for name in ("traces", "summary", "schema_migrations"))
 ]
-"""A name's case means something to ClickHouse, so these alone may be spelled in another one. Where a comment takes the
-word DATABASE away, RENAME is about a table."""
+"""A name's case means something to ClickHouse, so these alone may be spelled in another one."""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +69,19 @@ def test_a_comment_before_a_statement_may_have_semicolons(ask: Ask) -> None:
     ],
 )
 def test_a_piece_that_the_tool_would_apply_counts_even_inside_a_comment_or_literal(ask: Ask, sql: str) -> None:
+    assert judged(ask, sql).verdict is Verdict.DESTRUCTIVE
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        ";;nonsense",
+        "/**/;nonsense",
+        "SELECT 1;nonsense",
+        "CREATE TABLE t (id String) ENGINE = Log; INSERT INTO t VALUES ('a'); nonsense",
+    ],
+)
+def test_what_follows_a_semicolon_is_never_taken_for_a_part_of_what_stands_before_it(ask: Ask, sql: str) -> None:
     assert judged(ask, sql).verdict is Verdict.DESTRUCTIVE
 
 
@@ -105,7 +124,7 @@ def test_files_are_judged_as_one_batch(ask: Ask) -> None:
 @EXAMPLES
 @given(data=st.data())
 def test_respelling_a_destructive_statement_leaves_it_destructive(ask: Ask, data: st.DataObject) -> None:
-    spelled = data.draw(respelled(data.draw(st.sampled_from(CASELESS))))
+    spelled = data.draw(respelled(data.draw(st.sampled_from(CASELESS)), OTHER_IN_CLICKHOUSE))
     assert judged(ask, spelled).verdict is Verdict.DESTRUCTIVE, spelled
 
 

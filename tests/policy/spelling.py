@@ -10,6 +10,10 @@ COMMENTS = (
     *("/**/", "/* x */", "/* /* */ */", "/* /* x */", "/*! 1 */", "/*!", "/*+ x */", "-- x\n", "-- x\r", "--\u2028"),
     *("# x\n", "#! x\n", "// x\n", "/*'*/", '/*"*/', "/*`*/", "--'\n", "/*;*/", "--;\n", "/*$$*/"),
 )
+OTHER_IN_CLICKHOUSE = ("-- x\r", "--\u2028")
+"""Comments there end at a newline alone."""
+OTHER_IN_POSTGRES = (*(space for space in SPACES if not space.isascii()), "--\u2028")
+"""Every character outside ASCII is a letter there."""
 QUOTES = ("'", '"', "`", "$$", "$a$", "E'\\'", "U&'", "q'", "\\", "''", "'\\''", '""', "\0", "\x1a")
 LOOK_ALIKES = {"A": "\u0410", "E": "\u0395", "O": "\u039f", "T": "\u03a4", "i": "\u0131", "s": "\u017f", "k": "\u212a"}
 BEFORE = ("", "SELECT 1;", "CREATE TABLE extra (id int);", "COMMENT ON TABLE extra IS 'x';", "'", "/*", "BEGIN;", ";;")
@@ -17,13 +21,20 @@ JUNK = st.sampled_from((*SPACES, *COMMENTS, *QUOTES))
 
 
 @st.composite
-def respelled(draw: st.DrawFn, sql: str) -> str:
-    """The same statement with other spaces, comments and letter cases between and in its words."""
+def respelled(draw: st.DrawFn, sql: str, without: tuple[str, ...] = ()) -> str:
+    """The same statement with other spaces, comments and letter cases between and in its words.
+
+    Args:
+        draw: of Hypothesis.
+        sql: the statement.
+        without: what this server reads as another statement: comments that it ends elsewhere, letters of names.
+    """
+    between = tuple(text for text in (*SPACES, *COMMENTS) if text not in without)
     spelled = []
     for word in sql.split(" "):
         change = draw(st.sampled_from(("lower", "upper", "swapcase", "strip")))
         spelled.append(getattr(word, change)() if "'" not in word and '"' not in word and "`" not in word else word)
-        spelled.append(" " + draw(st.sampled_from((*SPACES, *COMMENTS))) + draw(st.sampled_from(("", " "))))
+        spelled.append(" " + draw(st.sampled_from(between)) + draw(st.sampled_from(("", " "))))
     return (
         draw(st.sampled_from(BEFORE)) + "".join(spelled) + draw(st.sampled_from(("", ";", ";;", "; SELECT 1", " --")))
     )

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from policy.migrations import Verdict
 from tests.policy.judging import statements, verdict
-from tests.policy.spelling import any_text, destructive_among_additive, disguises, dropped_amid_junk, respelled
+from tests.policy.spelling import (
+    OTHER_IN_POSTGRES,
+    any_text,
+    destructive_among_additive,
+    disguises,
+    dropped_amid_junk,
+    respelled,
+)
 
 EXAMPLES = settings(max_examples=150, deadline=None)
 
@@ -16,7 +23,7 @@ EXAMPLES = settings(max_examples=150, deadline=None)
 @EXAMPLES
 @given(data=st.data())
 def test_respelling_a_destructive_statement_leaves_it_destructive(data: st.DataObject) -> None:
-    spelled = data.draw(respelled(data.draw(st.sampled_from(statements("postgres", "destructive")))))
+    spelled = data.draw(respelled(data.draw(st.sampled_from(statements("postgres", "destructive"))), OTHER_IN_POSTGRES))
     assert verdict("postgres", spelled) is Verdict.DESTRUCTIVE, spelled
 
 
