@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fly.driving import KEY
+from tests.fly.driving import GUEST, KEY
 from tests.fly.fake.containers import remove_everything
 from tests.fly.test_fly_command import Shell
 from tests.standin.docker_cli import eventually, free_port
@@ -46,11 +46,13 @@ def test_a_redis_on_the_fake_keeps_its_data_over_stop_start_and_deployment(backe
     done(backed, "app", {"app": "cache", "org": "hotdash", "private": True})
     values = {"PASSWORD": PASSWORD}
     names = done(backed, "secrets", {"app": "cache", "values": values, "hmac_key": KEY})["names"]
-    volume = done(backed, "volume", {"app": "cache", "name": "data", "region": "ord", "size_gb": 1})
+    volume = done(backed, "volume", {"app": "cache", "name": "data", "region": "ord", "size_gb": 1, "guest": GUEST})
     toml = {
         "app": "cache",
         "primary_region": "ord",
+        "kill_signal": "SIGTERM",
         "kill_timeout": 5,
+        "restart": [{"policy": "always"}],
         "env": {},
         "processes": {"app": "/etc/redis.conf"},
         "mounts": [{"source": "data", "destination": "/data"}],
