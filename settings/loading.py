@@ -73,11 +73,13 @@ def from_engine() -> Settings:
     Raises:
         SettingsError: see `load`; or the state records switches that are none.
     """
+    config = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    load(config)  # settings that are refused leave nothing in the state, and the question below leaves its provider
     try:
         before = recorded.of_engine()
     except SwitchesError as error:
         raise SettingsError(str(error)) from None
-    settings = load({**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}, before)
+    settings = load(config, before)
     for switch in settings.switches:
         pulumi.log.warn(str(switch))
     return settings

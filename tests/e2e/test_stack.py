@@ -172,13 +172,13 @@ def test_somebody_elses_schema_is_untouched(stack: TestStack) -> None:
 
 def test_env_writes_the_applications_file_for_its_owner_only(stack: TestStack, tmp_path: Path) -> None:
     file = tmp_path / "app.env"
-    file.write_text("old")
+    file.write_text("OPENAI_API_KEY=old\nTHEIRS=kept\n")
     file.chmod(0o644)
     run = stack.ops("env", "--file", str(file))
     assert run.code == 0, run.output
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     values = dict(line.split("=", 1) for line in file.read_text().splitlines())
-    assert values == stack.outputs()["gateway_env"]
+    assert values == {**stack.outputs()["gateway_env"], "THEIRS": "kept"}
     assert values["OPENAI_API_KEY"] not in run.output
 
 
