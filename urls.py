@@ -198,6 +198,8 @@ U = TypeVar("U", bound=ServerUrl)
 def _parsed(kind: type[U], text: str, schemes: tuple[str, ...], default_port: int) -> U:
     if any(character.isspace() or not character.isprintable() for character in text):
         raise UrlError("has a space or a line break: percent-encode the password")
+    if "#" in text:
+        raise UrlError("has a #: percent-encode the password")
     scheme, _, rest = text.partition("://")
     if scheme not in schemes or not rest:
         raise UrlError(f"must start with {' or '.join(f'{scheme}://' for scheme in schemes)} and name a host")
@@ -210,8 +212,6 @@ def _parsed(kind: type[U], text: str, schemes: tuple[str, ...], default_port: in
         raise UrlError("host or port cannot be read: percent-encode the password") from None
     if not host:
         raise UrlError("names no host")
-    if parts.fragment or text.endswith("#"):
-        raise UrlError("has a #: percent-encode the password")
     user, _, password = parts.netloc.rpartition("@")[0].partition(":")
     if not (_encoded(user) and _encoded(password)):
         raise UrlError("user and password must be percent-encoded")
