@@ -287,6 +287,10 @@ def _encoded(value: str) -> bool:
     """Whether `value` has no character that a reader of the URL could take for a separator."""
     pieces = value.split("%")
     escapes_complete = all(len(piece) > 1 and _is_hex(piece[:2]) for piece in pieces[1:])
+    try:
+        unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        return False
     return escapes_complete and not set(value) & RESERVED
 
 

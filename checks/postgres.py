@@ -28,7 +28,7 @@ def parsed(url: str, what: str) -> PostgresUrl:
     try:
         return postgres_url(url)
     except UrlError as error:
-        raise CheckFailedError(f"login {what}", f"the URL {error}", "mend the URL in the vault", final=True) from None
+        raise CheckFailedError(f"login {what}", f"the URL: {error}", "mend the URL in the vault", final=True) from None
 
 
 @contextmanager

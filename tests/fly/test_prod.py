@@ -186,9 +186,8 @@ def test_the_doctor_finds_nothing_in_a_new_stack_and_only_looks(first: Up) -> No
     run = first.prod.ops("doctor", "--json")
     assert run.code == 0, run.output
     others = {row["id"]: row["verdict"] for row in run.json["rows"] if row["verdict"] != "healthy"}
-    assert others == dict.fromkeys(
-        ("clickhouse-cluster-definition", "clickhouse-replicas", "store-external-endpoint"), "not applicable"
-    )
+    assert set(others.values()) == {"not applicable"}
+    assert {"clickhouse-cluster-definition", "clickhouse-replicas", "store-external-endpoint"} <= others.keys()
     told = run.json["environment"]
     assert told["langfuse-web"]["SALT"] == told["langfuse-worker"]["SALT"] == "… (64 characters)"
     assert not {"PATH", "FLY_APP_NAME", "PRIMARY_REGION"} & told["langfuse-web"].keys()

@@ -155,6 +155,7 @@ def test_a_parameter_that_cannot_mean_the_same_to_both_is_refused_by_name(query:
         ("postgresql://jane:can ary@h:5432/app", "percent-encode the password"),
         ("postgresql://jane:can@ary@h:5432/app", "must be percent-encoded"),
         ("postgresql://jane:canary%zz@h:5432/app", "must be percent-encoded"),
+        ("postgresql://jane:100%canary@h:5432/app", "must be percent-encoded"),
         ("postgresql://jane:canary@h:5432", "must be postgresql://USER"),
         ("mysql://jane:canary@h:3306/app", "must start with postgres://"),
         ("canary", "must start with postgres://"),

@@ -72,7 +72,7 @@ class LookAlike(pulumi.ComponentResource):
     """Called as what owns reviewed commands."""
 
     def __init__(self, line: str) -> None:
-        super().__init__("langfuse-stack:fly:State", "look-alike")
+        super().__init__("langfuse-stack:fly:App", "look-alike")
         removed = f"docker rm -f {instance}-redis; docker volume rm {instance}_redis_data"
         command.local.Command(
             "look-alike", create=line or removed, stdin="{}", opts=pulumi.ResourceOptions(parent=self)
@@ -83,4 +83,4 @@ register_delete_hook()
 if edit != "remove":
     Redis()
 if edit in {"look-alike", "reviewed command"}:
-    LookAlike("python3 -m platforms.fly state" if edit == "reviewed command" else "")
+    LookAlike("python3 -m platforms.fly app" if edit == "reviewed command" else "")
