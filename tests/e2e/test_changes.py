@@ -107,13 +107,14 @@ def test_a_new_patch_version_passes_pack_and_gate_without_any_approval(patched: 
 
 @pytest.fixture
 def edited(stack: TestStack) -> Iterator[TestStack]:
-    """The running stack, whose settings are put back afterwards."""
+    """The running stack, whose settings and images are put back afterwards."""
     before = dict(stack.config)
     try:
         yield stack
     finally:
         stack.config.clear()
         stack.configure(**before)
+        stack.ops("images")
 
 
 def elsewhere(setting: str, value: object, message: str, name: str, layer: str = "plan gate") -> object:
