@@ -52,17 +52,21 @@ def test_an_older_database_that_was_put_back_is_not_migrated_by_a_web_that_start
     run = fresh.ops("up")
     assert run.code == 0, run.output
     in_postgres = ("exec", "--user", "postgres", fresh.container("postgres"))
-    dump = ("--dbname=postgres", "--schema=langfuse", "--clean", "--if-exists", "--file=/tmp/older.sql")
-    fresh.docker(*in_postgres, "pg_dump", *dump)
+    fresh.docker(*in_postgres, "pg_dump", "--dbname=postgres", "--schema=langfuse", "--file=/tmp/older.sql")
     fresh.run_on_an_old_clickhouse()
     fresh.configure(langfuse__release="4", **{"langfuse-stack__upgrading": True})
     upgraded = fresh.ops("up")
     assert upgraded.code == 0, upgraded.output
-    fresh.docker(*in_postgres, "psql", "--dbname=postgres", "--set=ON_ERROR_STOP=1", "--file=/tmp/older.sql")
+    # As the superuser, without the event trigger that refuses drops.
+    put_back = ("SET session_replication_role = replica", "DROP SCHEMA langfuse CASCADE")
+    commands = [f"--command={command}" for command in put_back]
+    fresh.docker(
+        *(*in_postgres, "psql", "--dbname=postgres", "--set=ON_ERROR_STOP=1", *commands, "--file=/tmp/older.sql")
+    )
     psql(fresh, ROW)
-    fresh.docker("rm", "--force", fresh.container("langfuse-web"))
+    fresh.configure(langfuse__logLevel="debug")
     stopped = fresh.ops("up")
-    assert stopped.code == 1
+    assert stopped.code == 1, stopped.output
     assert "20260723150000_drop_legacy_tracing_tables is destructive, sha256" in stopped.output
     assert "traces, 1 rows" in stopped.output
     assert psql(fresh, "SELECT id FROM langfuse.traces") == "kept"
