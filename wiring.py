@@ -9,6 +9,7 @@ from functools import cached_property
 import pulumi
 
 import settings as settings_module
+from checks.data_keys import fingerprint_of
 from components.base import data_options
 from components.clickhouse import ClickHouseArgs
 from components.clickhouse_cluster import KEEPER_VOLUME_GB, KEEPERS, ClusterArgs
@@ -176,6 +177,8 @@ class Wiring:
     def postgres(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Database:
         """Postgres: a server of the stack's own, or somebody else's."""
         group, vault = self._settings.postgres, self.vault
+        keys = pulumi.Output.all(self._secret("salt"), self._secret("encryption_key"))
+        data_keys = keys.apply(lambda both: fingerprint_of(*both))
         if vault and vault.postgres_direct_url and vault.postgres_pooled_url and group.place == "external":
             return ExternalPostgres(
                 ExternalPostgresArgs(
@@ -183,6 +186,7 @@ class Wiring:
                     pooled=vault.postgres_pooled_url,
                     role_password=self._secrets.langfuse_role_password,
                     owner=self.owner,
+                    data_keys=data_keys,
                     takes_over=vault.stack_id is not None,
                     connection_limit=group.connection_limit,
                     floor=self._settings.release.postgres_floor,
@@ -195,6 +199,7 @@ class Wiring:
             admin_password=self._secrets.postgres_admin_password,
             role_password=self._secrets.langfuse_role_password,
             owner=self.owner,
+            data_keys=data_keys,
             volume=self._volume("postgres", group.volume_gb),
             port=group.port,
             event_trigger=group.event_trigger,

@@ -37,7 +37,7 @@ class SchemaProvider(DataProvider):
     label = "langfuse schema"
     libraries = ("psycopg",)
     secrets = ("admin_url", "role_password")
-    keys = ("admin_url", "schema", "role", "role_password", "event_trigger", "owner")
+    keys = ("admin_url", "schema", "role", "role_password", "event_trigger", "owner", "data_keys")
 
     def probe(self, inputs: Inputs) -> Evidence:
         from psycopg import sql
@@ -56,6 +56,7 @@ class SchemaProvider(DataProvider):
                 "schema_text": sql.Literal(schema),
                 "database": sql.Identifier(database),
                 "owner_text": sql.Literal(inputs["owner"]),
+                "keys_text": sql.Literal(inputs.get("data_keys")),
                 "password": sql.Literal(_scram_verifier(db, role, inputs["role_password"])),
             }
             guard = ["event_trigger.sql"] if inputs["event_trigger"] else []
@@ -73,7 +74,8 @@ class LangfuseSchema(CheckResource, module="checks", name="LangfuseSchema"):
     Args:
         inputs: `admin_url` (secret; a role that may create schemas), `schema`, `role`, `role_password` (secret),
             `event_trigger` (whether the database refuses to drop what is outside the schema; needs a superuser),
-            `owner` (id of the stack), `takes_over` (whether the vault has the keys of the data that is there).
+            `owner` (id of the stack), `data_keys` (fingerprint of the keys of its data),
+            `takes_over` (whether the vault has the keys of the data that is there).
     """
 
     provider = SchemaProvider
@@ -216,18 +218,41 @@ def _identity(db: "Connection[Any]", schema: str) -> Identity:
 def _is_ours(db: "Connection[Any]", inputs: Inputs, *, is_known: bool) -> None:
     """Refuse a schema that another stack has marked, or that holds data which this one neither made nor has keys of."""
     schema, ours = inputs["schema"], inputs["owner"]
-    for owner, holds_tables in query(db, "schema_owner.sql", {"schema": schema}):
+    for owner, keys, holds_tables in query(db, "schema_owner.sql", {"schema": schema}):
         if owner and owner != ours:
             seen = f"of stack {owner}, and this is stack {ours}"
         elif holds_tables and not owner and not is_known and not inputs.get("takes_over"):
             seen = f"of nobody that stack {ours} knows, and there is data in it"
         else:
+            _written_with(schema, keys, inputs.get("data_keys"))
             continue
         raise CheckFailedError(
             f"owner of schema {schema}",
             seen,
             "work on the state that made it (PULUMI_BACKEND_URL); if that is lost, put STACK_ID, SALT and "
             "ENCRYPTION_KEY of that stack into the vault (docs/data-safety.md, Shared production); nothing was changed",
+            final=True,
+        )
+
+
+def refuse_other_keys(admin_url: str, schema: str, data_keys: str) -> None:
+    """Stop where the schema's mark says that its data was written with other keys; see `data_keys.fingerprint_of`.
+
+    Raises:
+        CheckFailedError: it does, or the server does not let itself be asked.
+    """
+    with connection(admin_url, "to see which keys the data was written with") as db:
+        for _, keys, _ in query(db, "schema_owner.sql", {"schema": schema}):
+            _written_with(schema, keys, data_keys)
+
+
+def _written_with(schema: str, keys: str | None, ours: str | None) -> None:
+    if keys and ours and keys != ours:
+        raise CheckFailedError(
+            f"fingerprint of SALT and ENCRYPTION_KEY in the comment of schema {schema}",
+            "its data was written with another SALT, another ENCRYPTION_KEY, or both",
+            "put those of the stack that wrote it into the vault; with others its API keys and what it encrypted are "
+            "lost. Nothing was changed",
             final=True,
         )
 

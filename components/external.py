@@ -27,6 +27,8 @@ class ExternalPostgresArgs:
     """Letters and digits."""
     owner: pulumi.Output[str]
     """Id of the stack."""
+    data_keys: pulumi.Output[str]
+    """Fingerprint of the keys that data is written with."""
     takes_over: bool
     """Whether data that is there may become the stack's: the vault has the keys that it was written with."""
     connection_limit: int
@@ -66,6 +68,7 @@ class ExternalPostgres(Component):
                 "role_password": args.role_password,
                 "owner": args.owner,
                 "takes_over": args.takes_over,
+                "data_keys": args.data_keys,
                 # A trigger would be everybody's in a database that is somebody else's.
                 "event_trigger": False,
             },

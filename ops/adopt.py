@@ -74,6 +74,29 @@ def refuse_unowned(session: Session, state: State) -> None:
         )
 
 
+def refuse_other_keys(session: Session) -> None:
+    """Stop before anything is staged where the vault takes data over, and its keys are not those of that data.
+
+    Raises:
+        RefusedError: they are others, or the database cannot be asked.
+    """
+    settings = session.settings
+    if settings.stack.secrets != "vault" or settings.postgres.place != "external":
+        return
+    vault = open_vault(settings, dry_run=True)[0]
+    if not (vault.stack_id and vault.salt and vault.encryption_key and vault.postgres_direct_url):
+        return
+    from checks.base import CheckFailedError
+    from checks.data_keys import fingerprint_of
+    from checks.supabase import refuse_other_keys as refuse
+    from components.postgres import SCHEMA
+
+    try:
+        refuse(vault.postgres_direct_url.prisma(), SCHEMA, fingerprint_of(vault.salt, vault.encryption_key))
+    except CheckFailedError as failure:
+        raise RefusedError(str(failure)) from None
+
+
 def unknown_apps(session: Session, state: State) -> list[Found]:
     """Apps of the stack's names that exist and that its state does not know, with what the platform says of them."""
     known = {

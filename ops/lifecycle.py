@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from checks.base import CheckFailedError
 from ops import report
-from ops.adopt import refuse_unowned
+from ops.adopt import refuse_other_keys, refuse_unowned
 from ops.answer import answer
 from ops.evidence import recorded
 from ops.image_lock import refuse_unlocked
@@ -49,6 +49,7 @@ def put_up(session: Session, console: Console, *, expect_no_changes: bool = Fals
     with recorded(session, "langfuse_self_host_executed") as run:
         with exclusive(session):
             refuse_unlocked(session, resolved)
+            refuse_other_keys(session)
             session.create()
             recover(session, console)
             preflight(session)
@@ -75,6 +76,7 @@ def preview(stack: str, config_file: Path | None, *, as_json: bool, expect_no_ch
     console = Console(stderr=as_json)
     session = open_session(stack, config_file)
     report.resolve_images(session, console)
+    refuse_other_keys(session)
     session.create()
     if session.settings.is_shared and shutil.which("fly", path=session.environment.get("PATH")):
         refuse_unowned(session, read_state(session))

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = """\
-# Written by `make images STACK={stack}`, and committed: every machine runs these images. An image with a digest is got by
-# it, one without by its exact tag. `built` is content of the machine that built it, where no registry answered.
+# Written by `make images STACK={stack}`, and committed: every machine runs these images. An image with a digest is got
+# by it, one without by its exact tag. `built` is content of the machine that built it, where no registry answered.
 """
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _FIELDS = {"reference", "digest", "version", "built"}
