@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pulumi
 
-from checks.base import CheckResource
+from checks.base import CheckResource, now
 from checks.data_keys import DataKeys
 from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
@@ -22,6 +23,7 @@ WEB, WORKER = "langfuse-web", "langfuse-worker"
 WEB_PROXY = "langfuse-web-proxy"
 WEB_PORT = 3000
 WORKER_PORT = 3030
+NAMED_TABLES = 10
 MIGRATION_SECONDS = 300
 """Grace at web's start: a first start applies hundreds of migrations, and cutting one short leaves a dirty ledger."""
 WEB_STOP_GRACE = 120
@@ -128,6 +130,8 @@ class LangfuseWeb(Component):
             )
             for proof in migrations
         ]
+        for proof in untouched:
+            pulumi.Output.all(proof.checked_at, proof.evidence).apply(partial(_warn_of_emptied, now()))
         self.gates = [*migrations, *gate, *untouched]
         self.register_outputs({"url": f"http://{self.address.operator}"})
 
@@ -233,6 +237,18 @@ def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input
 
 def _foreign(evidence: Mapping[str, Any]) -> Any:
     return evidence.get("foreign") or {}
+
+
+def _warn_of_emptied(since: str, seen: Sequence[Any]) -> None:
+    """Say which tables of other people lost their rows while web migrated, in the run that saw it."""
+    checked_at, evidence = seen
+    tables = (evidence or {}).get("emptied")
+    if tables and checked_at and checked_at >= since:
+        more = f" and {len(tables) - NAMED_TABLES} more" if len(tables) > NAMED_TABLES else ""
+        pulumi.log.warn(
+            f"while web migrated, tables of others were emptied: {', '.join(tables[:NAMED_TABLES])}{more}. Langfuse's "
+            "role may not, as postgres-gate saw: ask their owner"
+        )
 
 
 def _replica(service: str, number: int) -> str:
