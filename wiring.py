@@ -9,7 +9,6 @@ from functools import cached_property
 import pulumi
 
 import settings as settings_module
-from checks.data_keys import fingerprint_of
 from components.base import data_options
 from components.clickhouse import ClickHouseArgs
 from components.clickhouse_cluster import KEEPER_VOLUME_GB, KEEPERS, ClusterArgs
@@ -27,7 +26,7 @@ from components.minio import ROOT_USER, MinioArgs
 from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
 from components.releases import Image, end_of_support
-from components.secrets import StackSecrets
+from components.secrets import StackSecrets, keys_of_data
 from platforms.spec import Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
@@ -177,8 +176,7 @@ class Wiring:
     def postgres(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Database:
         """Postgres: a server of the stack's own, or somebody else's."""
         group, vault = self._settings.postgres, self.vault
-        keys = pulumi.Output.all(self._secret("salt"), self._secret("encryption_key"))
-        data_keys = keys.apply(lambda both: fingerprint_of(*both))
+        data_keys = keys_of_data(self._secret("salt"), self._secret("encryption_key"))
         if vault and vault.postgres_direct_url and vault.postgres_pooled_url and group.place == "external":
             return ExternalPostgres(
                 ExternalPostgresArgs(
@@ -263,7 +261,7 @@ class Wiring:
                 organization_name=group.organization.name,
                 project_id=group.project.id,
                 project_name=group.project.name,
-                owner_email=group.owner.email,
+                owner_email=self._settings.owner_email,
                 owner_name=group.owner.name,
                 owner_password=self._secret("owner_password"),
                 public_key=self._secret("langfuse_public_key"),

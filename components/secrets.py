@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import pulumi
 import pulumi_random as random
 
+from checks.data_keys import fingerprint_of
 from components.base import Component
 
 HEX_DIGITS = 64
@@ -14,6 +15,11 @@ HEX_DIGITS = 64
 def generation(name: str, number: int) -> str:
     """Logical name of a secret's resource in its `number`th generation; the first has the plain name."""
     return name if number == 1 else f"{name}-{number}"
+
+
+def keys_of_data(salt: pulumi.Output[str], encryption_key: pulumi.Output[str]) -> pulumi.Output[str]:
+    """Fingerprint of the keys that stored data depends on."""
+    return pulumi.Output.all(salt, encryption_key).apply(lambda both: fingerprint_of(*both))
 
 
 class StackSecrets(Component):
