@@ -165,7 +165,8 @@ class Project(Group):
 class Owner(Group):
     """The first user. The password is generated."""
 
-    email: Email = "admin@hurriyetpartisi.org"
+    email: Email | None = None
+    """None keeps the one that the stack has; see `Settings.owner_email`."""
     name: str = "Admin"
 
 

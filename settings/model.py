@@ -75,6 +75,11 @@ class Settings(BaseModel):
         return self.langfuse.version or self.release.version
 
     @property
+    def owner_email(self) -> str:
+        """E-mail of the first user. Another one than the stack has would make a second owner."""
+        return self.langfuse.owner.email or self.recorded.owner_email or "owner@example.com"
+
+    @property
     def langfuse_url(self) -> str:
         """Where people and SDKs reach Langfuse."""
         return self.langfuse.public_url or f"http://localhost:{self.langfuse.web_port}"
