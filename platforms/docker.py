@@ -126,6 +126,7 @@ class DockerPlatform:
             addresses,
             resource=container,
             logs=("docker", "logs", "--tail", LOG_LINES, f"{self._instance}-{spec.name}"),
+            restarts=("docker", "inspect", "--format", "{{.RestartCount}}", f"{self._instance}-{spec.name}"),
         )
 
     def external(self, host: str, port: int) -> Address:

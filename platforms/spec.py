@@ -141,6 +141,8 @@ class Service:
     """Changes whenever another release runs, where the resource itself stays the same."""
     logs: tuple[str, ...] = ()
     """Command that prints the end of the service's log and returns."""
+    restarts: tuple[str, ...] = ()
+    """Command that prints how often the platform started the service again by itself."""
 
     @property
     def identity(self) -> pulumi.Output[str] | None:
@@ -165,6 +167,7 @@ def behind(front: Service, *services: Service) -> Service:
         resource=front.resource,
         version=pulumi.Output.all(*known).apply("/".join) if front.resource else None,
         logs=services[0].logs,
+        restarts=services[0].restarts,
     )
 
 

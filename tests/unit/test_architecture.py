@@ -27,7 +27,7 @@ OURS = {
 ALLOWED = {
     "components": {"components", "platforms.spec", "checks", "secretlike", "switches", "urls", "policy.data_types"},
     "platforms": {"platforms", "evidence", "programs"},
-    "checks": {"checks", "evidence", "policy.migrations", "programs", "urls"},
+    "checks": {"checks", "evidence", "policy.migrations", "programs", "secretlike", "urls"},
     "policy": {"policy", "secretlike"},
     "evidence": set[str](),
     "programs": set[str](),
