@@ -2,11 +2,12 @@
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ops.session import OpsError, Session
+from ops.state import CONTAINER
 from platforms.docker_labels import INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
 
 
@@ -45,6 +46,36 @@ def containers(session: Session) -> list[Container]:
     label = f"label={INSTANCE_LABEL}={session.settings.stack.instance}"
     ids = _docker(session, "ps", "--all", "--quiet", "--no-trunc", "--filter", label).split()
     return [_container(entry) for entry in json.loads(_docker(session, "inspect", *ids))] if ids else []
+
+
+def missing_of(resources: Sequence[Mapping[str, Any]], found: Sequence[Container]) -> list[Mapping[str, Any]]:
+    """Containers in the stack's state that Docker does not have."""
+    there = {container.id for container in found}
+    return [
+        entry
+        for entry in resources
+        if entry["type"] == CONTAINER and entry.get("outputs") and not entry.get("delete") and entry["id"] not in there
+    ]
+
+
+def missing(resources: Sequence[Mapping[str, Any]], found: Sequence[Container]) -> list[Container]:
+    """The same, for people: each in the state `missing`."""
+    return [_gone(entry["outputs"]) for entry in missing_of(resources, found)]
+
+
+def _gone(outputs: Mapping[str, Any]) -> Container:
+    labels = {str(entry["label"]): str(entry["value"]) for entry in outputs.get("labels") or []}
+    return Container(
+        id="",
+        name=str(outputs["name"]),
+        service=labels.get(SERVICE_LABEL, str(outputs["name"])),
+        owner=labels.get(OWNER_LABEL, ""),
+        image=str(outputs.get("image", "")),
+        state="missing",
+        health="-",
+        started_at="-",
+        ports=(),
+    )
 
 
 def architectures(session: Session, images: Sequence[str]) -> dict[str, str]:

@@ -18,11 +18,11 @@ from ops.migrate_state import refuse_unmigrated
 from ops.plan import GatedPlan, apply, as_dict, gated_plan, require_done
 from ops.preflight import preflight
 from ops.recover import exclusive, recover
-from ops.session import OpsError, RefusedError, Session, open_session
+from ops.session import OpsError, RefusedError, Session, make, open_session
 from ops.smoke import access
 from ops.state import read_state
 from ops.volume_holder import hold, volumes_of
-from ops.workers import workers_waiting
+from ops.workers import stop_webs, workers_waiting
 from settings import refused_release
 
 
@@ -106,7 +106,8 @@ def down(stack: str, config_file: Path | None, *, as_json: bool) -> None:
             raise RefusedError(f"there is no stack {stack}: nothing is up")
         recover(session, console)
         plan = converge(session, console, running=False)
-    console.print("Nothing runs any more; every volume, bucket, schema and secret is kept. `make up` starts again.")
+    again = f"`{make('up', stack)}` starts again"
+    console.print(f"Nothing runs any more; every volume, bucket, schema and secret is kept. {escape(again)}.")
     if as_json:
         answer(as_dict(plan))
 
@@ -136,6 +137,8 @@ def converge(
         require_no_changes(gated)
     running = overrides.get("running") is not False
     with workers_waiting(session, gated.plan, console, running=running):
+        if not running:
+            stop_webs(session, console)
         require_done(session, apply(session, gated, console, **overrides))
     return gated
 

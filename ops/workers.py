@@ -3,16 +3,19 @@
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
 from rich.console import Console
 
+from components.langfuse import WEB_STOP_GRACE
 from ops.host import Status, host_of
 from ops.session import OpsError, Session
 from policy.plan import Plan, Step
 from toolchain.paths import state_dir
 
 WORKER = re.compile(r"langfuse-worker(-\d+)?")
+WEB = re.compile(r"langfuse-web(-\d+)?")
 STORE = re.compile(
     r"langfuse-stack:index:(?:ClickHouse|Redis)\$"
     r"(?:docker:index/container:Container|langfuse-stack:fly:Service\$command:local:Command)::"
@@ -63,6 +66,24 @@ def workers_waiting(session: Session, plan: Plan, console: Console, *, running: 
             for worker in sorted({*waiting} & there.keys(), reverse=True):
                 starts.callback(host.start, worker)
     note.unlink(missing_ok=True)
+
+
+def stop_webs(session: Session, console: Console) -> None:
+    """Stop the webs of this machine together: one after the other, each would be waited for as long.
+
+    Raises:
+        OpsError: one could not be stopped.
+    """
+    if session.settings.stack.platform != "docker":
+        return
+    host = host_of(session)
+    webs = [name for name, status in host.services().items() if WEB.fullmatch(name) and status.runs]
+    if not webs:
+        return
+    console.print(f"stopping {', '.join(sorted(webs))}: web serves on for up to {WEB_STOP_GRACE} s", highlight=False)
+    with ThreadPoolExecutor(len(webs)) as pool:
+        for stopped in [pool.submit(host.stop, web) for web in webs]:
+            stopped.result()
 
 
 def _may_write(status: Status) -> bool:

@@ -79,8 +79,9 @@ def show(
         for name, value in env.items():
             console.print(Text(f"  {name}={value}"), soft_wrap=True)
     counts = {verdict: sum(1 for entry in results if entry.verdict == verdict) for verdict in MARKS}
+    findings = "1 finding" if counts["finding"] == 1 else f"{counts['finding']} findings"
     console.print(
-        f"{counts['finding']} findings, {counts['healthy']} of {len(results)} rows healthy, "
+        f"{findings}, {counts['healthy']} of {len(results)} rows healthy, "
         f"{counts['not seen']} not seen, {counts['not applicable']} not applicable",
         highlight=False,
     )

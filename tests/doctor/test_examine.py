@@ -254,4 +254,4 @@ def test_the_table_fits_80_columns_and_shows_healthy_rows_only_when_asked(access
     assert max(map(len, text.getvalue().splitlines())) <= 80
     assert ("✓ well" in text.getvalue()) is everything
     assert "could not look: away" in text.getvalue()
-    assert "1 findings, 1 of 3 rows healthy, 1 not seen" in text.getvalue()
+    assert "1 finding, 1 of 3 rows healthy, 1 not seen" in text.getvalue()

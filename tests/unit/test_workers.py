@@ -1,6 +1,7 @@
 """Workers stop before a store does, and start again after it, in every run of the engine."""
 
 import json
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ COMPONENT = "urn:pulumi:prod::langfuse-stack::langfuse-stack:index:"
 FLY = f"{COMPONENT}ClickHouse$langfuse-stack:fly:Service$command:local:Command::clickhouse-deploy"
 DOCKER = f"{COMPONENT}Redis$docker:index/container:Container::redis"
 STOPPED = ["stop langfuse-worker", "stop langfuse-worker-2"]
+WEBS_STOPPED = ["stop langfuse-web", "stop langfuse-web-2"]
 STARTED = ["start langfuse-worker", "start langfuse-worker-2"]
 
 
@@ -151,5 +153,15 @@ def test_every_run_of_the_engine_stops_workers_first(
     settings.write_text("config: {}\n")
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path / "state"))
     lifecycle.converge(Session("test", {}, settings, known=NOTHING), Console(quiet=True), running=running)
-    assert seen == STOPPED
-    assert host.done == ([*STOPPED, *STARTED] if running is None else STOPPED)
+    assert seen[:2] == STOPPED
+    assert sorted(seen[2:]) == ([] if running is None else WEBS_STOPPED)
+    assert host.done == ([*STOPPED, *STARTED] if running is None else seen)
+
+
+def test_webs_are_stopped_together_and_the_wait_is_named(host: TwoWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(2, timeout=10)
+    monkeypatch.setattr(host, "stop", lambda _: together.wait())
+    console = Console(record=True, width=200, quiet=False)
+    docker = SimpleNamespace(settings=SimpleNamespace(stack=SimpleNamespace(platform="docker")))
+    workers.stop_webs(docker, console)  # type: ignore[arg-type]
+    assert "stopping langfuse-web, langfuse-web-2: web serves on for up to 120 s" in console.export_text()
