@@ -22,7 +22,7 @@ from ops.session import OpsError, RefusedError, Session, make, open_session
 from ops.smoke import access
 from ops.state import read_state
 from ops.volume_holder import hold, volumes_of
-from ops.workers import stop_webs, workers_waiting
+from ops.workers import workers_waiting
 from settings import refused_release
 
 
@@ -137,8 +137,6 @@ def converge(
         require_no_changes(gated)
     running = overrides.get("running") is not False
     with workers_waiting(session, gated.plan, console, running=running):
-        if not running:
-            stop_webs(session, console)
         require_done(session, apply(session, gated, console, **overrides))
     return gated
 

@@ -20,7 +20,6 @@ COMPONENT = "urn:pulumi:prod::langfuse-stack::langfuse-stack:index:"
 FLY = f"{COMPONENT}ClickHouse$langfuse-stack:fly:Service$command:local:Command::clickhouse-deploy"
 DOCKER = f"{COMPONENT}Redis$docker:index/container:Container::redis"
 STOPPED = ["stop langfuse-worker", "stop langfuse-worker-2"]
-WEBS_STOPPED = ["stop langfuse-web", "stop langfuse-web-2"]
 STARTED = ["start langfuse-worker", "start langfuse-worker-2"]
 
 
@@ -153,15 +152,32 @@ def test_every_run_of_the_engine_stops_workers_first(
     settings.write_text("config: {}\n")
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path / "state"))
     lifecycle.converge(Session("test", {}, settings, known=NOTHING), Console(quiet=True), running=running)
-    assert seen[:2] == STOPPED
-    assert sorted(seen[2:]) == ([] if running is None else WEBS_STOPPED)
-    assert host.done == ([*STOPPED, *STARTED] if running is None else seen)
+    assert seen == STOPPED
+    assert host.done == ([*STOPPED, *STARTED] if running is None else STOPPED)
+
+
+WEBS = [f"{COMPONENT}LangfuseWeb$docker:index/container:Container::langfuse-web{number}" for number in ("", "-2")]
+
+
+def taken_down(console: Console) -> Any:
+    steps = tuple(Step(op="delete", urn=urn) for urn in (DOCKER, *WEBS))
+    return workers.workers_waiting(Session("test", {}, Path("none.yaml")), Plan(steps=steps), console, running=False)
 
 
 def test_webs_are_stopped_together_and_the_wait_is_named(host: TwoWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
     together = threading.Barrier(2, timeout=10)
-    monkeypatch.setattr(host, "stop", lambda _: together.wait())
-    console = Console(record=True, width=200, quiet=False)
-    docker = SimpleNamespace(settings=SimpleNamespace(stack=SimpleNamespace(platform="docker")))
-    workers.stop_webs(docker, console)  # type: ignore[arg-type]
+    monkeypatch.setattr(host, "stop", lambda name: together.wait() if "web" in name else None)
+    console = Console(record=True, width=200)
+    with taken_down(console):
+        pass
     assert "stopping langfuse-web, langfuse-web-2: web serves on for up to 120 s" in console.export_text()
+
+
+def test_webs_that_an_interrupted_down_stopped_are_started_by_the_next_run(host: TwoWorkers) -> None:
+    with pytest.raises(KeyboardInterrupt), taken_down(Console(quiet=True)):
+        raise KeyboardInterrupt
+    assert sorted(host.done) == sorted([*STOPPED, "stop langfuse-web", "stop langfuse-web-2"])
+    host.done.clear()
+    with waiting("same"):
+        pass
+    assert sorted(host.done) == sorted([*STARTED, "start langfuse-web", "start langfuse-web-2"])
