@@ -4,20 +4,20 @@ from dataclasses import asdict
 
 import pulumi
 
-from components.clickhouse import ClickHouse
 from components.gateway import Gateway, GatewayArgs
 from components.langfuse import LangfuseArgs
-from components.minio import Minio
+from components.langfuse_env import Analytics, Objects
 from components.phases import Phases
 from components.releases import Image
+from urls import http_url
 
 
 def export(
     *,
     langfuse: LangfuseArgs,
     litellm: GatewayArgs,
-    clickhouse: ClickHouse,
-    minio: Minio,
+    clickhouse: Analytics,
+    minio: Objects,
     gateway: Gateway,
     images: dict[str, Image],
     phases: Phases,
@@ -32,8 +32,8 @@ def export(
     pulumi.export("langfuse_secret_key", keys.secret_key)
     pulumi.export("owner_email", keys.owner_email)
     pulumi.export("owner_password", pulumi.Output.secret(keys.owner_password))
-    pulumi.export("clickhouse_url", f"http://{clickhouse.http.operator}")
-    pulumi.export("minio_endpoint", f"http://{minio.api.operator}")
+    pulumi.export("clickhouse_url", http_url(clickhouse.http.operator))
+    pulumi.export("minio_endpoint", http_url(minio.api.operator))
     pulumi.export("release", langfuse.version)
     pulumi.export("images", {service: _described(image) for service, image in images.items()})
     pulumi.export("checks", phases.results)

@@ -39,7 +39,10 @@ def measure(access: Access, *, now: datetime | None = None) -> Measurement:
         of_server = ask("memory of ClickHouse", lambda: clickhouse.memory(login))
         waiting = ask("queues in Redis", lambda: queues.queues(access.redis))
         of_redis = ask("memory of Redis", lambda: [queues.memory(access.redis)])
-        objects = ask("disk of the object store", lambda: [store.disk(access.store_address, *access.store_root)])
+        root = access.store_root
+        objects = ask(
+            "disk of the object store", lambda: [store.disk(access.store_address, *root)] if root else list[Disk]()
+        )
         containers = ask("memory of containers", access.containers)
     rooms = [*_each(disks.result()), *_each(objects.result())]
     memory = (containers.result(), of_server.result(), of_redis.result())
