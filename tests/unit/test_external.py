@@ -160,12 +160,16 @@ def test_a_native_port_of_its_own_is_heeded(tmp_path: Path, monkeypatch: pytest.
     [
         (
             {"s3__region": "eu-central-1"},
-            {"ENDPOINT": "https://s3.eu-central-1.amazonaws.com", "REGION": "eu-central-1", "FORCE_PATH_STYLE": "false"},
+            {
+                "ENDPOINT": "https://s3.eu-central-1.amazonaws.com",
+                "REGION": "eu-central-1",
+                "FORCE_PATH_STYLE": "false",
+            },
         ),
         (
-            {"s3__endpoint": "https://0123abc.r2.cloudflarestorage.com", "s3__region": "auto", "s3__pathStyle": "false"},
+            {"s3__endpoint": "https://0123.r2.cloudflarestorage.com", "s3__region": "auto", "s3__pathStyle": "false"},
             {
-                "ENDPOINT": "https://0123abc.r2.cloudflarestorage.com",
+                "ENDPOINT": "https://0123.r2.cloudflarestorage.com",
                 "REGION": "auto",
                 "FORCE_PATH_STYLE": "false",
             },
