@@ -195,7 +195,9 @@ def _native_login(address: str, login: Login) -> None:
         raise CheckFailedError(
             probe,
             brief(error),
-            "migrations use the native port (9000): publish it and accept the same password there",
+            "see CLICKHOUSE_MIGRATION_URL of the vault: migrations use the native protocol, with the same login"
+            if login.is_external
+            else "migrations use the native port (9000): publish it and accept the same password there",
         ) from None
 
 

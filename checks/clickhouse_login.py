@@ -1,6 +1,7 @@
 """A session on one ClickHouse server: bounded in time, and every refusal a finding."""
 
 import logging
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +76,7 @@ class Login:
             url.host,
             port=url.port,
             secure=url.tls,
+            ca_certs=ssl.get_default_verify_paths().cafile,  # the driver would look nowhere but into its own bundle
             user=self.user,
             password=self.password,
             connect_timeout=TIMEOUT_SECONDS,

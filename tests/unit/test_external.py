@@ -117,9 +117,7 @@ def elsewhere(
     return record(named | ALL_ELSEWHERE | changed, tmp_path, monkeypatch)
 
 
-def test_nothing_of_a_store_is_made_where_it_is_somebody_elses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_of_a_store_is_made_where_it_is_somebody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = elsewhere(tmp_path, monkeypatch)
     assert {entry.name for entry in found.of_type("docker:index/container:Container")} == {
         "langfuse-web",
