@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from ops.stackfile import read_config
 from settings import SettingsError, load
 from settings.loading import renamed
-from tests.unit.recorder import Recording, record, recorded
+from tests.unit.recorder import ROOT, Recording, record, recorded
 from urls import postgres_url
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
@@ -99,6 +100,7 @@ def _shown(value: Any) -> Any:
     return [_shown(inner) for inner in value] if isinstance(value, list) else value
 
 
+MANAGED_ONLY = {"langfuse-stack:vault", "langfuse-stack:secrets", "minio:volumeGb"}
 ALL_ELSEWHERE = {f"{part}:place": "external" for part in ("clickhouse", "s3", "postgres", "redis")}
 CLICKHOUSE = "https://jane:canary%2Fch@ch.example.com:8443"
 KEY = {"S3_ACCESS_KEY_ID": "canary-id", "S3_SECRET_ACCESS_KEY": "canary-secret"}
@@ -126,6 +128,16 @@ def test_nothing_of_a_store_is_made_where_it_is_somebody_elses(tmp_path: Path, m
     }
     assert not found.of_type("docker:index/volume:Volume")
     assert not [entry.name for entry in found.resources if entry.name.startswith(("bucket-", "minio-gate"))]
+
+
+def test_on_fly_too_nothing_of_a_store_elsewhere_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prod = {key: value for key, value in read_config(ROOT / "Pulumi.prod.yaml").items() if key not in MANAGED_ONLY}
+    here = {"fly__localImages": "rehearse", "langfuse-stack__singleMachine": "true"}
+    store = "https://0123.r2.example.com"
+    found = elsewhere(tmp_path, monkeypatch, **prod, **here, s3__region="auto", s3__endpoint=store)
+    apps = [entry.name for entry in found.resources if entry.type.startswith("langfuse-stack:fly:App")]
+    assert sorted(apps) == ["gateway-app", "langfuse-web-app", "langfuse-worker-app"]
+    assert found.one("s3-gate").inputs["endpoint"] == store
 
 
 def test_langfuse_speaks_tls_to_a_clickhouse_elsewhere_and_migrates_it_as_one_server(
