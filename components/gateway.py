@@ -12,7 +12,7 @@ from checks.http import EndToEndProof, GatewayGate
 from components.base import Component
 from components.gateway_config import FROM_ENVIRONMENT, GatewayModel, merged, served
 from components.langfuse import LangfuseArgs, LangfuseWeb, trace_inputs
-from components.langfuse_env import Environment, Queue
+from components.langfuse_env import Environment, Queue, is_external
 from components.releases import Image
 from components.templates import read
 from platforms.spec import Address, ExecProbe, File, HealthSpec, Platform, Port, Service, ServiceSpec
@@ -161,7 +161,7 @@ class Proof(Component):
                 **trace_inputs(args.langfuse, web),
                 "ui_url": args.langfuse.public_url,
                 # Somebody else's store answers signed requests only, and its own gate makes those.
-                **({} if "://" in stores.minio.api.operator else {"store_url": f"http://{stores.minio.api.operator}"}),
+                **({} if is_external(stores.minio.api) else {"store_url": f"http://{stores.minio.api.operator}"}),
                 "http_address": stores.clickhouse.http.operator,
                 "user": stores.clickhouse.user,
                 "password": stores.clickhouse.password,

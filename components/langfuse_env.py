@@ -160,9 +160,14 @@ def addresses(stores: Stores, bootstrap: Bootstrap) -> dict[str, str]:
     }
 
 
+def is_external(address: Address) -> bool:
+    """Whether an address over HTTP is of somebody else's server: those are URLs."""
+    return "://" in address.internal
+
+
 def _found(address: Address, *parts: str) -> str:
     """A name in a store of the stack's own; in somebody else's, with where that is."""
-    return "/".join((address.internal, *parts)) if "://" in address.internal else parts[0]
+    return "/".join((address.internal, *parts)) if is_external(address) else parts[0]
 
 
 def shared(

@@ -51,6 +51,7 @@ def test_a_stack_whose_stores_are_all_elsewhere_works_through_a_pooler_of_either
             run = stack.ops(*command)
             assert run.code == 0, run.output
             assert "canary" not in run.output
+            assert ("not proven, for it is somebody else's server: that the key" in run.output) == (command == ("up",))
         doctor = stack.ops("doctor", "--json")
         verdicts = {row["id"]: row for row in doctor.json["rows"]}
         assert doctor.code == 0, {name: row for name, row in verdicts.items() if row["verdict"] not in NOT_SEEN}

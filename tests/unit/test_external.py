@@ -1,6 +1,7 @@
 """What Langfuse, the gateway and the gates are told of servers that are not the stack's."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ KEY = {"S3_ACCESS_KEY_ID": "canary-id", "S3_SECRET_ACCESS_KEY": "canary-secret"}
 
 
 def elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vault: dict[str, object] | None = None, **settings: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vault: Mapping[str, object] | None = None, **settings: str
 ) -> Recording:
     """A stack of which every store is somebody else's."""
     path = tmp_path / "vault.json"
