@@ -108,16 +108,15 @@ KEY = {"S3_ACCESS_KEY_ID": "canary-id", "S3_SECRET_ACCESS_KEY": "canary-secret"}
 
 
 def elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vault: Mapping[str, object] | None = None, **settings: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str] | None = None, **vault: str
 ) -> Recording:
     """A stack of which every store is somebody else's."""
     path = tmp_path / "vault.json"
     urls = {"LANGFUSE_DIRECT_URL": DIRECT, "LANGFUSE_DATABASE_URL": POOLED, "REDIS_URL": REDIS}
-    path.write_text(json.dumps(urls | {"CLICKHOUSE_URL": CLICKHOUSE, **KEY} | (vault or {})))
+    path.write_text(json.dumps(urls | {"CLICKHOUSE_URL": CLICKHOUSE, **KEY} | vault))
     path.chmod(0o600)
     named = {"langfuse-stack:secrets": "vault", "langfuse-stack:vault": str(path)}
-    changed = {key.replace("__", ":"): value for key, value in settings.items()}
-    return record(named | ALL_ELSEWHERE | changed, tmp_path, monkeypatch)
+    return record({**named, **ALL_ELSEWHERE, **(settings or {})}, tmp_path, monkeypatch)
 
 
 def test_nothing_of_a_store_is_made_where_it_is_somebody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,9 +132,9 @@ def test_nothing_of_a_store_is_made_where_it_is_somebody_elses(tmp_path: Path, m
 
 def test_on_fly_too_nothing_of_a_store_elsewhere_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prod = {key: value for key, value in read_config(ROOT / "Pulumi.prod.yaml").items() if key not in MANAGED_ONLY}
-    here = {"fly__localImages": "rehearse", "langfuse-stack__singleMachine": "true"}
+    here = {"fly:localImages": "rehearse", "langfuse-stack:singleMachine": "true"}
     store = "https://0123.r2.example.com"
-    found = elsewhere(tmp_path, monkeypatch, **prod, **here, s3__region="auto", s3__endpoint=store)
+    found = elsewhere(tmp_path, monkeypatch, {**prod, **here, "s3:region": "auto", "s3:endpoint": store})
     apps = [entry.name for entry in found.resources if entry.type.startswith("langfuse-stack:fly:App")]
     assert sorted(apps) == ["gateway-app", "langfuse-web-app", "langfuse-worker-app"]
     assert found.one("s3-gate").inputs["endpoint"] == store
@@ -159,9 +158,8 @@ def test_langfuse_speaks_tls_to_a_clickhouse_elsewhere_and_migrates_it_as_one_se
 
 
 def test_a_native_port_of_its_own_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    web = elsewhere(
-        tmp_path, monkeypatch, {"CLICKHOUSE_MIGRATION_URL": "clickhouse://ch2.example.com:19440?secure=true"}
-    ).env("langfuse-web")
+    native = "clickhouse://ch2.example.com:19440?secure=true"
+    web = elsewhere(tmp_path, monkeypatch, CLICKHOUSE_MIGRATION_URL=native).env("langfuse-web")
     assert web["CLICKHOUSE_MIGRATION_URL"] == "clickhouse://ch2.example.com:19440"
     assert web["CLICKHOUSE_MIGRATION_SSL"] == "true"
 
@@ -170,7 +168,7 @@ def test_a_native_port_of_its_own_is_heeded(tmp_path: Path, monkeypatch: pytest.
     ("settings", "expected"),
     [
         (
-            {"s3__region": "eu-central-1"},
+            {"s3:region": "eu-central-1"},
             {
                 "ENDPOINT": "https://s3.eu-central-1.amazonaws.com",
                 "REGION": "eu-central-1",
@@ -178,7 +176,7 @@ def test_a_native_port_of_its_own_is_heeded(tmp_path: Path, monkeypatch: pytest.
             },
         ),
         (
-            {"s3__endpoint": "https://0123.r2.cloudflarestorage.com", "s3__region": "auto", "s3__pathStyle": "false"},
+            {"s3:endpoint": "https://0123.r2.cloudflarestorage.com", "s3:region": "auto", "s3:pathStyle": "false"},
             {
                 "ENDPOINT": "https://0123.r2.cloudflarestorage.com",
                 "REGION": "auto",
@@ -186,7 +184,7 @@ def test_a_native_port_of_its_own_is_heeded(tmp_path: Path, monkeypatch: pytest.
             },
         ),
         (
-            {"s3__endpoint": "https://ceph.example.com:7480", "s3__prefix": "langfuse/"},
+            {"s3:endpoint": "https://ceph.example.com:7480", "s3:prefix": "langfuse/"},
             {"ENDPOINT": "https://ceph.example.com:7480", "FORCE_PATH_STYLE": "true", "PREFIX": "langfuse/"},
         ),
     ],
@@ -195,7 +193,7 @@ def test_a_native_port_of_its_own_is_heeded(tmp_path: Path, monkeypatch: pytest.
 def test_a_store_elsewhere_reaches_all_three_uses_with_its_region_style_and_prefix(
     settings: dict[str, str], expected: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = elsewhere(tmp_path, monkeypatch, **settings, s3__mediaBucket="my-media")
+    found = elsewhere(tmp_path, monkeypatch, {**settings, "s3:mediaBucket": "my-media"})
     worker = found.env("langfuse-worker")
     whole = {**expected, "ACCESS_KEY_ID": "canary-id", "SECRET_ACCESS_KEY": "canary-secret"}
     for use in ("EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT"):
@@ -208,7 +206,7 @@ def test_a_store_elsewhere_reaches_all_three_uses_with_its_region_style_and_pref
 def test_with_a_role_langfuse_gets_no_key_and_its_gate_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = elsewhere(tmp_path, monkeypatch, s3__credentials="role")
+    found = elsewhere(tmp_path, monkeypatch, {"s3:credentials": "role"})
     assert not [name for name in found.env("langfuse-worker") if name.endswith(("ACCESS_KEY_ID", "_ACCESS_KEY"))]
     assert found.one("s3-gate").inputs["access_key"] == ""
 
@@ -216,7 +214,7 @@ def test_with_a_role_langfuse_gets_no_key_and_its_gate_has_none(
 def test_clickhouse_of_the_stacks_own_writes_backups_to_a_store_elsewhere_with_its_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = elsewhere(tmp_path, monkeypatch, clickhouse__place="managed", s3__endpoint="https://s3.example.com")
+    found = elsewhere(tmp_path, monkeypatch, {"clickhouse:place": "managed", "s3:endpoint": "https://s3.example.com"})
     server = found.env("clickhouse")
     assert server["BACKUP_URL"] == "https://s3.example.com/langfuse-backups/"
     assert (server["BACKUP_ACCESS_KEY_ID"], server["BACKUP_SECRET_KEY"]) == ("canary-id", "canary-secret")
@@ -225,10 +223,8 @@ def test_clickhouse_of_the_stacks_own_writes_backups_to_a_store_elsewhere_with_i
 def test_where_data_is_elsewhere_is_part_of_what_the_plan_gate_compares(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    addresses = elsewhere(tmp_path, monkeypatch, s3__endpoint="https://s3.example.com", s3__prefix="a/").one(
-        "data-keys"
-    )
-    kept = addresses.inputs["addresses"]
+    changed = {"s3:endpoint": "https://s3.example.com", "s3:prefix": "a/"}
+    kept = elsewhere(tmp_path, monkeypatch, changed).one("data-keys").inputs["addresses"]
     assert kept["bucket of events"] == "https://s3.example.com/langfuse-events/a/"
     assert kept["clickhouse:database"] == "https://ch.example.com:8443/langfuse"
 
