@@ -62,7 +62,7 @@ class Words:
 
     def _said(self, verb: str, text: str) -> str:
         if text in self.external and verb in {"start", "restart", "log", "larger_disk"}:
-            return f"the console of whoever runs {text}"
+            return f"the console of whoever runs {'the object store' if text == 'minio' else text}"
         services = {"clickhouse": "clickhouse", "psql": "postgres", "redis": "redis"}
         said = str(getattr(self, verb)).replace("{name}", self.name(services.get(verb, text)))
         return said.replace("{text}", text)

@@ -1,4 +1,4 @@
-"""Servers of other people, which all networks of this machine reach at its own address: with TLS, logins, a pooler."""
+"""Servers of other people in a network of their own, reached at this machine's address: with TLS, logins, a pooler."""
 
 import json
 import subprocess
@@ -37,11 +37,14 @@ class Foreign:
     stack: TestStack
     images: Mapping[str, str]
     password: str = field(default_factory=lambda: canary("foreign"))
-    host: str = field(default_factory=lambda: docker("network", "inspect", "bridge", "--format", HOST))
+    host: str = ""
+    """Address of this machine in their own network."""
     ports: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Choose a port of this machine for each."""
+        """Make a network of their own, and choose a port of this machine for each."""
+        network = docker("network", "create", self._name("network"))
+        self.host = docker("network", "inspect", network, "--format", HOST)
         services = ("https", "native", "minio", "redis", "postgres", "transaction", "session")
         self.ports = dict(zip(services, free_ports(len(services)), strict=True))
 
@@ -65,6 +68,7 @@ class Foreign:
         """Remove what `start` made."""
         for server in ("clickhouse", "redis", "minio", "postgres", "transaction", "session"):
             docker("rm", "--force", "--volumes", self._name(server), check=False)
+        docker("network", "rm", self._name("network"), check=False)
 
     def write_vault(self, mode: str) -> Path:
         """The vault file that says where they are, with Postgres through the pooler of that mode."""
@@ -153,7 +157,7 @@ class Foreign:
         given = [f"--env={name}" for name in env]
         tls = f"--volume={self.ca.parent}:/tls:ro"
         named = self.images[image or server]
-        own = (f"--name={self._name(server)}", *published, tls, *options, *given)
+        own = (f"--name={self._name(server)}", f"--network={self._name('network')}", *published, tls, *options, *given)
         docker("run", "--detach", *own, named, *command, env=env)
 
 

@@ -17,15 +17,15 @@ NOT_SEEN = {"healthy", "not applicable"}
 @pytest.fixture
 def foreign(tmp_path: Path) -> Iterator[Foreign]:
     stack = new_stack(tmp_path)
-    made = Foreign(stack, stack_images(stack))
-    images: dict[str, str] = {}
+    images = stack_images(stack)
+    made, tags = Foreign(stack, images), dict[str, str]()
     try:
         made.start()
-        images = trusting(stack, made.images, made.ca)
+        tags = trusting(stack, images, made.ca)
         minio = made.ports["minio"]
         stack.configure(
             **{f"{part}__place": "external" for part in ("clickhouse", "s3", "postgres", "redis")},
-            **images,
+            **tags,
             s3__endpoint=f"http://{made.host}:{minio}",
             s3__prefix="langfuse/",
             minio__publicUrl=f"http://localhost:{minio}",
@@ -39,7 +39,7 @@ def foreign(tmp_path: Path) -> Iterator[Foreign]:
     finally:
         stack.remove()
         made.remove()
-        for tag in images.values():
+        for tag in tags.values():
             docker("rmi", tag, check=False)
 
 
