@@ -92,14 +92,19 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
         traces=settings.release.traces_table,
         postgres=postgres.Server(output(SCHEMA, "admin_url"), containers.get(POSTGRES), session.variables),
         schema=output(SCHEMA, "schema"),
-        store=_store(session.settings, state, there),
+        store=store_of(session.settings, state, there),
         containers=containers,
         checks={name: told for name in CHECKS if (told := state.outputs(name))},
         redis_image=_redis_image(session),
     )
 
 
-def _store(settings: Settings, state: State, there: tunnels.Translation) -> Store:
+def store_of(settings: Settings, state: State, there: tunnels.Translation) -> Store:
+    """Where backups go, as the state says.
+
+    Raises:
+        RefusedError: there is no key to write them with, or ClickHouse does not reach the store.
+    """
     known, foreign = state.outputs(KEY), settings.external
     entered = S3.of(there(known))
     if not entered.access_key:
