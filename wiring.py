@@ -74,10 +74,13 @@ class Wiring:
         """
         stack = self._settings.stack
         if stack.secrets == "generated":
-            external = self._settings.external
+            of_a_role = self._settings.s3.credentials == "role"
+            external = [
+                setting for part, setting in self._settings.external.items() if not (part == "minio" and of_a_role)
+            ]
             if external:
                 raise SettingsError(
-                    f"{' and '.join(external.values())} external needs what the vault says of it: "
+                    f"{' and '.join(external)} external needs what the vault says of it: "
                     "run `pulumi config set langfuse-stack:secrets vault`"
                 )
             return None

@@ -211,6 +211,13 @@ def test_with_a_role_langfuse_gets_no_key_and_its_gate_has_none(
     assert found.one("s3-gate").inputs["access_key"] == ""
 
 
+def test_a_store_with_a_role_needs_no_vault() -> None:
+    found = recorded({"s3:place": "external", "s3:credentials": "role"})
+    assert found.one("s3-gate").inputs["secret_key"] == ""
+    with pytest.raises(SettingsError, match="s3:place external needs what the vault says"):
+        recorded({"s3:place": "external"})
+
+
 def test_clickhouse_of_the_stacks_own_writes_backups_to_a_store_elsewhere_with_its_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
