@@ -14,6 +14,7 @@ from ops.capacity.access import Access
 from ops.capacity.measurement import Disk, Growth, Measurement, Parts, Rate, Unseen, of_one_machine, seen
 from ops.doctor.examine import LIBRARIES
 from ops.doctor.looks import LookError
+from ops.doctor.row import NotApplicableError
 
 T = TypeVar("T")
 
@@ -54,6 +55,7 @@ def measure(access: Access, *, now: datetime | None = None) -> Measurement:
         memory=[entry for result in memory for entry in _each(result)],
         notes=access.notes,
     )
+    found = replace(found, notes=[*found.notes, *found.kept_back])
     return _with_growth(found, access, now or datetime.now(UTC))
 
 
@@ -95,6 +97,8 @@ def _asked(what: str, call: Callable[[], T], access: Access) -> T | Unseen:
     secrets = access.secrets
     try:
         return call()
+    except NotApplicableError as reason:
+        return Unseen(f"{what}: {reason}", foreign=True)
     except LookError as error:
         return Unseen(without_secrets(str(error), secrets))
     except CheckFailedError as failure:

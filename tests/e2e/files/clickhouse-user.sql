@@ -2,6 +2,7 @@ CREATE DATABASE langfuse;
 CREATE USER jane IDENTIFIED BY '{password}';
 GRANT ALL ON langfuse.* TO jane;
 GRANT S3 ON *.* TO jane;
+GRANT SELECT ON system.backups TO jane;
 GRANT SELECT ON system.parts TO jane;
 GRANT SELECT ON system.mutations TO jane;
 GRANT SELECT ON system.tables TO jane;
