@@ -49,7 +49,7 @@ def test_a_stack_whose_stores_are_all_elsewhere_works_through_a_pooler_of_either
     for mode in ("transaction", "session"):
         foreign.write_vault(mode)
         runs = {command: stack.ops(*command) for command in COMMANDS}
-        assert [] == [f"{command}: {run.output}" for command, run in runs.items() if run.code], mode
+        assert [f"{command}: {run.output}" for command, run in runs.items() if run.code] == [], mode
         for command, run in runs.items():
             assert "canary" not in run.output
             assert ("not proven, for it is somebody else's server: that the key" in run.output) == (command == ("up",))
