@@ -3,11 +3,9 @@
 import startup  # noqa: F401 - first of all: what it switches off costs time from here on
 import warmup  # what it starts goes on beside all that follows
 from components.base import register_delete_hook
-from components.clickhouse import ClickHouse
 from components.gateway import Gateway, Proof
 from components.langfuse import LangfuseWeb, LangfuseWorker
 from components.langfuse_env import Stores
-from components.minio import Minio
 from components.phases import Phases
 from components.record import History, Switches
 from components.secrets import StackSecrets
@@ -24,8 +22,8 @@ wire = Wiring(settings, secrets)
 platform = wire.platform()
 phases = Phases(settings.stack.phases)
 
-clickhouse = phases.add("clickhouse", lambda after: ClickHouse(wire.clickhouse(), platform, after))
-minio = phases.add("minio", lambda after: Minio(wire.minio(), platform, after))
+clickhouse = phases.add("clickhouse", lambda after: wire.clickhouse(platform, after))
+minio = phases.add("minio", lambda after: wire.minio(platform, after))
 postgres = phases.add("postgres", lambda after: wire.postgres(platform, after))
 redis = phases.add("redis", lambda after: wire.redis(platform, after))
 

@@ -10,19 +10,24 @@ import pulumi
 
 import settings as settings_module
 from components.base import data_options
-from components.clickhouse import ClickHouseArgs
+from components.clickhouse import BackupStore, ClickHouse, ClickHouseArgs
 from components.clickhouse_cluster import KEEPER_VOLUME_GB, KEEPERS, ClusterArgs
 from components.external import (
+    ExternalClickHouse,
+    ExternalClickHouseArgs,
     ExternalPostgres,
     ExternalPostgresArgs,
     ExternalRedis,
     ExternalRedisArgs,
+    ExternalStore,
+    ExternalStoreArgs,
 )
 from components.gateway import GatewayArgs
 from components.gateway_config import GatewayModel
 from components.langfuse import LangfuseArgs
-from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
-from components.minio import ROOT_USER, MinioArgs
+from components.langfuse_env import Analytics, Bootstrap, Crypto, Database, Objects, Queue, Stores
+from components.minio import API_PORT, BACKUP_BUCKET, BACKUP_USER, ROOT_USER, Buckets, Minio, MinioArgs
+from components.minio import SERVICE as MINIO
 from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
 from components.releases import Image, end_of_support
@@ -30,6 +35,7 @@ from components.secrets import StackSecrets, keys_of_data
 from platforms.spec import Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
+from urls import http_url
 
 BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 
@@ -68,10 +74,13 @@ class Wiring:
         """
         stack = self._settings.stack
         if stack.secrets == "generated":
-            external = [part for part in ("postgres", "redis") if getattr(self._settings, part).place == "external"]
+            of_a_role = self._settings.s3.credentials == "role"
+            external = [
+                setting for part, setting in self._settings.external.items() if not (part == "minio" and of_a_role)
+            ]
             if external:
                 raise SettingsError(
-                    f"{' and '.join(f'{part}:place' for part in external)} external needs the URL from the vault: "
+                    f"{' and '.join(external)} external needs what the vault says of it: "
                     "run `pulumi config set langfuse-stack:secrets vault`"
                 )
             return None
@@ -119,16 +128,28 @@ class Wiring:
             data_options,
         )
 
-    def clickhouse(self) -> ClickHouseArgs:
-        """ClickHouse's arguments."""
+    def clickhouse(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Analytics:
+        """ClickHouse: a server of the stack's own, or somebody else's."""
         group, release = self._settings.clickhouse, self._settings.release
-        return ClickHouseArgs(
+        floor = self.images["langfuse-web"].clickhouse_floor or release.clickhouse_floor
+        vault = self.vault
+        if vault and vault.clickhouse_url and group.place == "external":
+            external = ExternalClickHouseArgs(
+                url=vault.clickhouse_url,
+                native=vault.clickhouse_migration_url or vault.clickhouse_url.native,
+                database=group.database,
+                release=release.name,
+                floor=floor,
+                running=self._settings.stack.running,
+            )
+            return ExternalClickHouse(external, platform, after)
+        arguments = ClickHouseArgs(
             image=self.images["clickhouse"],
             password=self._secret("clickhouse_password"),
             generation=self._generation("clickhouse-password"),
             password_before=self._before("clickhouse-password"),
             admin_password=self._secrets.clickhouse_admin_password,
-            backup_secret_key=self._secrets.minio_backup_secret_key,
+            backups=self._backups(platform),
             deletions=self._settings.langfuse.deletions,
             database=group.database,
             volume=self._volume("clickhouse", group.volume_gb),
@@ -137,9 +158,24 @@ class Wiring:
             memory_ratio=group.memory_ratio,
             query_log_ttl_days=group.query_log_ttl_days,
             release=release.name,
-            floor=self.images["langfuse-web"].clickhouse_floor or release.clickhouse_floor,
+            floor=floor,
             cluster=self._cluster(),
         )
+        return ClickHouse(arguments, platform, after)
+
+    def _backups(self, platform: Platform) -> BackupStore:
+        store, key = self._settings.s3, self._s3_key
+        if key and store.place == "external":
+            return BackupStore(f"{store.url}/{store.backups_bucket}/", key[0], pulumi.Output.secret(key[1]))
+        url = f"http://{platform.internal(MINIO, API_PORT)}/{BACKUP_BUCKET}/"
+        return BackupStore(url, BACKUP_USER, self._secrets.minio_backup_secret_key)
+
+    @property
+    def _s3_key(self) -> tuple[str, str] | None:
+        vault = self.vault
+        if vault and vault.s3_access_key_id and vault.s3_secret_access_key:
+            return vault.s3_access_key_id, vault.s3_secret_access_key
+        return None
 
     def _cluster(self) -> ClusterArgs | None:
         group, secret = self._settings.clickhouse, self._secrets.clickhouse_cluster_secret
@@ -154,10 +190,23 @@ class Wiring:
             keeper_volumes=[VolumeSpec(name, KEEPER_VOLUME_GB) for name in keepers],
         )
 
-    def minio(self) -> MinioArgs:
-        """MinIO's arguments."""
-        group = self._settings.minio
-        return MinioArgs(
+    def minio(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Objects:
+        """The object store: MinIO of the stack's own, or somebody else's store."""
+        group, store = self._settings.minio, self._settings.s3
+        if store.place == "external":
+            external = ExternalStoreArgs(
+                url=store.url,
+                region=store.region,
+                by_path=store.by_path,
+                prefix=store.prefix,
+                buckets=Buckets(store.events_bucket, store.media_bucket, store.exports_bucket),
+                backups=store.backups_bucket,
+                key=self._s3_key if store.credentials == "key" else None,
+                deletions=self._settings.langfuse.deletions,
+                running=self._settings.stack.running,
+            )
+            return ExternalStore(external, platform, after)
+        arguments = MinioArgs(
             image=self.images["minio"],
             root_user=(self.vault and self.vault.minio_root_user) or ROOT_USER,
             root_password=self._secret("minio_root_password"),
@@ -172,6 +221,7 @@ class Wiring:
             console_port=group.console_port,
             media_proxy=self.images["proxy"] if settings_module.media_is_public(self._settings) else None,
         )
+        return Minio(arguments, platform, after)
 
     def postgres(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Database:
         """Postgres: a server of the stack's own, or somebody else's."""
@@ -250,7 +300,7 @@ class Wiring:
             web_port=group.web_port,
             worker_port=group.worker_port,
             public_url=self._public_url(),
-            media_url=settings_module.media_url(self._settings) or f"http://{stores.minio.api.internal}",
+            media_url=settings_module.media_url(self._settings) or http_url(stores.minio.api.internal),
             sign_up=group.sign_up,
             telemetry=group.telemetry,
             log_level=group.log_level,

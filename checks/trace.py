@@ -206,17 +206,17 @@ class PublicApi:
         accepted("GET", f"{self.url}/api/public/projects", SEE_WEB_LOG, auth=(self.public_key, self.secret_key))
 
 
-def stored_object(store: "Minio", bucket: str, project_id: str, user_id: str, since: datetime) -> str:
-    """Key of the stored OTLP request that carries `user_id`.
+def stored_object(store: "Minio", bucket: str, folder: str, user_id: str, since: datetime) -> str:
+    """Key of the stored OTLP request that carries `user_id`, below the `folder` of its project.
 
     Raises:
         CheckFailedError: the store does not answer, or holds no such object written after `since` (UTC).
     """
-    probe = f"LIST {bucket}/otel/{project_id}/… for objects of the trace"
+    probe = f"LIST {bucket}/{folder}/… for objects of the trace"
     minutes = int((datetime.now(UTC) - since) / timedelta(minutes=1)) + 2
     try:
         for back in range(min(minutes, 15)):
-            prefix = (since + timedelta(minutes=back)).strftime(f"otel/{project_id}/%Y/%m/%d/%H/%M/")
+            prefix = (since + timedelta(minutes=back)).strftime(f"{folder}/%Y/%m/%d/%H/%M/")
             for item in store.list_objects(bucket, prefix=prefix):
                 answer = store.get_object(bucket, str(item.object_name))
                 try:

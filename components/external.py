@@ -1,18 +1,160 @@
-"""Servers that the stack uses and does not run: a Postgres with Langfuse's schema in it, and a Redis, both by URL."""
+"""Servers that the stack uses and does not run, each by what the vault says of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 import pulumi
 
 from checks.base import CheckResource
+from checks.clickhouse import ClickHouseGate
+from checks.external_store import ExternalStoreGate
 from checks.redis import RedisGate
 from checks.supabase import LangfuseSchema, SupabaseGate
 from components.base import Component, ways
+from components.minio import Buckets
 from components.postgres import ROLE, SCHEMA
 from components.redis import DEFAULT_USER
 from platforms.spec import Address, Platform
-from urls import TRANSACTION_POOLER_PORT, PostgresUrl, RedisUrl
+from urls import TRANSACTION_POOLER_PORT, ClickHouseUrl, NativeUrl, PostgresUrl, RedisUrl
+
+HTTP_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class ExternalClickHouseArgs:
+    """What makes one stack's ClickHouse differ from another's."""
+
+    url: ClickHouseUrl
+    native: NativeUrl
+    """For migrations."""
+    database: str
+    release: str
+    """Langfuse release, for messages."""
+    floor: tuple[int, ...]
+    """Oldest version the release runs on."""
+    running: bool
+    """False while the stack is stopped, which proves nothing and keeps what it knows."""
+
+
+class ExternalClickHouse(Component):
+    """Somebody's ClickHouse, in which one database is Langfuse's. Nothing is made there.
+
+    Args:
+        args: see `ExternalClickHouseArgs`.
+        platform: knows how the server is reached.
+        after: gates that must be proven first.
+    """
+
+    http: Address
+    native: Address
+    native_tls: bool
+    user: str
+    password: pulumi.Output[str]
+    database: str
+    clustered = False
+    gates: list[CheckResource]
+
+    def __init__(self, args: ExternalClickHouseArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+        super().__init__("clickhouse", after)
+        url, native = args.url, args.native
+        self.http = _at(platform, url.scheme, url.host, url.port)
+        self.native, self.native_tls = _external(platform, native.host, native.port), native.tls
+        self.user, self.password, self.database = url.user, pulumi.Output.secret(url.password), args.database
+        proof = ClickHouseGate(
+            "clickhouse-gate",
+            {
+                "http_address": self.http.operator,
+                "native_address": f"clickhouse://{self.native.operator}{'?secure=true' if native.tls else ''}",
+                "user": url.user,
+                "password": self.password,
+                # All that there is to log in with.
+                "admin_user": url.user,
+                "admin_password": self.password,
+                "database": args.database,
+                "floor": list(args.floor),
+                "release": args.release,
+                "cluster": False,
+                "external": True,
+                "watch": _awake(args.running),
+                **ways(self.http, self.native),
+            },
+            self.child(),
+        )
+        self.gates = [proof] if args.running else []
+        self.register_outputs({"http": self.http.operator, "native": self.native.operator})
+
+
+@dataclass(frozen=True)
+class ExternalStoreArgs:
+    """What makes one stack's object store differ from another's."""
+
+    url: str
+    region: str
+    by_path: bool
+    """Whether the bucket is part of the path and not of the host's name."""
+    prefix: str
+    """What the names of all objects begin with."""
+    buckets: Buckets
+    backups: str
+    """Bucket of backups."""
+    key: tuple[str, str] | None
+    """Id and secret; `None` where web and worker have a role."""
+    deletions: bool
+    """Whether Langfuse may delete objects."""
+    running: bool
+    """False while the stack is stopped, which proves nothing and keeps what it knows."""
+
+
+class ExternalStore(Component):
+    """Somebody's store that speaks S3.
+
+    Args:
+        args: see `ExternalStoreArgs`.
+        platform: knows how the server is reached.
+        after: gates that must be proven first.
+    """
+
+    api: Address
+    buckets: Buckets
+    access_key: str
+    secret_key: pulumi.Output[str] | None
+    region: str
+    by_path: bool
+    prefix: str
+    gates: list[CheckResource]
+
+    def __init__(self, args: ExternalStoreArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+        super().__init__("s3", after)
+        parts = urlsplit(args.url)
+        port = parts.port or HTTP_PORTS[parts.scheme]
+        found = _at(platform, parts.scheme, str(parts.hostname), port)
+        # A signature covers the host, and clients leave the usual port out.
+        self.api = found if parts.port or found.tunnel else Address(args.url, args.url)
+        self.buckets, self.region, self.by_path, self.prefix = args.buckets, args.region, args.by_path, args.prefix
+        self.access_key = args.key[0] if args.key else ""
+        self.secret_key = pulumi.Output.secret(args.key[1]) if args.key else None
+        proof = ExternalStoreGate(
+            "s3-gate",
+            {
+                "endpoint": self.api.operator,
+                "internal": self.api.internal,
+                "region": args.region,
+                "by_path": args.by_path,
+                "prefix": args.prefix,
+                "access_key": self.access_key,
+                "secret_key": self.secret_key or "",
+                "buckets": args.buckets.names,
+                "data": args.buckets.names,
+                "bucket": args.backups,
+                "deletions": args.deletions,
+                "watch": _awake(args.running),
+                **ways(self.api),
+            },
+            self.child(),
+        )
+        self.gates = [proof] if args.running else []
+        self.register_outputs({"api": self.api.operator})
 
 
 @dataclass(frozen=True)
@@ -156,6 +298,16 @@ class ExternalRedis(Component):
         )
         self.gates = [proof] if args.running else []
         self.register_outputs({"address": self.address.operator})
+
+
+def _external(platform: Platform, host: str, port: int) -> Address:
+    return platform.external(f"[{host}]" if ":" in host else host, port)
+
+
+def _at(platform: Platform, scheme: str, host: str, port: int) -> Address:
+    """Where a server is reached over HTTP, as URLs."""
+    found = _external(platform, host, port)
+    return replace(found, internal=f"{scheme}://{found.internal}", operator=f"{scheme}://{found.operator}")
 
 
 def _awake(running: bool) -> str | None:

@@ -12,10 +12,11 @@ from checks.http import EndToEndProof, GatewayGate
 from components.base import Component
 from components.gateway_config import FROM_ENVIRONMENT, GatewayModel, merged, served
 from components.langfuse import LangfuseArgs, LangfuseWeb, trace_inputs
-from components.langfuse_env import Environment, Queue
+from components.langfuse_env import Environment, Queue, is_external
 from components.releases import Image
 from components.templates import read
 from platforms.spec import Address, ExecProbe, File, HealthSpec, Platform, Port, Service, ServiceSpec
+from urls import http_url
 
 GATEWAY_PORT = 4000
 CONFIG_FILE = "/etc/litellm/litellm.config.yaml"
@@ -101,8 +102,8 @@ class Gateway(Component):
                     **(_langfuse_env(args, web) if args.tracing else {}),
                     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
                     # Where the stores are, without a key to them: for people and scripts that look into this service.
-                    "CLICKHOUSE_URL": f"http://{stores.clickhouse.http.internal}",
-                    "MINIO_ENDPOINT": f"http://{stores.minio.api.internal}",
+                    "CLICKHOUSE_URL": http_url(stores.clickhouse.http.internal),
+                    "MINIO_ENDPOINT": http_url(stores.minio.api.internal),
                     **cache.plain,
                 },
                 secret_env={
@@ -159,7 +160,8 @@ class Proof(Component):
                 "master_key": args.master_key,
                 **trace_inputs(args.langfuse, web),
                 "ui_url": args.langfuse.public_url,
-                "store_url": f"http://{stores.minio.api.operator}",
+                # Somebody else's store answers signed requests only, and its own gate makes those.
+                **({} if is_external(stores.minio.api) else {"store_url": f"http://{stores.minio.api.operator}"}),
                 "http_address": stores.clickhouse.http.operator,
                 "user": stores.clickhouse.user,
                 "password": stores.clickhouse.password,

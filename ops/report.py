@@ -291,5 +291,8 @@ def summary(session: Session, console: Console) -> dict[str, Any]:
     console.print(sign_in(session), highlight=False, soft_wrap=True)
     console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")
     console.print(f"Keys      `{make('env', session.stack)}` writes the application's .env", highlight=False)
+    for lines in (outputs.get("not_proven") or {}).values():
+        for line in lines:
+            console.print(f"not proven, for it is somebody else's server: {line}", soft_wrap=True, markup=False)
     show_switches(session, console)
     return outputs

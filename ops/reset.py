@@ -38,6 +38,8 @@ def reset(stack: str, config_file: Path | None, *, as_json: bool) -> None:
             f"clickhouse-reset works on the local Docker platform only, and stack {stack} is on "
             f"{session.settings.stack.platform}: nothing was touched"
         )
+    if "clickhouse" in session.settings.external:
+        raise RefusedError(f"ClickHouse of stack {stack} is somebody else's (clickhouse:place): nothing was touched")
     if session.settings.clickhouse.clustered:
         raise RefusedError(
             f"clickhouse-reset empties the volume of a single server, and ClickHouse of stack {stack} is a "

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from checks import bucket, redis, tunnels
+from checks import redis, tunnels
 from checks.base import CheckFailedError, until_healthy
 from checks.clickhouse_login import Login
+from checks.s3 import S3
 from checks.trace import (
     BULL,
     SMOKE_MODEL,
@@ -44,9 +45,7 @@ class Way:
     api: PublicApi
     login: Login
     traces_table: str
-    store_address: str
-    store_access_key: str
-    store_secret_key: str
+    store: S3
     bucket: str
     project_id: str
     redis_address: str
@@ -122,9 +121,7 @@ def _access(session: Session, known: State, there: tunnels.Translation) -> Acces
             output("clickhouse-gate", "database"),
         ),
         traces_table=session.settings.release.traces_table,
-        store_address=output("minio-gate", "endpoint"),
-        store_access_key=output("minio-gate", "access_key"),
-        store_secret_key=output("minio-gate", "secret_key"),
+        store=S3.of(there(known.outputs("minio-gate"))),
         bucket=output("minio-gate", "buckets")[0],
         project_id=session.settings.langfuse.project.id,
         redis_address=output("redis-gate", "address"),
@@ -205,12 +202,13 @@ class _Trail:
 
 def _follow(to: Way, user_id: str, since: datetime, trail: _Trail) -> None:
     """The hops after the one that sent the trace."""
-    store = bucket.client(to.store_address, to.store_access_key, to.store_secret_key)
-    trail.hop(
-        "object in the bucket",
-        lambda: stored_object(store, to.bucket, to.project_id, user_id, since),
-        lambda key: f"{to.bucket}/…/{key[-17:]}",
-    )
+    if to.store.access_key:
+        store, folder = to.store.client(), f"{to.store.prefix}otel/{to.project_id}"
+        trail.hop(
+            "object in the bucket",
+            lambda: stored_object(store, to.bucket, folder, user_id, since),
+            lambda key: f"{to.bucket}/…/{key[-17:]}",
+        )
     with redis.client(
         to.redis_address, to.redis_password, user=to.redis_user, tls=to.redis_tls, database=to.redis_database
     ) as queue:

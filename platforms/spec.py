@@ -116,16 +116,16 @@ class Address:
     """Where one port of a service is reached."""
 
     internal: str
-    """`host:port` for the other services of the stack."""
+    """`host:port` for the other services of the stack; of somebody else's HTTP server, the URL."""
     operator: str
-    """`host:port` for the machine that runs Pulumi, the checks and the operator commands."""
+    """The same for the machine that runs Pulumi, the checks and the operator commands."""
     tunnel: tuple[str, ...] = ()
     """Command that makes `operator` reachable on the local port it is given for `{port}`; empty when it already is."""
 
 
 def tunnels(*addresses: Address) -> dict[str, list[str]]:
     """Operator address to the command that opens the way to it, for those that need one."""
-    return {address.operator: list(address.tunnel) for address in addresses if address.tunnel}
+    return {address.operator.rpartition("//")[2]: list(address.tunnel) for address in addresses if address.tunnel}
 
 
 @dataclass(frozen=True)

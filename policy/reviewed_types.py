@@ -12,6 +12,7 @@ CHECKS = frozenset(
         "ClickHouse",
         "DataKeys",
         "EndToEnd",
+        "ExternalStore",
         "ForeignUntouched",
         "Gateway",
         "LangfuseSchema",

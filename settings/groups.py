@@ -2,9 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from components.releases import ReleaseName, WriteMode
@@ -23,10 +32,19 @@ TcpPort = Annotated[int, Field(ge=1, le=65535)]
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s]*$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 EnvName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 EnvValue = Annotated[str, BeforeValidator(_as_text)]
-Place = Literal["internal", "external"]
-"""`external`: somebody else's server, reached by the URL in the vault."""
+FORMER_PLACE = "internal"
+"""What `managed` was called."""
+
+
+def _place(value: object) -> object:
+    return "managed" if value == FORMER_PLACE else value
+
+
+Place = Annotated[Literal["managed", "external"], BeforeValidator(_place)]
+"""`external`: somebody else's server, reached by what the vault says."""
 
 
 def _without_secrets(variables: Mapping[str, str], setting: str, key: str) -> Mapping[str, str]:
@@ -94,6 +112,7 @@ class ClickHouseSettings(Group):
     """ClickHouse, which holds traces."""
 
     namespace = "clickhouse"
+    place: Place = "managed"
     http_port: TcpPort = 8123
     native_port: TcpPort = 9000
     image: str | None = None
@@ -109,6 +128,16 @@ class ClickHouseSettings(Group):
         """Whether there is more than one server."""
         return self.replicas > 1
 
+    @field_validator("replicas")
+    @classmethod
+    def _only_its_own(cls, replicas: int, known: ValidationInfo) -> int:
+        if replicas > 1 and known.data.get("place") == "external":
+            raise ValueError(
+                "replicas are servers of the stack's own, and clickhouse:place is external: "
+                "`pulumi config rm clickhouse:replicas`"
+            )
+        return replicas
+
 
 class MinioSettings(Group):
     """MinIO, which holds raw events, media and exports."""
@@ -122,11 +151,54 @@ class MinioSettings(Group):
     volume_gb: Annotated[int, Field(ge=1)] = 25
 
 
+class S3Settings(Group):
+    """The object store: MinIO of the stack's own, or any store that speaks S3."""
+
+    namespace = "s3"
+    place: Place = "managed"
+    endpoint: Url | None = None
+    """`https://HOST[:PORT]` of an external store; without, Amazon's in `region`."""
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "us-east-1"
+    path_style: bool | None = None
+    """Whether the bucket is part of the path and not of the host's name; without, only Amazon's is not."""
+    credentials: Literal["key", "role"] = "key"
+    """`role`: web and worker have one from where they run, and the vault has no key."""
+    prefix: Annotated[str, Field(pattern=r"^([^/\s]+/)*$")] = ""
+    """What the names of all objects begin with, in all buckets but that of backups."""
+    events_bucket: BucketName = "langfuse-events"
+    media_bucket: BucketName = "langfuse-media"
+    exports_bucket: BucketName = "langfuse-exports"
+    backups_bucket: BucketName = "langfuse-backups"
+
+    @property
+    def url(self) -> str:
+        """Where an external store is."""
+        return self.endpoint.rstrip("/") if self.endpoint else f"https://s3.{self.region}.amazonaws.com"
+
+    @property
+    def by_path(self) -> bool:
+        """Whether the bucket is part of the path."""
+        return self.path_style if self.path_style is not None else self.endpoint is not None
+
+    @model_validator(mode="after")
+    def _only_elsewhere(self) -> Self:
+        """Refuse what the stack's own MinIO would not heed."""
+        if self.place == "external":
+            return self
+        given = sorted(to_camel(name) for name in self.model_fields_set - {"place"})
+        if given:
+            raise ValueError(
+                f"{', '.join(given)} say where an external store is: `pulumi config set s3:place external`, or remove "
+                f"them (`pulumi config rm s3:{given[0]}`)"
+            )
+        return self
+
+
 class PostgresSettings(Group):
     """Postgres, which holds projects, users and keys."""
 
     namespace = "postgres"
-    place: Place = "internal"
+    place: Place = "managed"
     connection_limit: Annotated[int, Field(ge=1, le=100)] = 5
     """Connections of each Langfuse service through a transaction pooler."""
     port: TcpPort = 5432
@@ -140,7 +212,7 @@ class RedisSettings(Group):
     """Redis, which holds the ingestion queue."""
 
     namespace = "redis"
-    place: Place = "internal"
+    place: Place = "managed"
     key_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]*$")] = ""
     """Sets Langfuse's keys apart in a Redis that it shares."""
     port: TcpPort = 6379

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from settings import recorded
-from settings.groups import Group, StackSettings
+from settings.groups import FORMER_PLACE, Group, StackSettings
 from settings.model import GROUPS, Settings
 from settings.recorded import NOTHING, Recorded
 from switches import SETTING as SWITCHES
@@ -80,9 +80,18 @@ def from_engine() -> Settings:
     except SwitchesError as error:
         raise SettingsError(str(error)) from None
     settings = load(config, before)
-    for switch in settings.switches:
-        pulumi.log.warn(str(switch))
+    for warning in (*map(str, settings.switches), *renamed(config)):
+        pulumi.log.warn(warning)
     return settings
+
+
+def renamed(config: Mapping[str, str]) -> list[str]:
+    """One line for each setting whose value has another name by now; the former name stays valid."""
+    return [
+        f"{key}: {FORMER_PLACE} is called managed now (`pulumi config set {key} managed`); nothing else changes"
+        for key, value in config.items()
+        if value == FORMER_PLACE and key.endswith(":place")
+    ]
 
 
 def _attribute(group: type[Group]) -> str:

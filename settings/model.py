@@ -15,6 +15,7 @@ from settings.groups import (
     PostgresSettings,
     ProxySettings,
     RedisSettings,
+    S3Settings,
     StackSettings,
     WebSettings,
     WorkerSettings,
@@ -27,6 +28,7 @@ GROUPS: tuple[type[Group], ...] = (
     StackSettings,
     ClickHouseSettings,
     MinioSettings,
+    S3Settings,
     PostgresSettings,
     RedisSettings,
     LangfuseSettings,
@@ -45,6 +47,7 @@ class Settings(BaseModel):
     stack: StackSettings
     clickhouse: ClickHouseSettings
     minio: MinioSettings
+    s3: S3Settings
     postgres: PostgresSettings
     redis: RedisSettings
     langfuse: LangfuseSettings
@@ -122,10 +125,20 @@ class Settings(BaseModel):
         }
 
     @property
+    def external(self) -> dict[str, str]:
+        """Parts that hold data and are somebody else's, each with the setting that says so."""
+        places = {
+            "clickhouse": ("clickhouse:place", self.clickhouse.place),
+            "minio": ("s3:place", self.s3.place),
+            "postgres": ("postgres:place", self.postgres.place),
+            "redis": ("redis:place", self.redis.place),
+        }
+        return {part: setting for part, (setting, place) in places.items() if place == "external"}
+
+    @property
     def stores(self) -> list[str]:
         """Parts that hold data and are the stack's own."""
-        external = [part for part in ("postgres", "redis") if getattr(self, part).place == "external"]
-        return [part for part in ("clickhouse", "minio", "postgres", "redis") if part not in external]
+        return [part for part in ("clickhouse", "minio", "postgres", "redis") if part not in self.external]
 
     def volume(self, store: str) -> str:
         """Physical name of a store's volume."""

@@ -65,8 +65,8 @@ def only_here(settings: Settings, found: Mapping[str, Image]) -> dict[str, Image
         settings: which services the stack runs itself.
         found: see `images`.
     """
-    external = {part for part in ("postgres", "redis") if getattr(settings, part).place == "external"}
-    return {service: image for service, image in found.items() if service not in external and image.digest is None}
+    foreign = settings.external
+    return {service: image for service, image in found.items() if service not in foreign and image.digest is None}
 
 
 def refused_by_fly(settings: Settings, found: Mapping[str, Image]) -> str:

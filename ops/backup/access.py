@@ -7,13 +7,14 @@ from typing import Any
 
 from checks import tunnels
 from checks.clickhouse_login import Login
+from checks.s3 import ROLE, S3
 from components.clickhouse_cluster import member
 from ops import docker
 from ops.backup import clickhouse, postgres
 from ops.backup.store import Store, connect
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State, read_state
-from settings import SettingsError, images
+from settings import Settings, SettingsError, images
 
 POSTGRES, CLICKHOUSE = "postgres", "clickhouse"
 GATE, KEY, SCHEMA = "clickhouse-gate", "minio-backup-key", "langfuse-schema"
@@ -91,16 +92,36 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
         traces=settings.release.traces_table,
         postgres=postgres.Server(output(SCHEMA, "admin_url"), containers.get(POSTGRES), session.variables),
         schema=output(SCHEMA, "schema"),
-        store=Store(
-            endpoint=output(KEY, "endpoint"),
-            internal=state.output(KEY, "internal"),
-            bucket=output(KEY, "bucket"),
-            data=tuple(output(KEY, "data")),
-            client=connect(output(KEY, "endpoint"), output(KEY, "access_key"), output(KEY, "secret_key")),
-        ),
+        store=store_of(session.settings, state, there),
         containers=containers,
         checks={name: told for name in CHECKS if (told := state.outputs(name))},
         redis_image=_redis_image(session),
+    )
+
+
+def store_of(settings: Settings, state: State, there: tunnels.Translation) -> Store:
+    """Where backups go, as the state says.
+
+    Raises:
+        RefusedError: there is no key to write them with, or ClickHouse does not reach the store.
+    """
+    known, foreign = state.outputs(KEY), settings.external
+    entered = S3.of(there(known))
+    if not entered.access_key:
+        raise RefusedError(f"backups are written with a key of the object store, and s3:credentials is role: {ROLE}")
+    if "clickhouse" in foreign and "minio" not in foreign:
+        raise RefusedError(
+            "ClickHouse is somebody else's and writes backups itself, and the stack's own object store is private: "
+            "set s3:place external to a store that both reach, or use the backups of that ClickHouse"
+        )
+    return Store(
+        endpoint=entered.endpoint,
+        internal=str(known["internal"]),
+        bucket=str(known["bucket"]),
+        data=tuple(dict.fromkeys(known["data"])),
+        client=connect(entered),
+        prefix=entered.prefix,
+        key=(entered.access_key, entered.secret_key) if "clickhouse" in foreign else None,
     )
 
 
@@ -118,6 +139,6 @@ def _containers(session: Session) -> dict[str, str]:
     if serving := next((running[service] for service in members if service in running), None):
         running[CLICKHOUSE] = serving  # of a cluster, any server will do
     for service in (CLICKHOUSE, POSTGRES, "minio"):
-        if service not in running:
+        if service in session.settings.stores and service not in running:
             raise OpsError(f"{service} does not run: `make status` shows what is not up, `make up` starts it")
     return {**{entry.service: entry.name for entry in found}, **running}

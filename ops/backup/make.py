@@ -1,7 +1,8 @@
 """Makes one backup. Its manifest is written last: what has none is not a backup."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from checks.clickhouse import ledger
@@ -64,8 +65,9 @@ def _clickhouse(to: Access, backup: str, base: str | None, progress: Progress) -
     try:
         before = clickhouse.facts(client, to.database)
         started = datetime.now(UTC)
-        source = to.store.url(base) if base else None
-        clickhouse.back_up(client, to.database, to.store.url(backup), run=backup, base=source, progress=progress)
+        source = to.store.place(base) if base else None
+        with _allowed(to):
+            clickhouse.back_up(client, to.database, to.store.place(backup), run=backup, base=source, progress=progress)
         seconds = (datetime.now(UTC) - started).total_seconds()
         known = {**before, **clickhouse.facts(client, to.database)}
         with told("read ClickHouse's ledger"):
@@ -85,6 +87,20 @@ def _clickhouse(to: Access, backup: str, base: str | None, progress: Progress) -
         written_seconds=seconds,
     )
     return part, listing.write(to.store, f"{backup}/{LISTING}", objects)
+
+
+@contextmanager
+def _allowed(to: Access) -> Iterator[None]:
+    """Say of a refusal that a managed service may not allow backups at all."""
+    try:
+        yield
+    except OpsError as error:
+        if not to.clickhouse.login.is_external:
+            raise
+        raise OpsError(
+            f"{error}\nClickHouse is somebody else's, and a managed service may refuse BACKUP TO S3: it makes backups "
+            "of its own, and this command has none to offer there"
+        ) from None
 
 
 def _complete(to: Access, backup: str) -> tuple[Contents, list[Object]]:

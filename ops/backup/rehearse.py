@@ -41,8 +41,8 @@ def rehearse(to: Access, manifest: Manifest, progress: Progress) -> Rehearsal:
     """
     if not {CLICKHOUSE, POSTGRES} <= to.containers.keys():
         raise RefusedError(
-            "rehearse makes servers of its own on Docker, and this stack is on another platform: "
-            "`python -m ops restore --into NAME` there, or rehearse a Docker stack with the same bucket"
+            "rehearse makes servers like the stack's own containers, and this stack has its ClickHouse or Postgres "
+            "elsewhere: `python -m ops restore --into NAME` there, or rehearse a Docker stack with the same bucket"
         )
     lacking = double.lacking(to)
     plan = None if lacking else double.planned(to)

@@ -106,8 +106,8 @@ def restore_clickhouse(
     client = server.connect()
     try:
         run = f"{manifest.id}-as-{into}"
-        url, clustered = store.url(manifest.id), server.clustered
-        clickhouse.restore(client, wanted.database, into, url, run=run, progress=progress, clustered=clustered)
+        place, clustered = store.place(manifest.id), server.clustered
+        clickhouse.restore(client, wanted.database, into, place, run=run, progress=progress, clustered=clustered)
         found = clickhouse.restored_tables(client, into)
         if damaged := clickhouse.damaged(client, into, progress):
             raise OpsError(f"the restored database {into} is damaged: {'; '.join(damaged)}")

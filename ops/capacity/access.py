@@ -32,6 +32,7 @@ NOTES: Mapping[str, Sequence[str]] = {
     "fly": ("memory of machines: Fly's metrics have it, `fly dashboard metrics -a APP` opens them",),
 }
 """By platform: what it measures itself."""
+STORE_NOTE = "space of the object store: it is somebody else's, whose own console has it"
 ONE_MACHINE: Mapping[str, bool] = {"docker": True, "fly": False}
 """By platform: whether all stores are on one machine."""
 
@@ -47,8 +48,8 @@ class Access:
     """Tables of events, each with the column of its time."""
     redis: Server
     store_address: str
-    store_root: tuple[str, str]
-    """User and password of the object store that may ask how full it is."""
+    store_root: tuple[str, str] | None
+    """User and password of the object store that may ask how full it is; None of somebody else's store."""
     containers: Callable[[], Sequence[Memory]]
     """Memory of what runs; raises `LookError`."""
     history: Path
@@ -61,7 +62,8 @@ class Access:
     @property
     def secrets(self) -> list[str]:
         """Values that must not show."""
-        return [value for value in (self.operator.password, self.redis.password, self.store_root[1]) if value]
+        root = self.store_root[1] if self.store_root else ""
+        return [value for value in (self.operator.password, self.redis.password, root) if value]
 
 
 @contextmanager
@@ -76,6 +78,7 @@ def access(session: Session) -> Iterator[Access]:
     state, settings = read_state(session, show_secrets=True), session.settings
     try:
         with tunnels.opened(state.tunnels((CLICKHOUSE, REDIS, STORE))) as (there, _):
+            elsewhere = "minio" in settings.external
 
             def output(resource: str, name: str) -> Any:
                 return there(state.output(resource, name))
@@ -93,11 +96,11 @@ def access(session: Session) -> Iterator[Access]:
                     prefix=settings.redis.key_prefix or BULL,
                 ),
                 store_address=output(STORE, "endpoint"),
-                store_root=(output(STORE, "root_user"), output(STORE, "root_password")),
+                store_root=None if elsewhere else (output(STORE, "root_user"), output(STORE, "root_password")),
                 containers=lambda: _containers(settings),
                 history=state_dir() / f"{session.name}.capacity.jsonl",
                 one_machine=ONE_MACHINE[settings.stack.platform],
-                notes=NOTES[settings.stack.platform],
+                notes=(*NOTES[settings.stack.platform], *((STORE_NOTE,) if elsewhere else ())),
             )
     except tunnels.TunnelError as error:
         raise OpsError(str(error)) from None

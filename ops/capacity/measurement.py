@@ -14,6 +14,8 @@ class Unseen:
 
     why: str
     """Free of secrets."""
+    foreign: bool = False
+    """Whether somebody else's server keeps it from Langfuse's login: then nothing is missing here."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,17 @@ class Measurement:
     @property
     def unseen(self) -> list[str]:
         """Why, for everything that could not be measured; a growth that is not known yet does not count."""
+        return [entry.why for entry in self._unseen if not entry.foreign]
+
+    @property
+    def kept_back(self) -> list[str]:
+        """What somebody else's server keeps from Langfuse's login."""
+        return [entry.why for entry in self._unseen if entry.foreign]
+
+    @property
+    def _unseen(self) -> list[Unseen]:
         whole = (self.rate, self.queues, self.parts)
-        return [entry.why for entry in (*whole, *self.disks, *self.memory) if isinstance(entry, Unseen)]
+        return [entry for entry in (*whole, *self.disks, *self.memory) if isinstance(entry, Unseen)]
 
 
 def seen(entries: "Sequence[T | Unseen] | Unseen") -> list[T]:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from checks.clickhouse_login import Login
+from checks.s3 import S3
 from checks.trace import BULL
 from components import clickhouse, minio
 from components.clickhouse_cluster import KEEPERS, PROXY, keeper, member
@@ -76,9 +77,7 @@ class Access:
     redis_prefix: str
     """First part of the names of Langfuse's queues."""
     redis_floor: tuple[int, ...]
-    store_address: str
-    store_access_key: str
-    store_secret_key: str
+    store: S3
     buckets: tuple[str, ...]
     web_url: str
     worker_url: str
@@ -108,7 +107,7 @@ class Access:
             self.pooled_url,
             self.admin_url,
             self.redis_password,
-            self.store_secret_key,
+            self.store.secret_key,
         ]
         return [value for value in known if value]
 
@@ -157,8 +156,10 @@ def from_settings(
         return f"postgresql://{user}:{password}@{postgres}/{DATABASE}?schema={SCHEMA}"
 
     langfuse = url(ROLE, key("postgres", "langfuse-role-password"))
-    servers = tuple(member(number) for number in range(1, settings.clickhouse.replicas + 1))
+    own = range(1, settings.clickhouse.replicas + 1) if "clickhouse" in settings.stores else ()
+    servers = tuple(member(number) for number in own)
     around = (*(keeper(number) for number in range(1, KEEPERS + 1)), PROXY) if settings.clickhouse.clustered else ()
+    others = (store for store in settings.stores if store != "clickhouse")
     front = (WEB_PROXY,) if settings.web.replicas > 1 else ()
     langfuse_services = (
         *replicas(WEB, settings.web.replicas),
@@ -168,7 +169,7 @@ def from_settings(
     return Access(
         stack=stack,
         words=words.of(settings, stack),
-        services=(*servers, *around, *settings.stores[1:], *langfuse_services, "gateway"),
+        services=(*servers, *around, *others, *langfuse_services, "gateway"),
         release=release,
         deletions=settings.langfuse.deletions,
         version=settings.langfuse_version,
@@ -192,9 +193,9 @@ def from_settings(
         redis_tls=False,
         redis_prefix=settings.redis.key_prefix or BULL,
         redis_floor=release.redis_floor,
-        store_address=at("minio:apiPort"),
-        store_access_key=minio.app_user(turn("minio-app-secret-key")),
-        store_secret_key=key("minio", "minio-app-secret-key"),
+        store=S3(
+            at("minio:apiPort"), minio.app_user(turn("minio-app-secret-key")), key("minio", "minio-app-secret-key")
+        ),
         buckets=tuple(minio.Buckets().names),
         web_url=f"http://{at('langfuse:webPort')}",
         worker_url=f"http://{at('langfuse:workerPort')}",

@@ -57,6 +57,7 @@ SECRETS: Mapping[str, Secret] = {
             "ClickHouse restarts twice, so that pages of traces fail for some seconds; traces wait in the queue",
             overlaps=True,
             in_vault="CLICKHOUSE_PASSWORD",
+            held_by="clickhouse:place",
         ),
         Secret(
             "gateway-master-key",
@@ -84,6 +85,7 @@ SECRETS: Mapping[str, Secret] = {
             {"minio-app-secret-key": ""},
             "web and worker restart; links to media that were handed out before stop working",
             overlaps=True,
+            held_by="s3:place",
         ),
         Secret(
             "nextauth-secret",

@@ -145,7 +145,7 @@ def test_the_stored_request_of_the_trace_is_found_among_others(store: tuple["Min
     since, mine = NOW - timedelta(minutes=minutes), new_user_id()
     put(*store, since, PROJECT, new_user_id())
     path = put(*store, NOW, PROJECT, f'{{"user.id": "{mine}"}}')
-    assert stored_object(*store, PROJECT, mine, since) == path
+    assert stored_object(*store, f"otel/{PROJECT}", mine, since) == path
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_an_object_elsewhere_is_not_the_traces(store: tuple["Minio", str], proje
     mine = new_user_id()
     put(*store, NOW + timedelta(minutes=minutes), project, mine)
     with pytest.raises(CheckFailedError) as found:
-        stored_object(*store, PROJECT, mine, NOW)
+        stored_object(*store, f"otel/{PROJECT}", mine, NOW)
     assert found.value.seen == "none"
     assert "langfuse-web" in found.value.fix
     assert not found.value.final
@@ -164,5 +164,5 @@ def test_an_object_elsewhere_is_not_the_traces(store: tuple["Minio", str], proje
 def test_a_wrong_key_of_the_object_store_is_named(minio: Container, store: tuple["Minio", str]) -> None:
     stranger = bucket.client(minio.published[9000], gate_inputs("minio-app-key")["root_user"], "canary-of-nobody")
     with pytest.raises(CheckFailedError, match="SignatureDoesNotMatch") as found:
-        stored_object(stranger, store[1], PROJECT, new_user_id(), NOW)
+        stored_object(stranger, store[1], f"otel/{PROJECT}", new_user_id(), NOW)
     assert "canary" not in str(found.value)

@@ -197,7 +197,7 @@ def test_on_docker_only_what_is_elsewhere_is_taken_from_the_state(
     with of_session(session(monkeypatch, load(ELSEWHERE), known)) as access:
         assert isinstance(access.looks, DockerLooks)
         assert access.clickhouse.password == "canary-clickhouse", "the vault's, which the gate was given"
-        assert (access.store_address, access.store_secret_key) == ("127.0.0.1:9090", "canary-minio-app-secret-key")
+        assert (access.store.endpoint, access.store.secret_key) == ("127.0.0.1:9090", "canary-minio-app-secret-key")
         assert (access.direct_url, access.redis_user, access.redis_prefix) == (ROLE, "app", "shared")
         assert access.services == ("clickhouse", "minio", "langfuse-web", "langfuse-worker", "gateway")
         assert access.web_url == "http://127.0.0.1:3000"

@@ -609,7 +609,7 @@ def test_a_web_in_the_workers_place_is_found(rig: Rig) -> None:
 
 
 def test_a_gateway_that_does_not_serve_is_found(rig: Rig) -> None:
-    url = f"http://{rig.access.store_address}"
+    url = f"http://{rig.access.store.endpoint}"
     assert "HTTP 4" in only(rig.fresh(gateway_url=url), "gateway-alive").evidence
     assert verdict(rig.fresh(), "gateway-alive") == "healthy"
 

@@ -36,8 +36,8 @@ ALLOWED = {
     "urls": set[str](),
     "toolchain": {"toolchain"},
     "settings": {"settings", "components.releases", "platforms.spec", "secretlike", "switches", "urls"},
-    "outputs": {"components"},
-    "wiring": {"settings", "components", "platforms"},
+    "outputs": {"components", "urls"},
+    "wiring": {"settings", "components", "platforms", "urls"},
     "ops": OURS - {"__main__"},
 }
 ONLY_IMPORTERS = {"pulumi_docker": {"platforms/docker.py"}, "pulumi_command": {"platforms/fly/platform.py"}}
