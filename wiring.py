@@ -3,8 +3,9 @@
 import datetime as dt
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import pulumi
 
@@ -27,7 +28,7 @@ from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
 from components.releases import Image, end_of_support
 from components.secrets import StackSecrets
-from platforms.spec import Platform, VolumeSpec
+from platforms.spec import OPERATORS_MACHINE, Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
 
@@ -97,7 +98,8 @@ class Wiring:
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform
 
-            return DockerPlatform(stack.instance, self._secrets.stack_id, running=stack.running)
+            named = OPERATORS_MACHINE in self._everything_said()
+            return DockerPlatform(stack.instance, self._secrets.stack_id, running=stack.running, reaches_machine=named)
         from platforms.fly.platform import FlyArgs, FlyPlatform, Machine
 
         def size(service: str) -> Machine:
@@ -188,6 +190,7 @@ class Wiring:
                     floor=self._settings.release.postgres_floor,
                     running=self._settings.stack.running,
                 ),
+                platform,
                 after,
             )
         arguments = PostgresArgs(
@@ -280,7 +283,7 @@ class Wiring:
             tracing=group.tracing,
             callback=group.callback,
             export_delay_ms=group.export_delay_ms,
-            config=settings_module.gateway_config(group.config),
+            config=self._gateway_config,
             models=tuple(
                 GatewayModel(model.name, model.model, model.api_base, model.api_key_env, model.params, model.model_info)
                 for model in group.models
@@ -291,6 +294,15 @@ class Wiring:
             replicas=group.replicas,
             langfuse=langfuse,
         )
+
+    def _everything_said(self) -> str:
+        """All that settings, vault and an own configuration of the gateway say, as one text."""
+        vault = self.vault.model_dump() if self.vault else {}
+        return str([self._settings.model_dump(), vault, self._gateway_config])
+
+    @cached_property
+    def _gateway_config(self) -> Mapping[str, Any]:
+        return settings_module.gateway_config(self._settings.gateway.config)
 
     def _secret(self, name: str) -> pulumi.Output[str]:
         """The vault's value, else the generated one, which exists in any case: a vault may lose a key again."""

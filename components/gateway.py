@@ -78,7 +78,7 @@ class Gateway(Component):
     ) -> None:
         super().__init__("gateway", after)
         stores, cache = args.langfuse.stores, _cache(redis)
-        config = _config(args, cache)
+        config = _config(args, cache, platform)
         self.service = platform.service(
             "gateway",
             ServiceSpec(
@@ -197,7 +197,7 @@ def _langfuse_keys(args: GatewayArgs) -> dict[str, pulumi.Output[str]]:
     return {"LANGFUSE_PUBLIC_KEY": keys.public_key, "LANGFUSE_SECRET_KEY": keys.secret_key}
 
 
-def _config(args: GatewayArgs, cache: Environment) -> dict[str, Any]:
+def _config(args: GatewayArgs, cache: Environment, platform: Platform) -> dict[str, Any]:
     address = {
         name.removeprefix("REDIS_").lower(): f"{FROM_ENVIRONMENT}{name}" for name in (*cache.plain, *cache.secret)
     }
@@ -206,5 +206,6 @@ def _config(args: GatewayArgs, cache: Environment) -> dict[str, Any]:
         models=args.models,
         callback=args.callback if args.tracing else None,
         cache={**address, "ttl": args.cache_ttl_seconds},
-        variables=frozenset({*args.env, *args.provider_keys}),
+        variables={**args.env, **args.provider_keys},
+        platform=platform,
     )

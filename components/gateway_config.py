@@ -13,6 +13,7 @@ import yaml
 
 from checks.trace import SMOKE_MODEL
 from components.templates import read
+from platforms.spec import Platform, misplaced
 from secretlike import looks_like_secret
 
 FROM_ENVIRONMENT = "os.environ/"
@@ -77,7 +78,8 @@ def merged(
     models: Sequence[GatewayModel],
     callback: str | None,
     cache: Mapping[str, Any],
-    variables: frozenset[str],
+    variables: Mapping[str, str],
+    platform: Platform,
 ) -> dict[str, Any]:
     """The whole configuration.
 
@@ -86,14 +88,17 @@ def merged(
         models: of the settings.
         callback: that sends calls to Langfuse; `None` without tracing.
         cache: the stack's part of `cache_params`.
-        variables: names of the environment variables that the operator gives the gateway.
+        variables: the environment variables that the operator gives the gateway.
+        platform: where it runs.
 
     Raises:
         GatewayConfigError: lists every conflict with what the stack needs, by its path.
     """
     own = {key: value for key, value in own.items() if value is not None}
     entries = [model.entry() for model in models]
-    problems = [*_reserved(variables), *_plain_secrets({**own, "gateway:models": entries}), *_shapes(own)]
+    said = {**own, "gateway:models": entries}
+    problems = [*_reserved(variables), *_plain_secrets(said), *_shapes(own)]
+    problems += misplaced([*variables.items(), *_leaves(said)], platform)
     problems = problems or list(_conflicts(own, callback))
     base = yaml.safe_load(read("gateway/litellm.config.yaml"))
     if not problems:
@@ -104,7 +109,7 @@ def merged(
         base["litellm_settings"]["cache_params"] = stated | {
             name: value for name, value in cache.items() if name not in stated
         }
-        problems = [*_names(base["model_list"]), *_unset(base, variables | OWN_VARIABLES)]
+        problems = [*_names(base["model_list"]), *_unset(base, OWN_VARIABLES | variables.keys())]
     if problems:
         raise GatewayConfigError("gateway:\n" + "\n".join(f"  - {problem}" for problem in dict.fromkeys(problems)))
     return dict(base)
@@ -138,8 +143,8 @@ def _section(own: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _reserved(variables: frozenset[str]) -> Iterator[str]:
-    for name in sorted(OWN_VARIABLES & variables):
+def _reserved(variables: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(OWN_VARIABLES & variables.keys()):
         yield f"{name} is set by the stack itself: take it out of gateway:providerKeys, gateway:env or PROVIDER_KEYS"
 
 

@@ -16,7 +16,18 @@ from components.base import Component, proven_before_start, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
 from components.proxy import Behind, proxy
 from components.releases import Image, Release
-from platforms.spec import Address, HealthSpec, HttpProbe, Platform, Port, Service, ServiceSpec, behind
+from platforms.spec import (
+    Address,
+    HealthSpec,
+    HttpProbe,
+    Platform,
+    Port,
+    Service,
+    ServiceSpec,
+    UnsupportedError,
+    behind,
+    misplaced,
+)
 
 WEB, WORKER = "langfuse-web", "langfuse-worker"
 WEB_PROXY = "langfuse-web-proxy"
@@ -255,6 +266,8 @@ def _spec(
     stop_grace: int,
     own: Environment,
 ) -> ServiceSpec:
+    if wrong := misplaced([*args.extra_env.items(), *args.secret_env.items()], platform):
+        raise UnsupportedError("langfuse:\n" + "\n".join(f"  - {each}" for each in wrong))
     both = langfuse_env.shared(
         args.release,
         args.stores,

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.gateway_config import GatewayConfigError, GatewayModel, merged, served
+from platforms.docker import DockerPlatform
 from settings import SettingsError, gateway_config, load
 
+DOCKER = DockerPlatform("test", "owner", running=False)
 CACHE = {"host": "os.environ/REDIS_HOST", "port": "os.environ/REDIS_PORT", "ttl": 600}
 AZURE = yaml.safe_load("""
 model_list:
@@ -40,7 +42,8 @@ general_settings:
 
 
 def config(own: dict[str, Any], *, variables: tuple[str, ...] = (), callback: str | None = "langfuse_otel") -> Any:
-    return merged(own, models=(), callback=callback, cache=CACHE, variables=frozenset(variables))
+    given = dict.fromkeys(variables, "given")
+    return merged(own, models=(), callback=callback, cache=CACHE, variables=given, platform=DOCKER)
 
 
 def refused(own: dict[str, Any], *, variables: tuple[str, ...] = ()) -> str:
@@ -77,7 +80,7 @@ def test_without_tracing_an_own_file_cannot_bring_langfuse_back() -> None:
 
 def test_a_model_of_the_settings_takes_every_parameter_of_litellm() -> None:
     model = GatewayModel("a", "bedrock/a", None, None, {"aws_region_name": "eu-west-1", "tpm": 9}, {"mode": "chat"})
-    found = merged({}, models=(model,), callback=None, cache=CACHE, variables=frozenset())
+    found = merged({}, models=(model,), callback=None, cache=CACHE, variables={}, platform=DOCKER)
     assert found["model_list"][1] == {
         "model_name": "a",
         "litellm_params": {"model": "bedrock/a", "aws_region_name": "eu-west-1", "tpm": 9},
