@@ -56,7 +56,7 @@ def test_servers_of_this_machine_are_named_for_containers_and_reached_directly_b
     assert found.one("redis-gate").inputs["address"] == "127.0.0.1:6380"
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "db.localhost", "0.0.0.0"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "db.localhost", "0.0.0.0"])  # noqa: S104 - refused
 def test_a_server_at_loopback_is_refused_with_the_address_that_works(
     host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
