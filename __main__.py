@@ -2,6 +2,7 @@
 
 import startup  # noqa: F401 - first of all: what it switches off costs time from here on
 import warmup  # what it starts goes on beside all that follows
+from checks.trust import believe
 from components.base import register_delete_hook
 from components.clickhouse import ClickHouse
 from components.gateway import Gateway, Proof
@@ -30,6 +31,8 @@ postgres = phases.add("postgres", lambda after: wire.postgres(platform, after))
 redis = phases.add("redis", lambda after: wire.redis(platform, after))
 
 langfuse = wire.langfuse(Stores(clickhouse, minio, postgres, redis))
+if settings.stack.ca_bundle:
+    believe(settings.stack.ca_bundle)  # some gates are proven in this process
 web = phases.add("langfuse-web", lambda after: LangfuseWeb(langfuse, platform, after))
 worker = phases.add("langfuse-worker", lambda after: LangfuseWorker(langfuse, web, platform, after))
 

@@ -24,6 +24,7 @@ from components.gateway_config import GatewayModel
 from components.langfuse import LangfuseArgs
 from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
+from components.outbound import Outbound
 from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
 from components.releases import Image, end_of_support
@@ -269,6 +270,7 @@ class Wiring:
             ),
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
+            outbound=self._outbound(),
             unproven_image=self._settings.recorded.unproven_image,
         )
 
@@ -294,6 +296,10 @@ class Wiring:
             replicas=group.replicas,
             langfuse=langfuse,
         )
+
+    def _outbound(self) -> Outbound:
+        stack = self._settings.stack
+        return Outbound(settings_module.ca_bundle(stack.ca_bundle), stack.proxies, stack.no_proxy)
 
     def _everything_said(self) -> str:
         """All that settings, vault and an own configuration of the gateway say, as one text."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checks.base import CheckFailedError, brief
+from checks.trust import way_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def request(method: str, url: str, fix: str, **arguments: Any) -> "httpx.Respons
 
     probe = f"{method} {url}"
     try:
-        return httpx.request(method, url, timeout=TIMEOUT_SECONDS, trust_env=False, **arguments)
+        return httpx.request(method, url, timeout=TIMEOUT_SECONDS, **way_out(url), **arguments)
     except (httpx.LocalProtocolError, UnicodeError):  # quotes the header, key and all
         raise CheckFailedError(
             probe,

@@ -79,7 +79,8 @@ class Gateway(Component):
         super().__init__("gateway", after)
         stores, cache = args.langfuse.stores, _cache(redis)
         config = _config(args, cache, platform)
-        self.service = platform.service(
+        self.service = args.langfuse.outbound.service(
+            platform,
             "gateway",
             ServiceSpec(
                 name="gateway",

@@ -14,6 +14,7 @@ from checks.supabase import ForeignUntouched
 from components import langfuse_env
 from components.base import Component, proven_before_start, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
+from components.outbound import Outbound
 from components.proxy import Behind, proxy
 from components.releases import Image, Release
 from platforms.spec import (
@@ -68,6 +69,7 @@ class LangfuseArgs:
     bootstrap: Bootstrap
     crypto: Crypto
     stores: Stores
+    outbound: Outbound
     unproven_image: str | None
     """Web image that was let start and never proven to have left foreign schemas alone; `None` for none."""
 
@@ -280,7 +282,7 @@ def _spec(
     )
     environment = langfuse_env.combined(both, own)
     plain = {**environment.plain, "PORT": str(port.number), **args.extra_env}
-    return ServiceSpec(
+    spec = ServiceSpec(
         name=name,
         image=image.image,
         ports=(port,),
@@ -292,3 +294,4 @@ def _spec(
             **environment.secret,
         },
     )
+    return args.outbound.through(spec, platform)

@@ -14,9 +14,9 @@ from platforms.spec import (
     UnsupportedError,
     Volume,
     VolumeSpec,
-    is_loopback,
     reject_overlap,
 )
+from urls import is_loopback
 
 LOOPBACK = "127.0.0.1"
 LOG_LINES = "200"

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -213,16 +212,6 @@ SERVER_NAMES = re.compile(
     r"(?:issuer|smtp_connection_url|api_base|(?<!proxy_)base_url|endpoint|https?_proxy)$", re.IGNORECASE
 )
 """Names of settings whose values are URLs of servers that a service calls."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is whoever asks for it."""
-    name = host.strip("[]").rstrip(".").lower()
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
-    return address.is_loopback or address.is_unspecified
 
 
 def misplaced(values: Iterable[tuple[str, object]], platform: Platform) -> list[str]:

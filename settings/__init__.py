@@ -4,6 +4,7 @@ Unknown keys, wrong types and values out of range are all reported at once, each
 """
 
 from settings.backend import refused_backend
+from settings.ca_bundle import ca_bundle
 from settings.gateway_config import gateway_config
 from settings.loading import SettingsError, from_engine, load
 from settings.media import media_is_public, media_url, media_warning
@@ -18,6 +19,7 @@ __all__ = [
     "SettingsError",
     "Vault",
     "VaultError",
+    "ca_bundle",
     "from_engine",
     "gateway_config",
     "images",

@@ -26,9 +26,9 @@ from platforms.spec import (
     UnsupportedError,
     Volume,
     VolumeSpec,
-    is_loopback,
     reject_overlap,
 )
+from urls import is_loopback
 
 PYTHON = "python3"
 """Found on the PATH, as the engine finds the program's own: a path would be another one on the next machine."""

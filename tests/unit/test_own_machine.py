@@ -7,8 +7,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from platforms.spec import is_loopback
 from tests.unit.recorder import Recording, record
+from urls import is_loopback
 
 MACHINE = "host.docker.internal"
 
