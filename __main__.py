@@ -20,7 +20,11 @@ register_delete_hook()
 settings = from_engine()
 warmup.begin(updates=True)
 Switches(settings.switches)
-secrets = StackSecrets(settings.stack.generations, clustered=settings.clickhouse.clustered)
+secrets = StackSecrets(
+    settings.stack.generations,
+    clustered=settings.clickhouse.clustered,
+    gateway_database=settings.gateway.manages_database,
+)
 wire = Wiring(settings, secrets)
 platform = wire.platform()
 phases = Phases(settings.stack.phases)

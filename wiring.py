@@ -21,6 +21,7 @@ from components.external import (
 )
 from components.gateway import GatewayArgs
 from components.gateway_config import GatewayModel
+from components.gateway_database import ManagedDatabase
 from components.langfuse import LangfuseArgs
 from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
@@ -32,6 +33,7 @@ from components.secrets import StackSecrets
 from platforms.spec import OPERATORS_MACHINE, Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
+from urls import PostgresUrl
 
 BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 
@@ -295,7 +297,30 @@ class Wiring:
             cache_ttl_seconds=group.cache_ttl_seconds,
             replicas=group.replicas,
             langfuse=langfuse,
+            database=self._gateway_database(langfuse.stores.postgres),
+            running=self._settings.stack.running,
         )
+
+    def _gateway_database(self, postgres: Database) -> ManagedDatabase | PostgresUrl | None:
+        """Where virtual keys are kept.
+
+        Raises:
+            SettingsError: it cannot be there.
+        """
+        group = self._settings.gateway
+        if group.database is None:
+            return None
+        if self.images["litellm"].source.startswith("built from packages"):
+            _refuse(settings_module.NO_ENGINES)
+        password = self._secrets.gateway_database_password
+        if password is None:
+            return settings_module.gateway_database(self._settings, self.vault)
+        if not isinstance(postgres, Postgres):
+            raise SettingsError(
+                "gateway:database has no Postgres of the stack's own to be on, since postgres:place is external: "
+                "run `pulumi config set gateway:database external`, and give its URL"
+            )
+        return ManagedDatabase(postgres, password, self.owner)
 
     def _outbound(self) -> Outbound:
         stack = self._settings.stack

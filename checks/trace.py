@@ -115,6 +115,13 @@ class Gateway:
         """It serves. Raises CheckFailedError if not."""
         accepted("GET", f"{self.url}/health/readiness", self.FIX)
 
+    def has_database(self) -> None:
+        """Its database is connected. Raises CheckFailedError if not."""
+        url = f"{self.url}/health/readiness"
+        found = str(answered("GET", url, self.FIX).get("db"))
+        if found.lower() != "connected":
+            raise CheckFailedError(f"GET {url}", f"db: {found}", "virtual keys need it: see the gateway's log")
+
     def refuses_strangers(self) -> None:
         """It wants its master key. Raises CheckFailedError if not."""
         url = f"{self.url}/v1/models"

@@ -11,11 +11,13 @@ from checks.base import CheckResource
 from checks.http import EndToEndProof, GatewayGate
 from components.base import Component
 from components.gateway_config import FROM_ENVIRONMENT, GatewayModel, merged, served
+from components.gateway_database import VARIABLE, ManagedDatabase, declare
 from components.langfuse import LangfuseArgs, LangfuseWeb, trace_inputs
 from components.langfuse_env import Environment, Queue
 from components.releases import Image
 from components.templates import read
 from platforms.spec import Address, ExecProbe, File, HealthSpec, Platform, Port, Service, ServiceSpec
+from urls import PostgresUrl
 
 GATEWAY_PORT = 4000
 CONFIG_FILE = "/etc/litellm/litellm.config.yaml"
@@ -51,6 +53,9 @@ class GatewayArgs:
     cache_ttl_seconds: int
     replicas: int
     langfuse: LangfuseArgs
+    database: ManagedDatabase | PostgresUrl | None
+    """Where virtual keys are kept; `None` where the master key is the only one."""
+    running: bool
 
 
 class Gateway(Component):
@@ -79,6 +84,7 @@ class Gateway(Component):
         super().__init__("gateway", after)
         stores, cache = args.langfuse.stores, _cache(redis)
         config = _config(args, cache, platform)
+        database = declare(args.database, self, platform, running=args.running) if args.database else None
         self.service = args.langfuse.outbound.service(
             platform,
             "gateway",
@@ -110,6 +116,7 @@ class Gateway(Component):
                     "LITELLM_MASTER_KEY": args.master_key,
                     **(_langfuse_keys(args) if args.tracing else {}),
                     **cache.secret,
+                    **({VARIABLE: database.url} if database else {}),
                     **{name: pulumi.Output.secret(key) for name, key in args.provider_keys.items()},
                 },
                 files=(
@@ -120,10 +127,10 @@ class Gateway(Component):
                     File(HEALTHCHECK_FILE, read("gateway/healthcheck.py")),
                 ),
             ),
-            self.child(),
+            self.child(after=database.gates if database else ()),
         )
         self.address = self.service.addresses["http"]
-        self.gates = self.prove(
+        proof = self.prove(
             GatewayGate,
             "gateway-gate",
             self.service,
@@ -131,8 +138,10 @@ class Gateway(Component):
                 "url": f"http://{self.address.operator}",
                 "master_key": args.master_key,
                 "models": served(config),
+                **({"database": True} if database else {}),
             },
         )
+        self.gates = [*(database.gates if database else ()), *proof]
         self.register_outputs({"url": f"http://{self.address.operator}"})
 
 
@@ -209,4 +218,5 @@ def _config(args: GatewayArgs, cache: Environment, platform: Platform) -> dict[s
         cache={**address, "ttl": args.cache_ttl_seconds},
         variables={**args.env, **args.provider_keys},
         platform=platform,
+        database=VARIABLE if args.database else None,
     )

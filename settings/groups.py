@@ -290,6 +290,15 @@ class GatewaySettings(Group):
     def _nothing_secret(cls, variables: Mapping[str, str]) -> Mapping[str, str]:
         return _without_secrets(variables, "gateway:providerKeys", "PROVIDER_KEYS")
 
+    database: Place | None = None
+    """Where virtual keys, budgets and spend are kept; without, the master key is the only one."""
+    database_url: str | None = None
+    """Of an external one; set it with --secret, or put it into GATEWAY_DATABASE_URL of the vault."""
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 600
     replicas: Annotated[int, Field(ge=1, le=8)] = 1
     """Machines of its app on Fly; on Docker there is one container."""
+
+    @property
+    def manages_database(self) -> bool:
+        """Whether its database is on the stack's Postgres."""
+        return self.database not in {None, "external"}

@@ -88,7 +88,7 @@ def from_engine() -> Settings:
 
 
 def _require_secret(config: Mapping[str, str]) -> None:
-    for key in ("langfuse-stack:httpProxy", "langfuse-stack:httpsProxy"):
+    for key in ("gateway:databaseUrl", "langfuse-stack:httpProxy", "langfuse-stack:httpsProxy"):
         if looks_like_secret(key, config.get(key, "")) and not runtime_config.is_config_secret(key):
             raise SettingsError(f"{key} holds a password: run `pulumi config set --secret {key} <url>`")
 

@@ -69,6 +69,7 @@ MEANING: Mapping[str, str] = {
     "ENCRYPTION_KEY": "64 hexadecimal digits",
     "STACK_ID": "16 hexadecimal digits, in lower case",
     "SALT": "a string that is not empty",
+    "GATEWAY_DATABASE_URL": "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=SCHEMA",
     "LANGFUSE_ENV": "an object of variable names and their values",
     "PROVIDER_KEYS": "an object of variable names and their values, each a string or a JSON object",
 }
@@ -88,6 +89,7 @@ class Vault(BaseModel):
     redis_url: Redis | None = Field(None, alias="REDIS_URL")
     postgres_direct_url: Postgres | None = Field(None, alias="SUPABASE_DIRECT_URL")
     postgres_pooled_url: Postgres | None = Field(None, alias="SUPABASE_POOLED_URL")
+    gateway_database_url: Postgres | None = Field(None, alias="GATEWAY_DATABASE_URL")
     salt: Text | None = Field(None, alias="SALT")
     encryption_key: Hex64 | None = Field(None, alias="ENCRYPTION_KEY")
     stack_id: Hex16 | None = Field(None, alias="STACK_ID")

@@ -113,7 +113,7 @@ def test_no_statement_that_the_server_keeps_shows_the_key(filled: World, made: M
 @pytest.mark.parametrize(
     ("into", "says"),
     [
-        ("langfuse", "what Langfuse works with"),
+        ("langfuse", "what the stack works with"),
         ("system", "cannot be restored into"),
         ("public", "cannot be restored into"),
         ("pg_mine", "cannot be restored into"),

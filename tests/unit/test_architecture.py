@@ -37,7 +37,7 @@ ALLOWED = {
     "toolchain": {"toolchain"},
     "settings": {"settings", "components.releases", "platforms.spec", "secretlike", "switches", "urls"},
     "outputs": {"components"},
-    "wiring": {"settings", "components", "platforms"},
+    "wiring": {"settings", "components", "platforms", "urls"},
     "ops": OURS - {"__main__"},
 }
 ONLY_IMPORTERS = {"pulumi_docker": {"platforms/docker.py"}, "pulumi_command": {"platforms/fly/platform.py"}}
