@@ -96,7 +96,7 @@ def entry(**parameters: object) -> dict[str, Any]:
     ("own", "said"),
     [
         ({"general_settings": {"master_key": "sk-canary"}}, "general_settings.master_key must be"),
-        ({"general_settings": {"database_url": "os.environ/DATABASE_URL"}}, "LITELLM_DATABASE_URL"),
+        ({"general_settings": {"database_url": "os.environ/DATABASE_URL"}}, "set gateway:database"),
         ({"litellm_settings": {"success_callback": ["langfuse"]}}, "success_callback has langfuse"),
         ({"litellm_settings": {"callbacks": ["langfuse"]}}, "callbacks has langfuse"),
         ({"litellm_settings": {"cache_params": {"type": "s3"}}}, "cache_params.type must be redis"),
