@@ -15,7 +15,9 @@ from checks.trace import PublicApi
 from components.releases import RELEASES
 from tests.checks.local_server import Answer
 from tests.checks.tls import authority, serving_tls
-from tests.e2e.stack import ROOT, TestStack, new_stack
+from tests.e2e.reverse_proxy import caddy
+from tests.e2e.stack import ROOT, TestStack, free_ports, new_stack
+from tests.standin.docker_cli import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -142,14 +144,7 @@ def test_a_providers_budget_of_an_own_configuration_is_kept(stack: TestStack) ->
         assert answer.status_code != 200
         return answer.text
 
-    assert "budget" in until_refused(refused).lower()
-
-
-def until_refused(ask: Any) -> str:
-    from tests.standin.docker_cli import eventually
-
-    found: str = eventually(ask, seconds=60)
-    return found
+    assert "budget" in eventually(refused, seconds=60).lower()
 
 
 def test_a_model_of_this_machine_behind_an_own_authority_is_reached_and_the_doctor_calls_each_on_request(
@@ -187,3 +182,31 @@ def test_a_model_of_this_machine_behind_an_own_authority_is_reached_and_the_doct
     assert verdicts == {"model smoke": "healthy", "model own": "healthy", "model away": "finding"}
     assert doctor.code == 1
     assert json.dumps(doctor.json).count(CANARY) == 0
+
+
+def test_all_gates_are_green_behind_the_reverse_proxy_of_the_recipe(stack: TestStack, tmp_path: Path) -> None:
+    """With TLS, another public address and an authority of the proxy's own."""
+    web, gateway = (f"https://localhost:{port}" for port in free_ports(2))
+    behind = {
+        "langfuse.example.com": (web, stack.config["langfuse:webPort"]),
+        "llm.example.com": (gateway, stack.config["gateway:port"]),
+    }
+    with caddy(tmp_path, behind) as root:
+        configure(
+            stack,
+            **{
+                "langfuse-stack__caBundle": str(root),
+                "langfuse__publicUrl": web,
+                "gateway__publicUrl": gateway,
+                "gateway__config": str(SHAPES / "azure.yaml"),
+            },
+        )
+        up = stack.ops("up")
+        assert up.code == 0, up.output
+        outputs = stack.outputs()
+        assert (outputs["langfuse_url"], outputs["gateway_url"]) == (web, gateway)
+        assert set(outputs["checks"].values()) == {"ok"}
+        for command in ("smoke", "status"):
+            assert stack.ops(command).code == 0
+        env = stack.docker("exec", stack.container("langfuse-web"), "printenv", "NEXTAUTH_URL")
+        assert env == web

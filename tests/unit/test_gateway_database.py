@@ -1,6 +1,7 @@
 """Where virtual keys are kept: on the stack's Postgres, or elsewhere, and never in Langfuse's schema."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import settings as settings_module
 from checks.base import CheckFailedError
 from checks.http import GatewayProvider
 from checks.trace import Gateway
+from components.releases import Image
 from tests.checks.local_server import Answer, serving
 from tests.unit.recorder import Recording, record
 from urls import postgres_url
@@ -73,7 +75,7 @@ def test_an_external_one_comes_from_the_settings_or_the_vault(tmp_path: Path, mo
 
 
 LANGFUSES = "postgresql://postgres:canary@db.example.com:5432/postgres"
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "needs a URL": {"gateway:database": "external"},
     "config set --secret gateway:databaseUrl": {"gateway:database": "external", "gateway:databaseUrl": OTHER},
     "host.docker.internal": {
@@ -136,10 +138,8 @@ def test_langfuses_database_with_another_schema_may_be_the_gateways(
 def test_an_image_without_prismas_engine_is_refused_before_anything_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.releases import Image
-
     def built(*fields: Any, **more: Any) -> Image:
-        return Image(*fields[:2], "built from packages: litellm", *fields[3:], **more)
+        return replace(Image(*fields, **more), source="built from packages: litellm")
 
     monkeypatch.setattr("tests.unit.recorder.Image", built)
     record({}, tmp_path, monkeypatch)
