@@ -11,7 +11,14 @@ from tests.e2e.stack import ROOT
 from tests.standin.docker_cli import eventually
 
 RECIPE = re.compile(r"```\n# Caddyfile\n(.*?)```", re.DOTALL)
-OWN_AUTHORITY = "{\n\tadmin off\n\tdefault_bind 127.0.0.1\n\tauto_https disable_redirects\n\tskip_install_trust\n\tlocal_certs\n}\n"
+OWN_AUTHORITY = """{
+	admin off
+	default_bind 127.0.0.1
+	auto_https disable_redirects
+	skip_install_trust
+	local_certs
+}
+"""
 
 
 @contextmanager

@@ -122,6 +122,19 @@ def test_a_conflict_with_what_the_stack_needs_is_named_by_its_path(own: dict[str
     assert "canary" not in message
 
 
+@pytest.mark.parametrize("name", ["LITELLM_MASTER_KEY", "LANGFUSE_SECRET_KEY", "REDIS_URL", "DATABASE_URL"])
+def test_a_variable_that_the_stack_sets_is_refused_as_a_providers_key(name: str) -> None:
+    assert f"{name} is set by the stack itself" in refused({}, variables=(name,))
+
+
+def test_a_model_of_the_settings_needs_its_key_and_a_name_of_its_own() -> None:
+    models = (GatewayModel("a", "openai/a", None, "NOBODY_SETS_IT"), GatewayModel("smoke", "openai/a", None, None))
+    with pytest.raises(GatewayConfigError) as caught:
+        merged({}, models=models, callback=None, cache=CACHE, variables={}, platform=DOCKER)
+    assert "wants NOBODY_SETS_IT, which nothing sets" in str(caught.value)
+    assert "a model named smoke is the stack's own" in str(caught.value)
+
+
 YAML_VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8)),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
