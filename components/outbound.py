@@ -10,6 +10,8 @@ from platforms.spec import File, Platform, Service, ServiceSpec
 
 BUNDLE = "/etc/langfuse-stack/ca.pem"
 NODE = "NODE_EXTRA_CA_CERTS"
+BELIEVED = (NODE, VARIABLE, *FURTHER_VARIABLES)
+VARIABLES = (*BELIEVED, "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 SERVICES = (
     "clickhouse",
     "clickhouse-proxy",
@@ -49,7 +51,7 @@ class Outbound:
         files = spec.files
         if self.authorities:
             files = (*files, File(BUNDLE, beside_public(self.authorities)))
-            env |= {name: BUNDLE for name in (NODE, VARIABLE, *FURTHER_VARIABLES) if name not in taken}
+            env |= {name: BUNDLE for name in BELIEVED if name not in taken}
         if self.proxies:
             inside = (platform.internal(service, 0).rpartition(":")[0] for service in SERVICES)
             direct = [*ITSELF, *inside, *filter(None, self.direct.split(","))]

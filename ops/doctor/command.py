@@ -93,4 +93,7 @@ def _given(access: Access) -> dict[str, dict[str, str]]:
     except LookError:
         return {}
     told = {name: facts[name][0] for name in SHOWN_ENVIRONMENTS if facts.get(name)}
-    return {name: masked(found.env, found.secrets) for name, found in told.items()}
+    return {
+        name: masked(found.env, found.secrets | (found.env.keys() - access.plain.get(name, frozenset())))
+        for name, found in told.items()
+    }

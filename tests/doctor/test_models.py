@@ -88,3 +88,17 @@ def test_the_command_calls_models_on_request_only(
     assert len(calls) == (6 if options else 0)
     assert all(name in shown.stdout for name in named)
     assert KEY not in shown.stdout + as_json.stdout
+
+
+def test_a_key_of_any_name_is_masked_and_what_the_settings_show_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"VERTEX_CREDENTIALS": KEY, "ODD_NAME": KEY, "AWS_REGION": "eu-west-1", "LANGFUSE_HOST": "http://web:3000"}
+    monkeypatch.setattr("tests.doctor.test_models.ENV", {**ENV, **given})
+    settings = load({"gateway:env": '{"AWS_REGION": "eu-west-1"}'})
+    there = from_settings(settings, lambda _: "canary", Gateway())
+    monkeypatch.setattr(command, "ROWS", ())
+    monkeypatch.setattr(command, "open_session", lambda *_: None)
+    monkeypatch.setattr(command, "of_session", lambda _: nullcontext(there))
+    shown = json.loads(CliRunner().invoke(cli, ["doctor", "--json"]).stdout)["environment"]["gateway"]
+    assert shown["AWS_REGION"] == "eu-west-1"
+    assert shown["LANGFUSE_HOST"] == "http://web:3000"
+    assert "canary" not in json.dumps(shown)
