@@ -14,6 +14,7 @@ CHECKS = frozenset(
         "EndToEnd",
         "ForeignUntouched",
         "Gateway",
+        "GatewayDatabase",
         "LangfuseSchema",
         "LangfuseTrace",
         "LangfuseWeb",

@@ -210,3 +210,23 @@ def test_all_gates_are_green_behind_the_reverse_proxy_of_the_recipe(stack: TestS
             assert stack.ops(command).code == 0
         env = stack.docker("exec", stack.container("langfuse-web"), "printenv", "NEXTAUTH_URL")
         assert env == web
+
+
+def test_a_gateway_database_passes_pack_and_inventory_and_an_image_without_an_engine_is_refused_before_anything_is_made(
+    fresh: TestStack,
+) -> None:
+    fresh.configure(gateway__database="internal")
+    unlisted = fresh.ops("preview")
+    assert unlisted.code != 0
+    assert "gateway-schema" in unlisted.output
+    assert fresh.ops("inventory").code == 0
+    preview = fresh.ops("preview")
+    assert preview.code == 0, preview.output
+    refused = fresh.ops("up")
+    if fresh.ops("images", "--json").json["litellm"]["source"].startswith("built from packages"):
+        assert refused.code != 0
+        assert "has no Prisma engine" in refused.output
+        assert fresh.names("container") == fresh.names("volume") == []
+    else:
+        assert refused.code == 0, refused.output
+        assert fresh.ops("doctor").code == 0
