@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import pulumi
+from pulumi.runtime import config as runtime_config
 
 import settings as settings_module
 from components.base import data_options
@@ -292,6 +293,7 @@ class Wiring:
                 GatewayModel(model.name, model.model, model.api_base, model.api_key_env, model.params, model.model_info)
                 for model in group.models
             ),
+            config_is_secret=any(map(runtime_config.is_config_secret, ("gateway:config", "gateway:models"))),
             env=group.env,
             provider_keys={**group.provider_keys, **(self.vault.provider_keys if self.vault else {})},
             cache_ttl_seconds=group.cache_ttl_seconds,

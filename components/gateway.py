@@ -46,6 +46,8 @@ class GatewayArgs:
     config: Mapping[str, Any]
     """The operator's own `litellm.config.yaml`, parsed; empty for none."""
     models: tuple[GatewayModel, ...]
+    config_is_secret: bool
+    """Whether something in either was set as a secret: then all of it is kept as one."""
     env: Mapping[str, str]
     """Further variables, which may be seen."""
     provider_keys: Mapping[str, str]
@@ -84,6 +86,7 @@ class Gateway(Component):
         super().__init__("gateway", after)
         stores, cache = args.langfuse.stores, _cache(redis)
         config = _config(args, cache, platform)
+        text = yaml.safe_dump(config, sort_keys=False)
         database = declare(args.database, self, platform, running=args.running) if args.database else None
         self.service = args.langfuse.outbound.service(
             platform,
@@ -120,10 +123,7 @@ class Gateway(Component):
                     **{name: pulumi.Output.secret(key) for name, key in args.provider_keys.items()},
                 },
                 files=(
-                    File(
-                        CONFIG_FILE,
-                        yaml.safe_dump(config, sort_keys=False),
-                    ),
+                    File(CONFIG_FILE, pulumi.Output.secret(text) if args.config_is_secret else text),
                     File(HEALTHCHECK_FILE, read("gateway/healthcheck.py")),
                 ),
             ),
