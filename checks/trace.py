@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checks.base import CheckFailedError, brief
-from checks.trust import way_out
+from checks.trust import VARIABLE, way_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,10 @@ def request(method: str, url: str, fix: str, **arguments: Any) -> "httpx.Respons
     probe = f"{method} {url}"
     try:
         return httpx.request(method, url, timeout=TIMEOUT_SECONDS, **way_out(url), **arguments)
+    except OSError as error:
+        raise CheckFailedError(
+            probe, f"{VARIABLE}: {brief(error)}", f"set {VARIABLE} to a file of certificates, or unset it", final=True
+        ) from None
     except (httpx.LocalProtocolError, UnicodeError):  # quotes the header, key and all
         raise CheckFailedError(
             probe,

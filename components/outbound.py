@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pulumi
 
 from checks.trust import FURTHER_VARIABLES, VARIABLE, beside_public
-from platforms.spec import File, Platform, Service, ServiceSpec
+from platforms.spec import File, Platform, Service, ServiceSpec, UnsupportedError, misplaced
 
 BUNDLE = "/etc/langfuse-stack/ca.pem"
 NODE = "NODE_EXTRA_CA_CERTS"
@@ -45,7 +45,13 @@ class Outbound:
         return platform.service(logical_name, self.through(spec, platform), opts)
 
     def through(self, spec: ServiceSpec, platform: Platform) -> ServiceSpec:
-        """`spec` with what its service needs to call out. A variable that the operator set for it alone stays."""
+        """`spec` with what its service needs to call out. A variable that the operator set for it alone stays.
+
+        Raises:
+            UnsupportedError: no service reaches the proxy.
+        """
+        if wrong := misplaced(self.proxies.items(), platform):
+            raise UnsupportedError("\n".join(wrong))
         env, secret = dict(spec.env), dict(spec.secret_env)
         taken = {*env, *secret}
         files = spec.files

@@ -13,7 +13,7 @@ import yaml
 from checks.base import until_healthy
 from checks.trace import PublicApi
 from components.releases import RELEASES
-from tests.checks.local_server import Answer
+from tests.checks.local_server import Answer, Routes, serving
 from tests.checks.tls import authority, serving_tls
 from tests.e2e.reverse_proxy import caddy
 from tests.e2e.stack import ROOT, TestStack, free_ports, new_stack
@@ -78,7 +78,7 @@ def test_a_secret_inside_a_setting_works_in_plain_pulumi_and_in_every_command(st
 def post(stack: TestStack, model: str, **body: Any) -> tuple[httpx.Response, str]:
     outputs, user = stack.outputs(), f"user-{secrets.token_hex(6)}"
     answer = httpx.post(
-        f"{outputs['gateway_url']}/v1/chat/completions",
+        f"http://127.0.0.1:{stack.config['gateway:port']}/v1/chat/completions",
         headers={"Authorization": f"Bearer {outputs['gateway_master_key']}"},
         json={
             "model": model,
@@ -94,7 +94,7 @@ def post(stack: TestStack, model: str, **body: Any) -> tuple[httpx.Response, str
 
 def traced(stack: TestStack, user: str) -> str:
     outputs = stack.outputs()
-    host = outputs["gateway_env"]["LANGFUSE_HOST"]
+    host = f"http://127.0.0.1:{stack.config['langfuse:webPort']}"
     keys = (outputs["langfuse_public_key"], outputs["langfuse_secret_key"])
     api = PublicApi(host, *keys, RELEASES["3"].find_path)
     return until_healthy(lambda: api.find_trace(user), deadline_seconds=60)
@@ -147,11 +147,14 @@ def test_a_providers_budget_of_an_own_configuration_is_kept(stack: TestStack) ->
     assert "budget" in eventually(refused, seconds=60).lower()
 
 
-def test_a_model_of_this_machine_behind_an_own_authority_is_reached_and_the_doctor_calls_each_on_request(
-    stack: TestStack, tmp_path: Path
-) -> None:
-    host = stack.docker("network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}}{{end}}")
-    message = {"role": "assistant", "content": "from this machine"}
+def bridge(stack: TestStack) -> str:
+    """This machine's address for containers."""
+    return stack.docker("network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}}{{end}}")
+
+
+def saying(content: str) -> Routes:
+    """A model that always says the same."""
+    message = {"role": "assistant", "content": content}
     body = {
         "id": "1",
         "object": "chat.completion",
@@ -160,9 +163,14 @@ def test_a_model_of_this_machine_behind_an_own_authority_is_reached_and_the_doct
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
     }
+    return {"/v1/chat/completions": Answer(body=body)}
+
+
+def test_a_model_of_this_machine_behind_an_own_authority_is_reached_and_the_doctor_calls_each_on_request(
+    stack: TestStack, tmp_path: Path
+) -> None:
     own = authority(tmp_path)
-    routes = {"/v1/chat/completions": Answer(body=body)}
-    with serving_tls(own, routes, "host.docker.internal", host=host) as url:
+    with serving_tls(own, saying("from this machine"), "host.docker.internal", host=bridge(stack)) as url:
         port = url.rpartition(":")[2]
         base = f"https://host.docker.internal:{port}/v1"
         params = {"model": "openai/own", "api_base": base, "api_key": "unused"}
@@ -175,7 +183,7 @@ def test_a_model_of_this_machine_behind_an_own_authority_is_reached_and_the_doct
         assert up.code == 0, up.output
         answer, user = post(stack, "own")
         assert answer.status_code == 200, answer.text
-        assert answer.json()["choices"][0]["message"] == {**answer.json()["choices"][0]["message"], **message}
+        assert answer.json()["choices"][0]["message"]["content"] == "from this machine"
         assert traced(stack, user)
         doctor = stack.ops("doctor", "--models", "--json")
     verdicts = {row["id"]: row["verdict"] for row in doctor.json["rows"] if row["id"].startswith("model ")}
@@ -184,21 +192,28 @@ def test_a_model_of_this_machine_behind_an_own_authority_is_reached_and_the_doct
     assert json.dumps(doctor.json).count(CANARY) == 0
 
 
-def test_all_gates_are_green_behind_the_reverse_proxy_of_the_recipe(stack: TestStack, tmp_path: Path) -> None:
+def test_all_gates_are_green_behind_the_recipes_proxy_and_calls_go_out_through_another(
+    stack: TestStack, tmp_path: Path
+) -> None:
     """With TLS, another public address and an authority of the proxy's own."""
     web, gateway = (f"https://localhost:{port}" for port in free_ports(2))
     behind = {
         "langfuse.example.com": (web, stack.config["langfuse:webPort"]),
         "llm.example.com": (gateway, stack.config["gateway:port"]),
     }
-    with caddy(tmp_path, behind) as root:
+    far = {"model": "openai/far", "api_base": "http://model.example.com/v1", "api_key": "unused"}
+    config = tmp_path / "far.yaml"
+    config.write_text(yaml.safe_dump({"model_list": [{"model_name": "far", "litellm_params": far}]}))
+    outward = serving(saying("through the proxy"), host=bridge(stack))
+    with caddy(tmp_path, behind) as root, outward as proxy:
         configure(
             stack,
             **{
                 "langfuse-stack__caBundle": str(root),
                 "langfuse__publicUrl": web,
                 "gateway__publicUrl": gateway,
-                "gateway__config": str(SHAPES / "azure.yaml"),
+                "gateway__config": str(config),
+                "langfuse-stack__httpProxy": f"http://host.docker.internal:{proxy.rpartition(':')[2]}",
             },
         )
         up = stack.ops("up")
@@ -210,6 +225,9 @@ def test_all_gates_are_green_behind_the_reverse_proxy_of_the_recipe(stack: TestS
             assert stack.ops(command).code == 0
         env = stack.docker("exec", stack.container("langfuse-web"), "printenv", "NEXTAUTH_URL")
         assert env == web
+        answer, user = post(stack, "far")
+        assert answer.json()["choices"][0]["message"]["content"] == "through the proxy"
+        assert traced(stack, user)
 
 
 def test_a_gateway_database_passes_pack_and_inventory_and_an_image_without_an_engine_is_refused_before_anything_is_made(

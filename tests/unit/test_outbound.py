@@ -153,6 +153,13 @@ def test_gates_and_commands_honour_ssl_cert_file(own: Authority, monkeypatch: py
         asked(url)
 
 
+def test_a_bundle_that_is_not_there_is_named_with_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nothing.pem"))
+    with pytest.raises(CheckFailedError, match="SSL_CERT_FILE") as caught:
+        asked("https://langfuse.example.com")
+    assert "unset it" in caught.value.fix
+
+
 def test_commands_believe_the_authority_of_the_settings_and_so_does_what_they_start(
     own: Authority, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ OWN = {
     "model_list": [{"model_name": "a", "litellm_params": {"model": "openai/a", "api_base": "http://localhost:1/v1"}}]
 }
 SAID = {
+    "HTTPS_PROXY": {"langfuse-stack__httpsProxy": "http://localhost:3128"},
     "gateway:models[0].litellm_params.api_base": {"gateway__models": models("http://localhost:11434")},
     "model_list[0].litellm_params.api_base": {"gateway__config": json.dumps(OWN)},
     "OLLAMA_API_BASE": {"gateway__env": '{"OLLAMA_API_BASE": "http://127.0.0.1:11434"}'},
