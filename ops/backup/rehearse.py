@@ -16,6 +16,7 @@ from ops.backup.errors import told
 from ops.backup.manifest import GATEWAY_DUMP, Manifest, Postgres
 from ops.backup.rehearsal import Progress, Rehearsal
 from ops.backup.restore import Compared, compare_postgres, dump_of, require_sound, restore_clickhouse
+from ops.backup.store import Store
 from ops.backup.throwaway import Copy
 from ops.session import OpsError, RefusedError
 
@@ -73,7 +74,7 @@ def rehearse(to: Access, manifest: Manifest, progress: Progress) -> Rehearsal:
             say(f"{sum(table.rows for table in manifest.postgres.tables):,} rows")
         if manifest.gateway:
             with done.step("the gateway's database", progress) as say:
-                done.compared += _gateway(to, manifest, manifest.gateway, database)
+                done.compared += restore_gateway(to.store, manifest, manifest.gateway, database)
                 say(f"{sum(table.rows for table in manifest.gateway.tables):,} rows")
         with done.step("read as Langfuse", progress) as say:
             say(_read(to, manifest, reader, done))
@@ -123,10 +124,11 @@ def _postgres(to: Access, done: Rehearsal, servers: ExitStack, network: str) -> 
     return copy, server
 
 
-def _gateway(to: Access, manifest: Manifest, wanted: Postgres, server: postgres.Server) -> list[Compared]:
+def restore_gateway(store: Store, manifest: Manifest, wanted: Postgres, server: postgres.Server) -> list[Compared]:
+    """Restore the gateway's database into a server that has none, and compare it."""
     postgres.make_role(server, wanted.owner)
     database = postgres.make_database(server, GATEWAY_DATABASE)
-    with dump_of(to.store, manifest, GATEWAY_DUMP) as dump:
+    with dump_of(store, manifest, GATEWAY_DUMP) as dump:
         postgres.restore(database, dump)
     return compare_postgres(database, wanted, wanted.schema_name, "gateway")
 

@@ -12,6 +12,7 @@ from ops.backup import postgres
 from ops.backup.catalog import entries, named, newest
 from ops.backup.make import back_up
 from ops.backup.manifest import Manifest
+from ops.backup.rehearse import restore_gateway
 from ops.backup.restore import restore
 from ops.backup.verify import problems
 from ops.session import OpsError, RefusedError
@@ -188,3 +189,11 @@ def test_virtual_keys_are_in_the_backup_and_come_back_beside_the_live_ones(with_
 
 def test_a_backup_without_virtual_keys_is_read_by_former_versions(made: Manifest) -> None:
     assert '"gateway"' not in made.as_json()
+
+
+def test_a_rehearsal_restores_virtual_keys_into_a_server_that_has_none(with_keys: World) -> None:
+    to = with_keys.access
+    made = back_up(to)
+    assert made.gateway
+    compared = restore_gateway(to.store, made, made.gateway, to.postgres)
+    assert [(entry.table, entry.same) for entry in compared] == [("keys", True)]
