@@ -98,6 +98,8 @@ class Wiring:
             SettingsError: its state may not live where it does.
         """
         _refuse(settings_module.refused_backend(self._settings, os.environ.get(BACKEND_VARIABLE)))
+        if self._settings.gateway.database and self.images["litellm"].source.startswith("built from packages"):
+            _refuse(settings_module.NO_ENGINES)
         stack, fly = self._settings.stack, self._settings.fly
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform
@@ -312,8 +314,6 @@ class Wiring:
         group = self._settings.gateway
         if group.database is None:
             return None
-        if self.images["litellm"].source.startswith("built from packages"):
-            _refuse(settings_module.NO_ENGINES)
         password = self._secrets.gateway_database_password
         if password is None:
             return settings_module.gateway_database(self._settings, self.vault)
