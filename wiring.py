@@ -3,10 +3,12 @@
 import datetime as dt
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import pulumi
+from pulumi.runtime import config as runtime_config
 
 import settings as settings_module
 from components.base import data_options
@@ -24,18 +26,20 @@ from components.external import (
 )
 from components.gateway import GatewayArgs
 from components.gateway_config import GatewayModel
+from components.gateway_database import ManagedDatabase
 from components.langfuse import LangfuseArgs
 from components.langfuse_env import Analytics, Bootstrap, Crypto, Database, Objects, Queue, Stores
 from components.minio import API_PORT, BACKUP_BUCKET, BACKUP_USER, ROOT_USER, Buckets, Minio, MinioArgs
 from components.minio import SERVICE as MINIO
+from components.outbound import Outbound
 from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
 from components.releases import Image, end_of_support
 from components.secrets import StackSecrets, keys_of_data
-from platforms.spec import Platform, VolumeSpec
+from platforms.spec import OPERATORS_MACHINE, Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
-from urls import http_url
+from urls import PostgresUrl, http_url
 
 BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 
@@ -102,11 +106,14 @@ class Wiring:
             SettingsError: its state may not live where it does.
         """
         _refuse(settings_module.refused_backend(self._settings, os.environ.get(BACKEND_VARIABLE)))
+        if self._settings.gateway.database and self.images["litellm"].source.startswith("built from packages"):
+            _refuse(settings_module.NO_ENGINES)
         stack, fly = self._settings.stack, self._settings.fly
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform
 
-            return DockerPlatform(stack.instance, self._secrets.stack_id, running=stack.running)
+            named = OPERATORS_MACHINE in self._everything_said()
+            return DockerPlatform(stack.instance, self._secrets.stack_id, running=stack.running, reaches_machine=named)
         from platforms.fly.platform import FlyArgs, FlyPlatform, Machine
 
         def size(service: str) -> Machine:
@@ -240,6 +247,7 @@ class Wiring:
                     floor=self._settings.release.postgres_floor,
                     running=self._settings.stack.running,
                 ),
+                platform,
                 after,
             )
         arguments = PostgresArgs(
@@ -319,6 +327,7 @@ class Wiring:
             ),
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
+            outbound=self._outbound(),
             unproven_image=self._settings.recorded.unproven_image,
         )
 
@@ -333,17 +342,52 @@ class Wiring:
             tracing=group.tracing,
             callback=group.callback,
             export_delay_ms=group.export_delay_ms,
-            config=settings_module.gateway_config(group.config),
+            config=self._gateway_config,
             models=tuple(
                 GatewayModel(model.name, model.model, model.api_base, model.api_key_env, model.params, model.model_info)
                 for model in group.models
             ),
+            config_is_secret=any(map(runtime_config.is_config_secret, ("gateway:config", "gateway:models"))),
             env=group.env,
             provider_keys={**group.provider_keys, **(self.vault.provider_keys if self.vault else {})},
             cache_ttl_seconds=group.cache_ttl_seconds,
             replicas=group.replicas,
             langfuse=langfuse,
+            database=self._gateway_database(langfuse.stores.postgres),
+            running=self._settings.stack.running,
         )
+
+    def _gateway_database(self, postgres: Database) -> ManagedDatabase | PostgresUrl | None:
+        """Where virtual keys are kept.
+
+        Raises:
+            SettingsError: it cannot be there.
+        """
+        group = self._settings.gateway
+        if group.database is None:
+            return None
+        password = self._secrets.gateway_database_password
+        if password is None:
+            return settings_module.gateway_database(self._settings, self.vault)
+        if not isinstance(postgres, Postgres):
+            raise SettingsError(
+                "gateway:database has no Postgres of the stack's own to be on, since postgres:place is external: "
+                "run `pulumi config set gateway:database external`, and give its URL"
+            )
+        return ManagedDatabase(postgres, password, self.owner)
+
+    def _outbound(self) -> Outbound:
+        stack = self._settings.stack
+        return Outbound(settings_module.ca_bundle(stack.ca_bundle), stack.proxies, stack.no_proxy)
+
+    def _everything_said(self) -> str:
+        """All that settings, vault and an own configuration of the gateway say, as one text."""
+        vault = self.vault.model_dump() if self.vault else {}
+        return str([self._settings.model_dump(), vault, self._gateway_config])
+
+    @cached_property
+    def _gateway_config(self) -> Mapping[str, Any]:
+        return settings_module.gateway_config(self._settings.gateway.config)
 
     def _secret(self, name: str) -> pulumi.Output[str]:
         """The vault's value, else the generated one, which exists in any case: a vault may lose a key again."""

@@ -22,7 +22,7 @@ from urllib.parse import quote, quote_plus, unquote
 import pulumi
 from pulumi import dynamic
 
-from checks import tunnels
+from checks import trust, tunnels
 from evidence import EvidenceError, record
 from programs import command
 from secretlike import masked
@@ -266,6 +266,11 @@ class CheckProvider(dynamic.ResourceProvider):
     libraries: ClassVar[Sequence[str]] = ()
     """Modules the probe needs. Loaded here, one at a time: checks run in threads, and Python lets two threads that
     import a package with inner cycles see it half made."""
+
+    def configure(self, req: dynamic.ConfigureRequest) -> None:
+        """Believe the authorities that the settings name."""
+        if bundle := req.config.get(trust.SETTING):
+            trust.believe(bundle)
 
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
         """Prove it, trying again until the deadline.

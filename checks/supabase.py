@@ -5,6 +5,7 @@ Works against Supabase and against any Postgres from the release's floor on.
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pulumi import dynamic
@@ -23,7 +24,7 @@ from checks.base import (
 )
 from checks.postgres import SQL, connection, findings, parsed, query, server_version
 from checks.postgres_rights import confined
-from urls import TRANSACTION_POOLER_PORT
+from urls import TRANSACTION_POOLER_PORT, postgres_url
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -43,7 +44,7 @@ class SchemaProvider(DataProvider):
         from psycopg import sql
 
         schema, role = inputs["schema"], inputs["role"]
-        with connection(inputs["admin_url"], "for schema changes") as db:
+        with connection(_database(inputs), "for schema changes") as db:
             known = inputs[KNOWN_IDENTITY]
             continuous(known, _identity(db, schema))
             _is_ours(db, inputs, is_known=bool(known))
@@ -75,7 +76,8 @@ class LangfuseSchema(CheckResource, module="checks", name="LangfuseSchema"):
         inputs: `admin_url` (secret; a role that may create schemas), `schema`, `role`, `role_password` (secret),
             `event_trigger` (whether the database refuses to drop what is outside the schema; needs a superuser),
             `owner` (id of the stack), `data_keys` (fingerprint of the keys of its data),
-            `takes_over` (whether the vault has the keys of the data that is there).
+            `takes_over` (whether the vault has the keys of the data that is there),
+            `database` (made if absent, for its role alone; without, the one that `admin_url` names).
     """
 
     provider = SchemaProvider
@@ -204,6 +206,21 @@ def applied_migrations(direct_url: str, schema: str) -> int:
             "see web's log for the statement that failed, mend its cause, then `prisma migrate resolve`; never reset",
         )
     return int(finished)
+
+
+def _database(inputs: Inputs) -> str:
+    """URL of the database that the schema is in, which is made where it is to be one of its own."""
+    from psycopg import sql
+
+    admin_url: str = inputs["admin_url"]
+    if not (name := inputs.get("database")):
+        return admin_url
+    with connection(admin_url, "to make a database") as db:
+        present = query(db, "SELECT 1 FROM pg_database WHERE datname = %(name)s", {"name": name})
+        for file in (*([] if present else ["database_create.sql"]), "database_private.sql"):
+            with findings(file):
+                db.execute(sql.SQL((SQL / file).read_text(encoding="utf-8")).format(database=sql.Identifier(name)))
+    return replace(postgres_url(admin_url), path=name).prisma()
 
 
 def _identity(db: "Connection[Any]", schema: str) -> Identity:

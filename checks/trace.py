@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checks.base import CheckFailedError, brief
+from checks.trust import VARIABLE, way_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,11 @@ def request(method: str, url: str, fix: str, **arguments: Any) -> "httpx.Respons
 
     probe = f"{method} {url}"
     try:
-        return httpx.request(method, url, timeout=TIMEOUT_SECONDS, trust_env=False, **arguments)
+        return httpx.request(method, url, timeout=TIMEOUT_SECONDS, **way_out(url), **arguments)
+    except OSError as error:
+        raise CheckFailedError(
+            probe, f"{VARIABLE}: {brief(error)}", f"set {VARIABLE} to a file of certificates, or unset it", final=True
+        ) from None
     except (httpx.LocalProtocolError, UnicodeError):  # quotes the header, key and all
         raise CheckFailedError(
             probe,
@@ -113,6 +118,13 @@ class Gateway:
     def ready(self) -> None:
         """It serves. Raises CheckFailedError if not."""
         accepted("GET", f"{self.url}/health/readiness", self.FIX)
+
+    def has_database(self) -> None:
+        """Its database is connected. Raises CheckFailedError if not."""
+        url = f"{self.url}/health/readiness"
+        found = str(answered("GET", url, self.FIX).get("db"))
+        if found.lower() != "connected":
+            raise CheckFailedError(f"GET {url}", f"db: {found}", "virtual keys need it: see the gateway's log")
 
     def refuses_strangers(self) -> None:
         """It wants its master key. Raises CheckFailedError if not."""

@@ -186,6 +186,7 @@ class ExternalPostgres(Component):
 
     Args:
         args: see `ExternalPostgresArgs`.
+        platform: knows how the server is reached.
         after: gates that must be proven first.
     """
 
@@ -196,11 +197,13 @@ class ExternalPostgres(Component):
     operator_admin_url: pulumi.Output[str]
     gates: list[CheckResource]
 
-    def __init__(self, args: ExternalPostgresArgs, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, args: ExternalPostgresArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("postgres", after)
-        self.direct_url = self.operator_url = _as_role(args.direct, args.pooled, args)
+        direct, pooled = (_from_operator(url, platform) for url in (args.direct, _pooled(args)))
+        self.direct_url = _as_role(args.direct, args.pooled, args)
         self.pooled_url = _as_role(_pooled(args), args.direct, args)
-        self.operator_admin_url = pulumi.Output.secret(args.direct.prisma())
+        self.operator_url = _as_role(direct, args.pooled, args)
+        self.operator_admin_url = pulumi.Output.secret(direct.prisma())
         schema = LangfuseSchema(
             "langfuse-schema",
             {
@@ -219,8 +222,8 @@ class ExternalPostgres(Component):
         proof = SupabaseGate(
             "postgres-gate",
             {
-                "direct_url": self.direct_url,
-                "pooled_url": self.pooled_url,
+                "direct_url": self.operator_url,
+                "pooled_url": _as_role(pooled, args.direct, args),
                 "schema": SCHEMA,
                 "floor": args.floor,
                 "watch": _awake(args.running),
@@ -229,6 +232,10 @@ class ExternalPostgres(Component):
         )
         self.gates = [proof] if args.running else []
         self.register_outputs({"address": f"{args.direct.host}:{args.direct.port}"})
+
+
+def _from_operator(url: PostgresUrl, platform: Platform) -> PostgresUrl:
+    return replace(url, host=platform.external(url.host, url.port).operator.rpartition(":")[0])
 
 
 def _pooled(args: ExternalPostgresArgs) -> PostgresUrl:

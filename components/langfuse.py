@@ -15,9 +15,21 @@ from checks.supabase import ForeignUntouched
 from components import langfuse_env
 from components.base import Component, proven_before_start, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
+from components.outbound import Outbound
 from components.proxy import Behind, proxy
 from components.releases import Image, Release
-from platforms.spec import Address, HealthSpec, HttpProbe, Platform, Port, Service, ServiceSpec, behind
+from platforms.spec import (
+    Address,
+    HealthSpec,
+    HttpProbe,
+    Platform,
+    Port,
+    Service,
+    ServiceSpec,
+    UnsupportedError,
+    behind,
+    misplaced,
+)
 
 WEB, WORKER = "langfuse-web", "langfuse-worker"
 WEB_PROXY = "langfuse-web-proxy"
@@ -59,6 +71,7 @@ class LangfuseArgs:
     bootstrap: Bootstrap
     crypto: Crypto
     stores: Stores
+    outbound: Outbound
     unproven_image: str | None
     """Web image that was let start and never proven to have left foreign schemas alone; `None` for none."""
 
@@ -271,6 +284,8 @@ def _spec(
     stop_grace: int,
     own: Environment,
 ) -> ServiceSpec:
+    if wrong := misplaced([*args.extra_env.items(), *args.secret_env.items()], platform):
+        raise UnsupportedError("langfuse:\n" + "\n".join(f"  - {each}" for each in wrong))
     both = langfuse_env.shared(
         args.release,
         args.stores,
@@ -283,7 +298,7 @@ def _spec(
     )
     environment = langfuse_env.combined(both, own)
     plain = {**environment.plain, "PORT": str(port.number), **args.extra_env}
-    return ServiceSpec(
+    spec = ServiceSpec(
         name=name,
         image=image.image,
         ports=(port,),
@@ -295,3 +310,4 @@ def _spec(
             **environment.secret,
         },
     )
+    return args.outbound.through(spec, platform)

@@ -31,6 +31,7 @@ class StackSecrets(Component):
     Args:
         rotations: secret to the generation in use; what is not listed is in its first.
         clustered: whether ClickHouse is a cluster.
+        gateway_database: whether the gateway has a database on the stack's Postgres.
     """
 
     stack_id: pulumi.Output[str]
@@ -63,12 +64,15 @@ class StackSecrets(Component):
     clickhouse_cluster_secret: pulumi.Output[str] | None
     """What the servers of a ClickHouse cluster know each other by; `None` for a single server."""
 
+    gateway_database_password: pulumi.Output[str] | None
+    """Password of the Postgres role that is confined to the gateway's database; `None` without one."""
+
     first: dict[str, pulumi.Output[str]]
     """Rotatable secret to its first generation, by logical name."""
     before: dict[str, pulumi.Output[str]]
     """Rotated secret to the generation before the one in use, by logical name."""
 
-    def __init__(self, rotations: Mapping[str, int], *, clustered: bool) -> None:
+    def __init__(self, rotations: Mapping[str, int], *, clustered: bool, gateway_database: bool = False) -> None:
         super().__init__("secrets")
         self._rotations = rotations
         self.first, self.before = {}, {}
@@ -104,6 +108,7 @@ class StackSecrets(Component):
             "gateway-master-key", lambda name: pulumi.Output.concat("sk-", self._hex(name))
         )
         self.clickhouse_cluster_secret = self._hex("clickhouse-cluster-secret") if clustered else None
+        self.gateway_database_password = self._hex("gateway-database-password") if gateway_database else None
         self.register_outputs({})
 
     def _newest(

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from checks.trust import believe
 from ops.stackfile import add_keys, config_of, copy_keys, read_document, remember_salt, working_text
-from settings import Settings, load
+from settings import Settings, ca_bundle, load
 from settings.recorded import Recorded, of_resources
 from switches import SETTING as SWITCHES
 from switches import Switch, SwitchesError, as_text
@@ -103,7 +104,10 @@ class Session:
             StackFileError: the settings file is missing or is not one.
         """
         held = {} if self.held is None else {SWITCHES: as_text(self.held)}
-        return load({**config_of(self.document), **held}, self.recorded)
+        settings = load({**config_of(self.document), **held}, self.recorded)
+        if ca_bundle(settings.stack.ca_bundle):
+            believe(str(settings.stack.ca_bundle))
+        return settings
 
     @property
     def switches(self) -> tuple[Switch, ...]:

@@ -80,9 +80,8 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def config_of(document: Mapping[str, Any]) -> dict[str, str]:
-    """Plain settings as strings, as the engine hands them to the program; secret values are left out."""
-    entries = document.get("config") or {}
-    return {key: _as_text(value) for key, value in entries.items() if not _is_secret(value)}
+    """Plain settings as strings, as the engine hands them to the program; secret values are left out, however deep."""
+    return {key: _as_text(value) for key, value in _without_secrets(document.get("config") or {}).items()}
 
 
 def working_text(name: str, document: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> str:
@@ -237,6 +236,14 @@ def _brief(error: Exception) -> str:
         return f"{error.problem} (line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1})"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return "; ".join(lines[:2])[:300] or type(error).__name__
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_secrets(inner) for key, inner in value.items() if not _is_secret(inner)}
+    if isinstance(value, list):
+        return [_without_secrets(inner) for inner in value if not _is_secret(inner)]
+    return value
 
 
 def _is_secret(value: object) -> bool:

@@ -5,6 +5,7 @@ import pulumi_docker as docker
 
 from platforms.docker_labels import INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
 from platforms.spec import (
+    OPERATORS_MACHINE,
     Address,
     HealthSpec,
     HttpProbe,
@@ -15,6 +16,7 @@ from platforms.spec import (
     VolumeSpec,
     reject_overlap,
 )
+from urls import is_loopback
 
 LOOPBACK = "127.0.0.1"
 LOG_LINES = "200"
@@ -27,14 +29,18 @@ class DockerPlatform:
         instance: prefix of every container and the name of the network, so that two stacks can share a machine.
         owner: identity of the stack, which tells what it made from what another stack of the same instance made.
         running: `False` leaves every volume and removes containers and network.
+        reaches_machine: whether containers need a name for the machine that they run on.
     """
 
     bind_address = "0.0.0.0"  # noqa: S104 - inside the private network; published on loopback only
     replicates = False
 
-    def __init__(self, instance: str, owner: pulumi.Input[str], *, running: bool) -> None:
+    def __init__(
+        self, instance: str, owner: pulumi.Input[str], *, running: bool, reaches_machine: bool = False
+    ) -> None:
         self._instance = instance
         self._owner = owner
+        self._hosts = [docker.ContainerHostArgs(host=OPERATORS_MACHINE, ip="host-gateway")] if reaches_machine else None
         self._network = (
             docker.Network(
                 "network",
@@ -86,6 +92,7 @@ class DockerPlatform:
                 image=spec.image,
                 command=list(spec.command) or None,
                 envs=_env_list(spec),
+                hosts=self._hosts,
                 networks_advanced=[
                     docker.ContainerNetworksAdvancedArgs(name=self._network.name, aliases=[spec.name]),
                 ],
@@ -129,9 +136,21 @@ class DockerPlatform:
             restarts=("docker", "inspect", "--format", "{{.RestartCount}}", f"{self._instance}-{spec.name}"),
         )
 
+    def unreachable(self, host: str) -> str:
+        """A container is its own loopback."""
+        if not is_loopback(host):
+            return ""
+        return (
+            f"{host} is each container itself: write {OPERATORS_MACHINE} for this machine, where the server must "
+            "listen on all addresses"
+        )
+
     def external(self, host: str, port: int) -> Address:
-        """A server beside the stack, under the same name from everywhere."""
-        return Address(f"{host}:{port}", f"{host}:{port}")
+        """A server beside the stack, under the same name from everywhere but the machine itself."""
+        if reason := self.unreachable(host):
+            raise UnsupportedError(f"{host}:{port}: {reason}")
+        operator = LOOPBACK if host == OPERATORS_MACHINE else host
+        return Address(f"{host}:{port}", f"{operator}:{port}")
 
 
 def _env_list(spec: ServiceSpec) -> list[pulumi.Input[str]]:

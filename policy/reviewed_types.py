@@ -15,6 +15,7 @@ CHECKS = frozenset(
         "ExternalStore",
         "ForeignUntouched",
         "Gateway",
+        "GatewayDatabase",
         "LangfuseSchema",
         "LangfuseTrace",
         "LangfuseWeb",

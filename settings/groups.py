@@ -89,6 +89,13 @@ class StackSettings(Group):
     """`vault`: what the vault file holds is used; the rest is generated."""
     vault: Path = Path("vault/hotrodan/llm-gateway-secrets.json")
     """Relative to the project's folder."""
+    ca_bundle: Path | None = None
+    """Certificates of authorities that services, gates and commands believe beside the public ones."""
+    http_proxy: Url | None = None
+    """Through which services call what is not the stack's; with a password, set it with --secret."""
+    https_proxy: Url | None = None
+    no_proxy: Annotated[str, Field(pattern=r"^[^\s]*$")] = ""
+    """Further hosts that services call without a proxy, with commas between them."""
     single_machine: bool = False
     """Whether no other machine ever works on the stack: then its state may be a folder here, whatever the platform."""
     upgrading: bool = False
@@ -97,6 +104,12 @@ class StackSettings(Group):
     """Secret to the generation in use; what is not listed is in its first."""
     rotating: Rotatable | None = None
     """The secret under rotation: where the part can, the generation before the one in use is accepted too."""
+
+    @property
+    def proxies(self) -> dict[str, str]:
+        """Variable to proxy."""
+        named = {"HTTP_PROXY": self.http_proxy, "HTTPS_PROXY": self.https_proxy}
+        return {name: url for name, url in named.items() if url}
 
     def generation(self, secret: str) -> int:
         """The generation of a secret that is in use."""
@@ -350,6 +363,15 @@ class GatewaySettings(Group):
     def _nothing_secret(cls, variables: Mapping[str, str]) -> Mapping[str, str]:
         return _without_secrets(variables, "gateway:providerKeys", "PROVIDER_KEYS")
 
+    database: Place | None = None
+    """Where virtual keys, budgets and spend are kept; without, the master key is the only one."""
+    database_url: str | None = None
+    """Of an external one; set it with --secret, or put it into GATEWAY_DATABASE_URL of the vault."""
     cache_ttl_seconds: Annotated[int, Field(ge=1)] = 600
     replicas: Annotated[int, Field(ge=1, le=8)] = 1
     """Machines of its app on Fly; on Docker there is one container."""
+
+    @property
+    def manages_database(self) -> bool:
+        """Whether its database is on the stack's Postgres."""
+        return self.database not in {None, "external"}

@@ -11,7 +11,9 @@ from checks.s3 import S3
 from checks.trace import BULL
 from components import clickhouse, minio
 from components.clickhouse_cluster import KEEPERS, PROXY, keeper, member
+from components.gateway_config import OWN_VARIABLES
 from components.langfuse import WEB, WEB_PROXY, WORKER, replicas
+from components.outbound import VARIABLES as OUTBOUND
 from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
 from components.redis import DEFAULT_USER
 from components.releases import Release
@@ -19,6 +21,7 @@ from ops.doctor import words
 from ops.doctor.looks import Looks
 from ops.doctor.row import Part
 from settings import Settings
+from settings.reserved import RESERVED
 
 NOWHERE = "unknown.invalid"
 """Host of what is not known yet."""
@@ -84,6 +87,8 @@ class Access:
     gateway_url: str
     looks: Looks
     limits: Limits = field(default_factory=Limits)
+    plain: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Service to those of its variables that may be shown unless their names say otherwise; the rest may be keys."""
     deletions: bool = False
     """Whether Langfuse may delete what it is asked to."""
     store_is_private: bool = False
@@ -202,4 +207,11 @@ def from_settings(
         gateway_url=f"http://{at('gateway:port')}",
         looks=looks,
         limits=limits or Limits(),
+        plain=_plain(settings),
     )
+
+
+def _plain(settings: Settings) -> dict[str, frozenset[str]]:
+    langfuse = frozenset({*RESERVED, *OUTBOUND, *settings.langfuse.extra_env})
+    gateway = frozenset({*OWN_VARIABLES, *OUTBOUND, *settings.gateway.env})
+    return {WEB: langfuse, WORKER: langfuse, "gateway": gateway}

@@ -18,7 +18,17 @@ from platforms.fly.argv import BALANCED, INTERNAL, logs, tunnel
 from platforms.fly.ownership import OWNER_VARIABLE
 from platforms.fly.render import Facts, Mounted, SecretFile, document
 from platforms.fly.toml import LONGEST_KILL_TIMEOUT
-from platforms.spec import Address, Service, ServiceSpec, UnsupportedError, Volume, VolumeSpec, reject_overlap
+from platforms.spec import (
+    OPERATORS_MACHINE,
+    Address,
+    Service,
+    ServiceSpec,
+    UnsupportedError,
+    Volume,
+    VolumeSpec,
+    reject_overlap,
+)
+from urls import is_loopback
 
 PYTHON = "python3"
 """Found on the PATH, as the engine finds the program's own: a path would be another one on the next machine."""
@@ -128,8 +138,16 @@ class FlyPlatform:
         """An app's name is its address on the private network."""
         return f"{self._args.apps(service)}{INTERNAL}:{port}"
 
+    def unreachable(self, host: str) -> str:
+        """Nothing on Fly reaches the operator's machine."""
+        if not (is_loopback(host) or host == OPERATORS_MACHINE):
+            return ""
+        return f"{host} is not on Fly: write an address that Fly's machines reach, such as one on the internet"
+
     def external(self, host: str, port: int) -> Address:
         """A server of the same private network is reached through its app, any other one as it is."""
+        if reason := self.unreachable(host):
+            raise UnsupportedError(f"{host}:{port}: {reason}")
         if host.endswith(INTERNAL):
             return self._address(host.removesuffix(INTERNAL).rpartition(".")[2], port, host)
         return Address(f"{host}:{port}", f"{host}:{port}")

@@ -101,7 +101,7 @@ def test_what_could_not_be_looked_at_says_what_would_let_it(access: Access, answ
     results = examine([row("one", answer)], access)
     assert as_dict(results[0])["needs"] == needs
     text = io.StringIO()
-    show(results, Console(file=text, width=80), everything=False, given={})
+    show(results, Console(file=text, width=80), others=(), given={})
     assert f"needs  {needs[:30]}" in text.getvalue()
 
 
@@ -250,7 +250,7 @@ def test_a_stack_that_was_never_up_could_not_be_looked_at(rows: list[Row], monke
 def test_the_table_fits_80_columns_and_shows_healthy_rows_only_when_asked(access: Access, everything: bool) -> None:
     results = examine([row("ill", wrong("x" * 200)), row("well", fine("y" * 200)), row("away", LookError("z"))], access)
     text = io.StringIO()
-    show(results, Console(file=text, width=80), everything=everything, given={})
+    show(results, Console(file=text, width=80), others=results if everything else (), given={})
     assert max(map(len, text.getvalue().splitlines())) <= 80
     assert ("✓ well" in text.getvalue()) is everything
     assert "could not look: away" in text.getvalue()

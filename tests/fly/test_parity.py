@@ -1,6 +1,7 @@
 """One description, two platforms: what a service is told, runs and is watched by does not depend on where it runs."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from platforms.fly.platform import FlyPlatform
 from platforms.spec import HealthSpec, HttpProbe, Mount, ServiceSpec, UnsupportedError, Volume
+from tests.checks.tls import authority
 from tests.unit.recorder import ROOT, Recording, recorded
 
 SERVICES = ("clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway")
@@ -57,6 +59,26 @@ def test_a_service_is_told_the_same(service: str, both: tuple[Recording, Recordi
     compared = docker.keys() - DIFFERENT - operator
     assert {name: docker[name] for name in compared} == {name: as_on_docker(fly[name]) for name in compared}
     assert len(compared) >= len(docker) - 4
+
+
+def test_sign_in_mail_authorities_and_proxies_reach_the_same_services(tmp_path: Path) -> None:
+    own = authority(tmp_path).certificate
+    settings = {
+        "langfuse:secretEnv": '{"AUTH_OKTA_CLIENT_SECRET": "canary", "SMTP_CONNECTION_URL": "smtp://a:canary@b.example"}',
+        "langfuse-stack:caBundle": str(own),
+        "langfuse-stack:httpsProxy": "http://proxy.example.com:3128",
+    }
+    docker, fly = recorded(settings), recorded({**settings, **FLY})
+    for service in ("langfuse-web", "langfuse-worker", "gateway"):
+        there, here = fly_env(fly, service), docker_env(docker, service)
+        assert there.keys() == here.keys()
+        assert there["SSL_CERT_FILE"] == here["SSL_CERT_FILE"]
+        hosts = set(there["NO_PROXY"].split(","))
+        assert {"langfuse-langfuse-web.internal", "langfuse-clickhouse.internal"} <= hosts
+        files = {entry["guest_path"]: entry for entry in request(fly, f"{service}-deploy")["toml"]["files"]}
+        assert own.read_text().strip() in files[there["SSL_CERT_FILE"]]["raw_value"]
+        assert "canary" not in json.dumps(request(fly, f"{service}-deploy"))
+    assert fly_env(fly, "langfuse-web")["AUTH_OKTA_CLIENT_SECRET"] == "canary"
 
 
 @pytest.mark.parametrize("service", SERVICES)
