@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from checks import redis
 from checks.trace import BULL
+from checks.tunnels import Translation
 from ops.capacity.measurement import Memory, Queue
+from ops.state import State
+from settings import Settings
 
 if TYPE_CHECKING:
     from redis import Redis
 
+REDIS_GATE = "redis-gate"
 META = ":meta"
 """Ends the key that every queue has."""
 PAGE, PAGES = 1000, 500
@@ -32,6 +36,28 @@ class Server:
     def client(self) -> "Redis":
         """A client with bounded time-outs."""
         return redis.client(self.address, self.password, user=self.user, tls=self.tls, database=self.database)
+
+
+def server_of(state: State, there: Translation, settings: Settings) -> Server:
+    """The Redis of the queues of a stack, as its state says.
+
+    Args:
+        state: of the stack.
+        there: turns an address into the one at which a tunnel is open.
+        settings: of the stack.
+    """
+
+    def output(name: str) -> Any:
+        return there(state.output(REDIS_GATE, name))
+
+    return Server(
+        address=output("address"),
+        password=output("password"),
+        user=output("user"),
+        tls=bool(output("tls")),
+        database=state.outputs(REDIS_GATE).get("db", 0),
+        prefix=settings.redis.key_prefix or BULL,
+    )
 
 
 def queues(of: Server) -> list[Queue]:
