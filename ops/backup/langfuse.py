@@ -179,6 +179,7 @@ class Proof:
             api=self._api(),
             login=self.restored.reader,
             traces_table=release.traces_table,
+            read_path=release.read_path,
             store_address=self.addresses[MINIO],
             store_access_key=str(key["access_key"]),
             store_secret_key=str(key["secret_key"]),

@@ -39,11 +39,12 @@ class Jobs:
         """
         payload = job.data["payload"]
         project_id = payload["authCheck"]["scope"]["projectId"]
-        spans = read_spans(await self.bucket.get(payload["data"]["fileKey"]))
+        key = payload["data"]["fileKey"]
+        spans = read_spans(await self.bucket.get(key))
         await self.clickhouse.query("alive")
         if self.write.events_tables:
             for span in spans:
-                self.writer.add("events_full", event_row(project_id, observation_of(span), trace_of(span)))
+                self.writer.add("events_full", event_row(project_id, observation_of(span), trace_of(span), key))
         if self.write.legacy_tables:
             await self._legacy(project_id, spans)
 
