@@ -67,6 +67,27 @@ def queues(of: Server) -> list[Queue]:
     return sorted(found, key=lambda queue: (-queue.waiting, queue.name))
 
 
+@dataclass(frozen=True)
+class Failures:
+    """Jobs of one queue that failed for good, and why the newest did."""
+
+    queue: str
+    count: int
+    reason: str
+
+
+def failures(of: Server) -> list[Failures]:
+    """Queues with jobs that nobody tries again."""
+    found = [queue for queue in queues(of) if queue.failed_for_good]
+    with of.client() as server:
+        return [Failures(queue.name, queue.failed, _newest(server, f"{of.prefix}:{queue.name}")) for queue in found]
+
+
+def _newest(server: Any, key: str) -> str:
+    newest = server.zrevrange(f"{key}:failed", 0, 0)
+    return str((newest and server.hget(f"{key}:{newest[0]}", "failedReason")) or "no reason is kept")
+
+
 def memory(of: Server) -> Memory:
     """What Redis has taken of what it may take."""
     with of.client() as server:

@@ -12,7 +12,7 @@ from components import clickhouse, minio
 from components.clickhouse_cluster import KEEPERS, PROXY, keeper, member
 from components.langfuse import WEB, WEB_PROXY, WORKER, replicas
 from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
-from components.redis import DEFAULT_USER
+from components.redis import CACHE, DEFAULT_USER
 from components.releases import Release
 from ops.doctor import words
 from ops.doctor.looks import Looks
@@ -159,6 +159,7 @@ def from_settings(
     langfuse = url(ROLE, key("postgres", "langfuse-role-password"))
     servers = tuple(member(number) for number in range(1, settings.clickhouse.replicas + 1))
     around = (*(keeper(number) for number in range(1, KEEPERS + 1)), PROXY) if settings.clickhouse.clustered else ()
+    cache = (CACHE,) if settings.redis.place == "internal" else ()
     front = (WEB_PROXY,) if settings.web.replicas > 1 else ()
     langfuse_services = (
         *replicas(WEB, settings.web.replicas),
@@ -168,7 +169,7 @@ def from_settings(
     return Access(
         stack=stack,
         words=words.of(settings, stack),
-        services=(*servers, *around, *settings.stores[1:], *langfuse_services, "gateway"),
+        services=(*servers, *around, *settings.stores[1:], *cache, *langfuse_services, "gateway"),
         release=release,
         deletions=settings.langfuse.deletions,
         version=settings.langfuse_version,

@@ -10,7 +10,7 @@ from rich.console import Console
 from ops.answer import answer
 from ops.evidence import recorded
 from ops.replay.access import Access, access, queues_of
-from ops.replay.jobs import PAGE, Producer, failures, waiting
+from ops.replay.jobs import PAGE, Producer, failed_jobs, waiting
 from ops.replay.raw import OTLP, in_batches
 from ops.replay.search import Search
 from ops.replay.tally import DELETED, Tally
@@ -35,7 +35,7 @@ def replay(stack: str, config_file: Path | None, *, start: str, end: str | None,
             _search(to, of, now, tally, apply=apply)
             if run:
                 run.facts["raw_events"] = tally.lost
-        failed = failures(to.queues)
+        failed = failed_jobs(to.queues)
     missing = tally.distinct
     deleted = missing.pop(DELETED, 0)
     if as_json:
@@ -69,7 +69,7 @@ def retry(stack: str, config_file: Path | None, *, apply: bool, as_json: bool) -
     """
     session, console = open_session(stack, config_file), Console(stderr=as_json)
     with queues_of(session) as server:
-        found = failures(server)
+        found = failed_jobs(server)
         retried: dict[str, int] = {}
         if apply and found:
             facts = {"failed_jobs": sum(entry.count for entry in found)}

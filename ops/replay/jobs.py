@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -12,7 +11,7 @@ from uuid import uuid4
 
 from checks import redis
 from ops.backup.errors import told
-from ops.capacity.queues import Server, queues
+from ops.capacity.queues import Failures, Server, failures, queues
 from ops.replay.raw import OTLP, RawEvent
 from ops.session import OpsError
 
@@ -30,30 +29,14 @@ POLL_SECONDS = 1
 PAGE = 500
 
 
-@dataclass(frozen=True)
-class Failures:
-    """Jobs of one queue that failed for good, and why the newest did."""
-
-    queue: str
-    count: int
-    reason: str
-
-
-def failures(of: Server) -> list[Failures]:
+def failed_jobs(of: Server) -> list[Failures]:
     """Queues with jobs that nobody tries again: Langfuse itself retries what is to be deleted, and that alone.
 
     Raises:
         OpsError: Redis does not answer.
     """
     with told("look at Langfuse's queues"):
-        found = [queue for queue in queues(of) if queue.failed_for_good]
-        with of.client() as server:
-            return [Failures(queue.name, queue.failed, _newest(server, f"{of.prefix}:{queue.name}")) for queue in found]
-
-
-def _newest(server: Any, key: str) -> str:
-    newest = server.zrevrange(f"{key}:failed", 0, 0)
-    return str((newest and server.hget(f"{key}:{newest[0]}", "failedReason")) or "no reason is kept")
+        return failures(of)
 
 
 def waiting(of: Server) -> int:

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from ops.capacity.queues import Server
-from ops.replay.jobs import EVENT_QUEUE, OTEL_QUEUE, Producer, failures
+from ops.capacity.queues import Server, failures
+from ops.replay.jobs import EVENT_QUEUE, OTEL_QUEUE, Producer
 from ops.replay.raw import OTLP, Bucket, RawEvent
 from ops.replay.rows import Rows
 from ops.replay.search import Lost, Search
@@ -227,11 +227,8 @@ def test_release_4_gets_rows_back_into_its_own_table(four: Double, since: dateti
     there = "SELECT count() FROM events_full FINAL WHERE trace_id = {id:String}"
     eventually(lambda: four.rows(there, id=trace.trace_id) == [(2,)])
     lose(four, "events_full", f"trace_id = '{trace.trace_id}'")
-    lost = [
-        entry
-        for entry in replay.search(since=since, release_4=True)
-        if trace.span_id in dict(map(reversed, entry.rows))
-    ]
+    found = replay.search(since=since, release_4=True)
+    lost = [entry for entry in found if trace.span_id in {id_ for _, id_ in entry.rows}]
     assert len(lost) == 1
     replay.put(lost)
     eventually(lambda: four.rows(there, id=trace.trace_id) == [(2,)])
