@@ -15,7 +15,7 @@ from tests.e2e.stack import REGISTERED, Run, TestStack, twin_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
-SERVICES = ["clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
+SERVICES = ["cache", "clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
 HOPS = ["gateway answer", "rows in ClickHouse", "object in the bucket", "read back by the API"]
 GENERATED = "random:index/randomPassword:RandomPassword"
 SECRETS = {"gateway_master_key", "langfuse_secret_key", "owner_password", "gateway_env"}
