@@ -78,7 +78,7 @@ class Producer:
         """
         with told("put jobs into the queue"):
             for name, of_otlp in ((OTEL_QUEUE, True), (EVENT_QUEUE, False)):
-                jobs = [_job(name, event) for event in events if (event.kind == OTLP) is of_otlp]
+                jobs = [job(name, event) for event in events if (event.kind == OTLP) is of_otlp]
                 if jobs:
                     self._wait_for_room(name)
                     self._run(self._queue(name).addBulk(jobs))
@@ -136,7 +136,7 @@ async def _retried(queue: Any, until: float) -> int:
     return retried
 
 
-def _job(queue: str, event: RawEvent) -> Mapping[str, Any]:
+def job(queue: str, event: RawEvent) -> Mapping[str, Any]:
     """A job as Langfuse's `POST /api/admin/ingestion-replay` makes it, with an id that the raw event gives it."""
     scope: dict[str, Any] = {"projectId": event.project}
     payload: dict[str, Any]
