@@ -73,7 +73,8 @@ def test_what_is_no_request_is_unreadable(content: object) -> None:
 def test_an_event_says_what_it_is_of_and_of_which_trace() -> None:
     assert identity([{"body": {"id": "o", "traceId": "t"}}]) == ("o", "t")
     assert identity({"body": {"id": "t"}}) == ("t", "t")
-    for content in ([], [{}], None, "text"):
+    nothing: tuple[object, ...] = ([], [{}], None, "text")
+    for content in nothing:
         with pytest.raises(UnreadableError):
             identity(content)
 
