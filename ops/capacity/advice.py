@@ -70,9 +70,7 @@ class Advice:
         if of.startswith("clickhouse"):
             return f"more memory ({self._machine('clickhouse')}), or a larger `clickhouse:memoryRatio`"
         if of.startswith("langfuse-"):
-            return (
-                f"more memory ({self._machine(of)}); NODE_OPTIONS in `langfuse:extraEnv` caps the heap"
-            )
+            return f"more memory ({self._machine(of)}); NODE_OPTIONS in `langfuse:extraEnv` caps the heap"
         return f"more memory ({self._machine(of)})"
 
     def _machine(self, service: str) -> str:
