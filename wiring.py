@@ -33,14 +33,16 @@ from components.minio import API_PORT, BACKUP_BUCKET, BACKUP_USER, ROOT_USER, Bu
 from components.minio import SERVICE as MINIO
 from components.outbound import Outbound
 from components.postgres import Postgres, PostgresArgs
-from components.redis import Redis, RedisArgs
+from components.redis import CACHE, Redis, RedisArgs
 from components.releases import Image, end_of_support
 from components.secrets import StackSecrets, keys_of_data
 from platforms.spec import OPERATORS_MACHINE, Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
+from settings.memory import redis_maxmemory_mb
 from urls import PostgresUrl, http_url
 
+MEGABYTE = 1 << 20
 BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 
 
@@ -112,8 +114,13 @@ class Wiring:
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform
 
-            named = OPERATORS_MACHINE in self._everything_said()
-            return DockerPlatform(stack.instance, self._secrets.stack_id, running=stack.running, reaches_machine=named)
+            return DockerPlatform(
+                stack.instance,
+                self._secrets.stack_id,
+                self._memory_mb,
+                running=stack.running,
+                reaches_machine=OPERATORS_MACHINE in self._everything_said(),
+            )
         from platforms.fly.platform import FlyArgs, FlyPlatform, Machine
 
         def size(service: str) -> Machine:
@@ -269,6 +276,7 @@ class Wiring:
         if vault and vault.redis_url and group.place == "external":
             external = ExternalRedisArgs(
                 url=vault.redis_url,
+                cache_url=vault.redis_cache_url,
                 key_prefix=group.key_prefix,
                 floor=self._settings.release.redis_floor,
                 running=self._settings.stack.running,
@@ -281,6 +289,8 @@ class Wiring:
             volume=self._volume("redis", group.volume_gb),
             port=group.port,
             floor=self._settings.release.redis_floor,
+            maxmemory_mb=redis_maxmemory_mb(self._memory_mb("redis")),
+            cache_maxmemory_mb=redis_maxmemory_mb(self._memory_mb(CACHE)),
         )
         return Redis(arguments, platform, after)
 
@@ -409,6 +419,11 @@ class Wiring:
         stated = self._settings.langfuse.public_url
         host = self.vault.langfuse_host if self.vault else None
         return host.rstrip("/") if host and not stated else self._settings.langfuse_url
+
+    def _memory_mb(self, service: str) -> int:
+        """Memory limit of a service."""
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return self._settings.memory_mb(service, machine // MEGABYTE)
 
     def _volume(self, store: str, size_gb: int) -> VolumeSpec:
         return VolumeSpec(self._settings.volume(store), size_gb)

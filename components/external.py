@@ -257,6 +257,8 @@ class ExternalRedisArgs:
     """What makes one stack's Redis differ from another's."""
 
     url: RedisUrl
+    cache_url: RedisUrl | None
+    """Of another one for the gateway's cache of answers; None where both share the memory of one."""
     key_prefix: str
     """Sets Langfuse's keys apart; empty for none."""
     floor: tuple[int, int]
@@ -277,6 +279,7 @@ class ExternalRedis(Component):
     address: Address
     password: pulumi.Output[str]
     url: pulumi.Output[str] | None
+    cache: str
     cache_url: pulumi.Output[str] | None
     key_prefix: str
     gates: list[CheckResource]
@@ -287,7 +290,9 @@ class ExternalRedis(Component):
         self.address = platform.external(url.host, url.port)
         self.password = pulumi.Output.secret(url.password)
         self.url = pulumi.Output.secret(url.ioredis())
-        self.cache_url = pulumi.Output.secret(url.redis_py())
+        cache = args.cache_url or url
+        self.cache = f"{cache.host}:{cache.port}"
+        self.cache_url = pulumi.Output.secret(cache.redis_py())
         self.key_prefix = args.key_prefix
         proof = RedisGate(
             "redis-gate",

@@ -66,7 +66,7 @@ class Gateway(Component):
     Args:
         args: see `GatewayArgs`.
         web: the Langfuse it sends to.
-        redis: its response cache.
+        redis: has its cache of answers.
         platform: where it runs.
         after: gates that must be proven first.
     """
@@ -188,7 +188,7 @@ def _cache(redis: Queue) -> Environment:
     """How LiteLLM finds its response cache. It takes REDIS_URL before anything else, so that is there only if meant."""
     if redis.cache_url is not None:
         return Environment({}, {"REDIS_URL": redis.cache_url})
-    host, _, port = redis.address.internal.rpartition(":")
+    host, _, port = redis.cache.rpartition(":")
     return Environment({"REDIS_HOST": host, "REDIS_PORT": port}, {"REDIS_PASSWORD": redis.password})
 
 

@@ -33,6 +33,7 @@ Action = Literal[
     "restore",
     "rehearse",
     "undelete",
+    "replay",
     "upgrade",
     "adopt",
     "migrate-state",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from checks import redis, tunnels
 from checks.base import CheckFailedError, until_healthy
@@ -17,13 +17,18 @@ from checks.trace import (
     Gateway,
     PublicApi,
     clickhouse_rows,
-    drained_queue,
+    exported_object,
     new_user_id,
     stored_object,
+    taken_jobs,
+    trace_id_of,
 )
 from ops.session import OpsError, Session
 from ops.state import State, read_state
 
+Found = TypeVar("Found")
+Passed = tuple[str, Callable[[], object]]
+"""Name of a hop, and what looks at it."""
 GATES = ("clickhouse-gate", "minio-gate", "redis-gate", "end-to-end-proof")
 """Whose inputs say where everything is."""
 
@@ -45,6 +50,8 @@ class Way:
     api: PublicApi
     login: Login
     traces_table: str
+    read_path: str
+    """Of the public API, by `{trace_id}`."""
     store: S3
     bucket: str
     project_id: str
@@ -121,6 +128,7 @@ def _access(session: Session, known: State, there: tunnels.Translation) -> Acces
             output("clickhouse-gate", "database"),
         ),
         traces_table=session.settings.release.traces_table,
+        read_path=session.settings.release.read_path,
         store=S3.of(there(known.outputs("minio-gate"))),
         bucket=output("minio-gate", "buckets")[0],
         project_id=session.settings.langfuse.project.id,
@@ -188,37 +196,76 @@ class _Trail:
         self._started = time.monotonic()
         self.hops: list[Hop] = []
 
-    def hop(self, name: str, probe: Callable[[], object], describe: Callable[[Any], str]) -> None:
-        """Prove the next one. Raises BrokenHopError if it cannot be."""
+    def hop(
+        self, name: str, probe: Callable[[], Found], describe: Callable[[Found], str], passed: Sequence[Passed] = ()
+    ) -> Found:
+        """Prove the next one; what was seen.
+
+        Args:
+            name: of the hop.
+            probe: proves it.
+            describe: turns what was seen into words.
+            passed: hops that this one proves by itself, and that are looked at one by one when it does not.
+
+        Raises:
+            BrokenHopError: it cannot be proven; names the first of those that it would have passed, else itself.
+        """
         try:
-            seen = until_healthy(probe, deadline_seconds=self._deadline_seconds)
+            seen: Found = until_healthy(probe, deadline_seconds=self._deadline_seconds)
         except CheckFailedError as failure:
-            raise BrokenHopError(name, failure, self._why()) from None
+            broken = next(filter(None, (_broken(*hop) for hop in passed)), (name, failure))
+            raise BrokenHopError(*broken, self._why()) from None
         self.hops.append(Hop(name, describe(seen), (time.monotonic() - self._started) * 1000))
         self._on_hop(self.hops[-1])
         if len(self.hops) == 1:
             self._started = time.monotonic()
+        return seen
+
+
+def _broken(name: str, probe: Callable[[], object]) -> tuple[str, CheckFailedError] | None:
+    try:
+        probe()
+    except CheckFailedError as failure:
+        return name, failure
+    return None
 
 
 def _follow(to: Way, user_id: str, since: datetime, trail: _Trail) -> None:
-    """The hops after the one that sent the trace."""
-    if to.store.access_key:
-        store, folder = to.store.client(), f"{to.store.prefix}otel/{to.project_id}"
-        trail.hop(
-            "object in the bucket",
-            lambda: stored_object(store, to.bucket, folder, user_id, since),
-            lambda key: f"{to.bucket}/…/{key[-17:]}",
-        )
+    """The hops after the one that sent the trace.
+
+    Rows prove what came before them, whatever else is in the bucket and the queues. Only when there are none is it
+    looked at where the trace is. A store that is entered by a role is open to the containers alone.
+    """
+    trace_id, project, within = trace_id_of(user_id), to.project_id, to.store.prefix
+    store = to.store.client() if to.store.access_key else None
     with redis.client(
         to.redis_address, to.redis_password, user=to.redis_user, tls=to.redis_tls, database=to.redis_database
     ) as queue:
-        trail.hop("queue drained", lambda: drained_queue(queue, to.queue_prefix), lambda left: f"{left} jobs left")
-    trail.hop(
-        "rows in ClickHouse",
-        lambda: clickhouse_rows(to.login, to.traces_table, user_id),
-        lambda rows: f"{rows} in {to.login.database}.{to.traces_table}",
-    )
-    trail.hop("read back by the API", lambda: to.api.find_trace(user_id), lambda trace: f"trace {trace}")
+        rows = trail.hop(
+            "rows in ClickHouse",
+            lambda: clickhouse_rows(to.login, to.traces_table, to.project_id, trace_id),
+            lambda rows: f"{rows.count} in {to.login.database}.{to.traces_table}",
+            passed=(
+                *(
+                    [
+                        (
+                            "object in the bucket",
+                            lambda: exported_object(store, to.bucket, project, trace_id, since, prefix=within),
+                        )
+                    ]
+                    if store
+                    else []
+                ),
+                ("taken by the worker", lambda: taken_jobs(queue, to.queue_prefix, since)),
+            ),
+        )
+    if store:
+        trail.hop(
+            "object in the bucket",
+            lambda: stored_object(store, to.bucket, project, trace_id, rows.key, prefix=within),
+            lambda key: f"{to.bucket}/…/{key[-17:]}",
+        )
+    trail.hop("read back by the API", lambda: to.api.read_trace(to.read_path, trace_id), lambda _: f"trace {trace_id}")
 
 
 def causes(to: Access) -> list[CheckFailedError]:

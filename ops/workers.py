@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from rich.console import Console
 
 from components.langfuse import WEB_STOP_GRACE
+from components.redis import CACHE
 from ops.host import Host, Status, host_of
 from ops.session import OpsError, Session
 from policy.plan import Plan, Step
@@ -18,9 +19,9 @@ WORKER = re.compile(r"langfuse-worker(-\d+)?")
 WEB = re.compile(r"docker:index/container:Container::(langfuse-web(?:-\d+)?)$")
 STORE = re.compile(
     r"langfuse-stack:index:(?:ClickHouse|Redis)\$"
-    r"(?:docker:index/container:Container|langfuse-stack:fly:Service\$command:local:Command)::"
+    rf"(?:docker:index/container:Container|langfuse-stack:fly:Service\$command:local:Command)::(?!{CACHE}\b)"
 )
-"""What runs a store that workers write to, in a URN."""
+"""What runs a store that workers write to, in a URN; the cache beside Redis is none."""
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Docker on one machine: one private network, every port published on loopback only."""
 
+from collections.abc import Callable
+
 import pulumi
 import pulumi_docker as docker
 
@@ -28,6 +30,7 @@ class DockerPlatform:
     Args:
         instance: prefix of every container and the name of the network, so that two stacks can share a machine.
         owner: identity of the stack, which tells what it made from what another stack of the same instance made.
+        memory_mb: memory limit of a service.
         running: `False` leaves every volume and removes containers and network.
         reaches_machine: whether containers need a name for the machine that they run on.
     """
@@ -36,9 +39,16 @@ class DockerPlatform:
     replicates = False
 
     def __init__(
-        self, instance: str, owner: pulumi.Input[str], *, running: bool, reaches_machine: bool = False
+        self,
+        instance: str,
+        owner: pulumi.Input[str],
+        memory_mb: Callable[[str], int],
+        *,
+        running: bool,
+        reaches_machine: bool = False,
     ) -> None:
         self._instance = instance
+        self._memory_mb = memory_mb
         self._owner = owner
         self._hosts = [docker.ContainerHostArgs(host=OPERATORS_MACHINE, ip="host-gateway")] if reaches_machine else None
         self._network = (
@@ -109,6 +119,8 @@ class DockerPlatform:
                 healthcheck=_healthcheck(spec.health),
                 wait=spec.until_healthy or None,
                 wait_timeout=_patience(spec.health) if spec.until_healthy else None,
+                memory=self._memory_mb(spec.name),
+                memory_swap=self._memory_mb(spec.name),
                 restart="unless-stopped",
                 stop_timeout=spec.stop_grace,
                 destroy_grace_seconds=spec.stop_grace,
@@ -123,8 +135,9 @@ class DockerPlatform:
                 opts,
                 pulumi.ResourceOptions(
                     delete_before_replace=True,
-                    # The provider reports a changed health check as updated, but Docker cannot change one in place.
-                    replace_on_changes=["healthcheck"],
+                    # The provider reports a changed health check as updated, but Docker cannot change one in place. A
+                    # memory limit it can, but servers read theirs when they start.
+                    replace_on_changes=["healthcheck", "memory", "memorySwap"],
                 ),
             ),
         )

@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from settings.groups import Group, Slug
+from settings.memory import NEEDS
 
 AppName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")]
 SERVICES = (
-    r"clickhouse(-[23])?|clickhouse-keeper-[123]|clickhouse-proxy|minio|postgres|redis"
+    r"clickhouse(-[23])?|clickhouse-keeper-[123]|clickhouse-proxy|minio|postgres|redis|cache"
     r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|gateway|media"
 )
 ServiceName = Annotated[str, Field(pattern=f"^({SERVICES})$")]
@@ -40,32 +41,28 @@ class Machine(Group):
         return self
 
 
-MACHINES: Mapping[str, Machine] = {
-    service: Machine.model_validate(size)
-    for service, size in {
-        "clickhouse": {"cpuKind": "performance", "memoryMb": 8192},
-        "clickhouse-keeper": {"cpus": 1, "memoryMb": 1024},
-        "clickhouse-proxy": {"cpus": 1, "memoryMb": 512},
-        "minio": {"cpus": 1, "memoryMb": 2048},
-        "postgres": {"cpus": 1, "memoryMb": 2048},
-        "redis": {"cpus": 1, "memoryMb": 2048},
-        "langfuse-web": {},
-        "langfuse-worker": {},
-        "gateway": {"memoryMb": 2048},
-        "media": {"cpus": 1, "memoryMb": 512},
-    }.items()
+PROCESSORS: Mapping[str, Mapping[str, object]] = {
+    "clickhouse": {"cpuKind": "performance"},
+    "clickhouse-keeper": {"cpus": 1},
+    "clickhouse-proxy": {"cpus": 1},
+    "minio": {"cpus": 1},
+    "postgres": {"cpus": 1},
+    "redis": {"cpus": 1},
+    "cache": {"cpus": 1},
+    "langfuse-web": {},
+    "langfuse-worker": {},
+    "gateway": {},
+    "media": {"cpus": 1},
 }
-"""Sizes that Langfuse's documentation asks for, and half of them for what needs less."""
+"""Those that Langfuse's documentation asks for, and half of them for what needs less."""
+MACHINES: Mapping[str, Machine] = {
+    service: Machine.model_validate({"memoryMb": NEEDS[service].ample, **processors})
+    for service, processors in PROCESSORS.items()
+}
 
 
 PROXIES = 2
 """Machines of the proxy in front of several ClickHouse servers: their address outlives one of them."""
-
-
-def kind_of(service: str) -> str:
-    """What a service is one of: its name without the number of a replica."""
-    name, _, number = service.rpartition("-")
-    return name if number.isdigit() else service
 
 
 class FlySettings(Group):

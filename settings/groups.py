@@ -18,6 +18,7 @@ from pydantic.alias_generators import to_camel
 
 from components.releases import ReleaseName, WriteMode
 from secretlike import looks_like_secret
+from settings.memory import NEEDS
 from settings.reserved import taken
 
 
@@ -100,10 +101,20 @@ class StackSettings(Group):
     """Whether no other machine ever works on the stack: then its state may be a folder here, whatever the platform."""
     upgrading: bool = False
     """Whether this run may put a new major release over data; `upgrade` says so for its own."""
+    memory_mb: Mapping[str, Annotated[int, Field(ge=64)]] = {}
+    """On Docker, service to its memory limit; what is not listed gets its share of the machine. On Fly, `fly:machines`
+    says it."""
     rotations: Mapping[Rotatable, Annotated[int, Field(ge=1, le=1000)]] = {}
     """Secret to the generation in use; what is not listed is in its first."""
     rotating: Rotatable | None = None
     """The secret under rotation: where the part can, the generation before the one in use is accepted too."""
+
+    @field_validator("memory_mb")
+    @classmethod
+    def _services(cls, limits: Mapping[str, int]) -> Mapping[str, int]:
+        if unknown := sorted(set(limits) - set(NEEDS)):
+            raise ValueError(f"{', '.join(unknown)} is no service that has a limit: {', '.join(NEEDS)} have one")
+        return limits
 
     @property
     def proxies(self) -> dict[str, str]:
@@ -133,7 +144,8 @@ class ClickHouseSettings(Group):
     """Servers that hold the same rows; decided when the stack is made."""
     database: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")] = "langfuse"
     volume_gb: Annotated[int, Field(ge=1)] = 25
-    memory_ratio: Annotated[float, Field(gt=0.1, le=0.9)] = 0.6
+    memory_ratio: Annotated[float, Field(gt=0.1, le=0.9)] = 0.8
+    """Of its own memory limit: ClickHouse reads that of its container or machine."""
     query_log_ttl_days: Annotated[int, Field(ge=1)] = 7
 
     @property

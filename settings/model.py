@@ -5,7 +5,7 @@ from pydantic.alias_generators import to_camel
 
 from components.releases import RELEASES, Release, references
 from platforms.spec import SHARED
-from settings.fly import MACHINES, PROXIES, FlySettings, Machine, kind_of
+from settings.fly import MACHINES, PROXIES, FlySettings, Machine
 from settings.groups import (
     ClickHouseSettings,
     GatewaySettings,
@@ -21,6 +21,7 @@ from settings.groups import (
     WorkerSettings,
 )
 from settings.media import media_is_public
+from settings.memory import fitted, kind_of
 from settings.recorded import NOTHING, Recorded
 from switches import Switch
 
@@ -160,6 +161,12 @@ class Settings(BaseModel):
             return [], []
         servers = [self.volume(f"clickhouse_{number}") for number in range(2, self.clickhouse.replicas + 1)]
         return servers, [self.volume(f"keeper_{number}") for number in range(1, keepers + 1)]
+
+    def memory_mb(self, service: str, machine_mb: int) -> int:
+        """Memory limit of a service in MB, on a machine of so much memory; on Fly each has a machine of its own."""
+        if self.stack.platform == "fly":
+            return self.fly_machine(service).memory_mb
+        return fitted(machine_mb, self.stack.memory_mb)[kind_of(service)]
 
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""

@@ -113,6 +113,8 @@ class Vault(BaseModel):
     langfuse_secret_key: PrintableSecret | None = Field(None, alias="LANGFUSE_SECRET_KEY")
     langfuse_host: HttpUrl | None = Field(None, alias="LANGFUSE_HOST")
     redis_url: Redis | None = Field(None, alias="REDIS_URL")
+    redis_cache_url: Redis | None = Field(None, alias="REDIS_CACHE_URL")
+    """Of another server for the gateway's cache of answers, where the queue's is external."""
     postgres_direct_url: Postgres | None = Field(None, alias="LANGFUSE_DIRECT_URL")
     postgres_pooled_url: Postgres | None = Field(None, alias="LANGFUSE_DATABASE_URL")
     gateway_database_url: Postgres | None = Field(None, alias="GATEWAY_DATABASE_URL")

@@ -95,6 +95,13 @@ def _queue(queue: Queue, advice: Advice, limits: Limits) -> Iterator[Finding]:
             "what was to be deleted is still there, and Langfuse tries again every 10 minutes",
             advice.deletions,
         )
+    if queue.failed_for_good:
+        yield Finding(
+            "jobs-failed",
+            f"{queue.name}: {queue.failed_for_good} jobs failed for good",
+            "nobody tries them again, and their traces do not appear; the raw events are in the bucket",
+            "see the log of langfuse-worker for why, mend that, then `python -m ops replay --failed --apply`",
+        )
 
 
 def _parts(parts: Parts, advice: Advice, limits: Limits) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from components.gateway_config import OWN_VARIABLES
 from components.langfuse import WEB, WEB_PROXY, WORKER, replicas
 from components.outbound import VARIABLES as OUTBOUND
 from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
-from components.redis import DEFAULT_USER
+from components.redis import CACHE, DEFAULT_USER
 from components.releases import Release
 from ops.doctor import words
 from ops.doctor.looks import Looks
@@ -165,6 +165,7 @@ def from_settings(
     servers = tuple(member(number) for number in own)
     around = (*(keeper(number) for number in range(1, KEEPERS + 1)), PROXY) if settings.clickhouse.clustered else ()
     others = (store for store in settings.stores if store != "clickhouse")
+    cache = (CACHE,) if "redis" in settings.stores else ()
     front = (WEB_PROXY,) if settings.web.replicas > 1 else ()
     langfuse_services = (
         *replicas(WEB, settings.web.replicas),
@@ -174,7 +175,7 @@ def from_settings(
     return Access(
         stack=stack,
         words=words.of(settings, stack),
-        services=(*servers, *around, *others, *langfuse_services, "gateway"),
+        services=(*servers, *around, *others, *cache, *langfuse_services, "gateway"),
         release=release,
         deletions=settings.langfuse.deletions,
         version=settings.langfuse_version,

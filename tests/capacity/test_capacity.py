@@ -12,11 +12,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from ops.capacity import access, clickhouse, command, history, measure, queues, store
-from ops.capacity.access import CLICKHOUSE, LOGIN, REDIS, STORE
+from ops.capacity.access import CLICKHOUSE, LOGIN, STORE
 from ops.capacity.advice import Advice
 from ops.capacity.containers import parsed
 from ops.capacity.judge import judge
 from ops.capacity.measurement import Day, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, Unseen
+from ops.capacity.queues import REDIS_GATE
 from ops.capacity.report import as_dict, show
 from ops.commands import cli
 from ops.doctor.looks import LookError
@@ -97,6 +98,7 @@ def test_it_is_shown_at_80_columns_with_every_number_and_what_to_change() -> Non
     for part in ("10,000,000", "2 days", "28 h", "900 of 1000", "90 %", "busiest hour 370.0/s"):
         assert part in shown
     assert {finding.id for finding in FINDINGS} == {
+        "jobs-failed",
         "events-forecast",
         "queue-waiting",
         "parts",
@@ -141,7 +143,9 @@ def on_fly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
     names = ("address", "password", "user", "tls", "endpoint", "root_user", "root_password")
     outputs = dict.fromkeys((*LOGIN, *names), "")
-    resources = [{"urn": f"urn:pulumi:prod::p::t::{name}", "outputs": outputs} for name in (CLICKHOUSE, REDIS, STORE)]
+    resources = [
+        {"urn": f"urn:pulumi:prod::p::t::{name}", "outputs": outputs} for name in (CLICKHOUSE, REDIS_GATE, STORE)
+    ]
     monkeypatch.setattr(subprocess, "run", called)
     monkeypatch.setattr(command, "open_session", lambda stack, path: Known(stack, {}, path, known=NOTHING))
     monkeypatch.setattr(access, "read_state", lambda *_, **__: State({"deployment": {"resources": resources}}))

@@ -56,9 +56,13 @@ CASES = {
         replace(CALM, queues=[Queue("trace-upsert", 1, 0, 0, 0, 301)]),
         {"queue-waiting": "the oldest for 301 s"},
     ),
-    "delayed and failed jobs are no want of capacity": (
-        replace(CALM, queues=[Queue("evaluation", 0, 0, 9000, 9000, None)]),
+    "delayed jobs are no want of capacity": (
+        replace(CALM, queues=[Queue("evaluation", 0, 0, 9000, 0, None)]),
         {},
+    ),
+    "jobs that failed for good": (
+        replace(CALM, queues=[Queue("otel-ingestion-queue-2", 0, 0, 0, 1, None)]),
+        {"jobs-failed": "otel-ingestion-queue-2: 1 jobs failed for good"},
     ),
     "many parts": (
         replace(CALM, parts=[Parts("traces", 900, 500, 1, 1, 1000, 3000)]),

@@ -456,6 +456,21 @@ def test_a_long_queue_is_found(rig: Rig, pooler: str) -> None:
     assert verdict(access, "redis-queue") == "healthy"
 
 
+def test_jobs_that_failed_for_good_are_found_in_every_part_of_a_queue_that_is_split(rig: Rig, pooler: str) -> None:
+    from checks import redis as queue
+
+    access, name = rig.fresh(redis_address=pooler), "bull:otel-ingestion-queue-3"
+    with queue.client(pooler, rig.access.redis_password) as server:
+        eventually(server.ping)
+        server.hset(f"{name}:meta", "version", "bullmq:5")
+        server.hset(f"{name}:7", "failedReason", "getaddrinfo ENOTFOUND clickhouse")
+        server.zadd(f"{name}:failed", {"7": 1})
+        seen = only(access, "jobs-failed").evidence
+        assert seen == "otel-ingestion-queue-3 1 failed, the newest with: getaddrinfo ENOTFOUND clickhouse"
+        server.delete(f"{name}:failed", f"{name}:meta", f"{name}:7")
+    assert verdict(access, "jobs-failed") == "healthy"
+
+
 def test_a_cluster_without_macros_is_found(rig: Rig) -> None:
     """Beside the stack's own server, which has no keeper, one that has."""
     name, http, native = f"{rig.instance}-keeper", free_port(), free_port()

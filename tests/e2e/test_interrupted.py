@@ -17,7 +17,7 @@ KILL_AT = [
     "checks:LangfuseWeb langfuse-web-gate created",
 ]
 VOLUMES = ["clickhouse", "minio", "postgres", "redis"]
-SERVICES = ["clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
+SERVICES = ["cache", "clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
 
 
 def kill_when(stack: TestStack, line: str) -> None:

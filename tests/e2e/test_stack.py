@@ -15,8 +15,8 @@ from tests.e2e.stack import REGISTERED, Run, TestStack, twin_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
-SERVICES = ["clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
-HOPS = ["gateway answer", "object in the bucket", "queue drained", "rows in ClickHouse", "read back by the API"]
+SERVICES = ["cache", "clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
+HOPS = ["gateway answer", "rows in ClickHouse", "object in the bucket", "read back by the API"]
 GENERATED = "random:index/randomPassword:RandomPassword"
 SECRETS = {"gateway_master_key", "langfuse_secret_key", "owner_password", "gateway_env"}
 
@@ -115,7 +115,7 @@ def test_smoke_names_the_hop_that_a_stopped_worker_breaks(stack: TestStack) -> N
     finally:
         stack.docker("start", stack.container("langfuse-worker"))
     found = run.json
-    assert (run.code, found["broken"]) == (1, "queue drained")
+    assert (run.code, found["broken"]) == (1, "taken by the worker")
     assert "langfuse-worker" in found["findings"][0]["fix"]
 
 

@@ -13,7 +13,7 @@ from platforms.spec import HealthSpec, HttpProbe, Mount, ServiceSpec, Unsupporte
 from tests.checks.tls import authority
 from tests.unit.recorder import ROOT, Recording, recorded
 
-SERVICES = ("clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway")
+SERVICES = ("clickhouse", "minio", "postgres", "redis", "cache", "langfuse-web", "langfuse-worker", "gateway")
 FLY = {"langfuse-stack:platform": "fly", "fly:localImages": "push"}
 DIFFERENT = {"HOSTNAME"}
 """Which addresses exist is the platform's to know."""

@@ -14,7 +14,7 @@ from components.gateway_config import GatewayConfigError, GatewayModel, merged, 
 from platforms.docker import DockerPlatform
 from settings import SettingsError, gateway_config, load
 
-DOCKER = DockerPlatform("test", "owner", running=False)
+DOCKER = DockerPlatform("test", "owner", lambda _: 512, running=False)
 CACHE = {"host": "os.environ/REDIS_HOST", "port": "os.environ/REDIS_PORT", "ttl": 600}
 AZURE = yaml.safe_load("""
 model_list:

@@ -85,6 +85,8 @@ def test_workers_are_not_started_where_everything_is_stopped(host: TwoWorkers) -
         ("create", FLY),
         ("same", FLY),
         ("update", f"{COMPONENT}ClickHouse$langfuse-stack:fly:Volume$command:local:Command::clickhouse-data"),
+        ("replace", f"{COMPONENT}Redis$docker:index/container:Container::cache"),
+        ("update", f"{COMPONENT}Redis$langfuse-stack:fly:Service$command:local:Command::cache-deploy"),
         ("replace", f"{COMPONENT}LangfuseWeb$docker:index/container:Container::langfuse-web"),
     ],
 )
