@@ -10,6 +10,7 @@ from components.langfuse_env import Stores
 from components.minio import Minio
 from components.phases import Phases
 from components.record import History, Switches
+from components.relay import Relay
 from components.secrets import StackSecrets
 from outputs import export
 from settings import from_engine
@@ -33,7 +34,9 @@ langfuse = wire.langfuse(Stores(clickhouse, minio, postgres, redis))
 web = phases.add("langfuse-web", lambda after: LangfuseWeb(langfuse, platform, after))
 worker = phases.add("langfuse-worker", lambda after: LangfuseWorker(langfuse, web, platform, after))
 
-litellm = wire.gateway(langfuse)
+relay = phases.add("relay", lambda after: Relay(wire.relay(langfuse), platform, after))
+
+litellm = wire.gateway(langfuse, relay.address)
 gateway = phases.add("gateway", lambda after: Gateway(litellm, web, redis, platform, after))
 phases.add("proof", lambda after: Proof(litellm, gateway, web, after))
 had = settings.recorded
@@ -49,6 +52,7 @@ export(
     litellm=litellm,
     clickhouse=clickhouse,
     minio=minio,
+    relay=relay,
     gateway=gateway,
     images=wire.images,
     phases=phases,

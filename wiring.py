@@ -25,9 +25,10 @@ from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
 from components.minio import ROOT_USER, MinioArgs
 from components.postgres import Postgres, PostgresArgs
 from components.redis import Redis, RedisArgs
+from components.relay import RelayArgs
 from components.releases import Image, end_of_support
 from components.secrets import StackSecrets
-from platforms.spec import Platform, VolumeSpec
+from platforms.spec import Address, Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
 
@@ -241,7 +242,7 @@ class Wiring:
             version=self._settings.langfuse_version,
             web_image=self.images["langfuse-web"],
             worker_image=self.images["langfuse-worker"],
-            proxy_image=self.images.get("proxy"),
+            proxy_image=self.images["proxy"],
             web_replicas=self._settings.web.replicas,
             worker_replicas=self._settings.worker.replicas,
             web_port=group.web_port,
@@ -269,7 +270,22 @@ class Wiring:
             unproven_image=self._settings.recorded.unproven_image,
         )
 
-    def gateway(self, langfuse: LangfuseArgs) -> GatewayArgs:
+    def relay(self, langfuse: LangfuseArgs) -> RelayArgs:
+        """The relay's arguments."""
+        group = self._settings.relay
+        in_vault = self.vault is not None and self.vault.langfuse_public_key is not None
+        return RelayArgs(
+            image=self.images["relay"],
+            proxy_image=self.images["proxy"],
+            volume=self._volume("relay", group.volume_gb),
+            port=group.port,
+            metrics_port=group.metrics_port,
+            queue_bytes=group.queue_mb * 1024**2,
+            keys_before=None if in_vault else self._secrets.langfuse_keys_before,
+            langfuse=langfuse,
+        )
+
+    def gateway(self, langfuse: LangfuseArgs, relay: Address) -> GatewayArgs:
         """The gateway's arguments."""
         group = self._settings.gateway
         return GatewayArgs(
@@ -279,6 +295,7 @@ class Wiring:
             master_key=self._secret("gateway_master_key"),
             tracing=group.tracing,
             callback=group.callback,
+            relay=relay if group.relayed else None,
             export_delay_ms=group.export_delay_ms,
             config=settings_module.gateway_config(group.config),
             models=tuple(

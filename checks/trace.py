@@ -32,6 +32,7 @@ INGESTION_QUEUE = "otel-ingestion-queue"
 BULL = "bull"
 """First part of the queue's keys, unless Langfuse is told another."""
 QUEUE_STATES = ("wait", "active", "delayed", "paused", "prioritized")
+OTLP_PATH = "/api/public/otel/v1/traces"
 OTLP_TEMPLATE = Path(__file__).parent / "otlp_trace.json"
 SEE_WEB_LOG = "see the log of the langfuse-web container"
 
@@ -180,7 +181,7 @@ class PublicApi:
             body = body.replace(f"${name}", value)
         accepted(
             "POST",
-            f"{self.url}/api/public/otel/v1/traces",
+            self.url + OTLP_PATH,
             SEE_WEB_LOG,
             auth=(self.public_key, self.secret_key),
             headers={"Content-Type": "application/json", "x-langfuse-ingestion-version": "4"},

@@ -26,6 +26,7 @@ IMAGE_REFERENCES: Mapping[str, str] = {
     "postgres": "postgres:15.15",
     "litellm": "ghcr.io/berriai/litellm:main-v1.106.2-stable",
     "proxy": "haproxy:3.0-alpine",
+    "relay": "otel/opentelemetry-collector-contrib:0.165.0",
 }
 """Official image of every part but Langfuse. Resolution pins each to its content before anything runs."""
 

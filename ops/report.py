@@ -126,9 +126,14 @@ def _smoke(to: Access, *, as_json: bool, deadline_seconds: float) -> None:
         sys.exit(1)
 
 
+def _well(container: docker.Container) -> bool:
+    """Whether it runs and is healthy; of the relay, which Docker does not watch, its proxy says so."""
+    return container.state == "running" and container.health in {"healthy", docker.UNWATCHED}
+
+
 def _healthy(session: Session) -> list[docker.Container]:
     found = sorted(docker.containers(session), key=lambda container: container.service)
-    others = [f"{entry.service} {entry.health}" for entry in found if entry.health != "healthy"]
+    others = [f"{entry.service} {entry.health}" for entry in found if not _well(entry)]
     if others:
         logs = f"see `docker logs {session.settings.stack.instance}-<service>`"
         fix = f"{logs}; `python -m ops start <service>` starts a stopped one"
@@ -143,7 +148,7 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         _states(session, as_json=as_json)
         return
     found = sorted(docker.containers(session), key=lambda container: container.service)
-    healthy = bool(found) and all(entry.state == "running" and entry.health == "healthy" for entry in found)
+    healthy = bool(found) and all(_well(entry) for entry in found)
     if as_json:
         _print_json(session, [asdict(entry) for entry in found], healthy=healthy)
     elif found:

@@ -21,6 +21,7 @@ CHECKS = frozenset(
         "Migrations",
         "ObjectStore",
         "Redis",
+        "Relay",
         "Supabase",
     )
 )

@@ -10,7 +10,7 @@ from settings.groups import Group, Slug
 AppName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")]
 SERVICES = (
     r"clickhouse(-[23])?|clickhouse-keeper-[123]|clickhouse-proxy|minio|postgres|redis"
-    r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|gateway|media"
+    r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|relay|relay-proxy|gateway|media"
 )
 ServiceName = Annotated[str, Field(pattern=f"^({SERVICES})$")]
 PublicName = Literal["langfuse-web", "gateway", "media"]
@@ -51,6 +51,8 @@ MACHINES: Mapping[str, Machine] = {
         "redis": {"cpus": 1, "memoryMb": 2048},
         "langfuse-web": {},
         "langfuse-worker": {},
+        "relay": {"cpus": 1, "memoryMb": 512},
+        "relay-proxy": {"cpus": 1, "memoryMb": 256},
         "gateway": {"memoryMb": 2048},
         "media": {"cpus": 1, "memoryMb": 512},
     }.items()

@@ -9,7 +9,7 @@ import dill  # type: ignore[import-untyped]
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
-from checks import backup_key, bucket, clickhouse, data_keys, http, migrations, supabase
+from checks import backup_key, bucket, clickhouse, data_keys, http, migrations, relay, supabase
 from checks import redis as redis_checks
 from checks.base import CheckProvider, CheckResource, DataProvider, GateClosedError
 from components.minio import Buckets
@@ -18,7 +18,7 @@ from tests.checks.gates import SECRET_INPUTS, SECRET_URLS, assert_shows_no_secre
 from tests.checks.local_server import Answer, Request, serving
 from tests.unit.recorder import ROOT
 
-MODULES = (backup_key, bucket, clickhouse, data_keys, http, migrations, supabase, redis_checks)
+MODULES = (backup_key, bucket, clickhouse, data_keys, http, migrations, relay, supabase, redis_checks)
 RESOURCES = sorted(CheckResource.__subclasses__(), key=lambda cls: cls.__name__)
 PROVIDERS = [resource.provider for resource in RESOURCES]
 HOLDS_DATA = {bucket.BucketProvider, data_keys.DataKeysProvider, supabase.SchemaProvider}
