@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from checks import relay
 from checks.base import CheckFailedError, brief, without_secrets
 from ops.capacity import clickhouse, forecast, history, queues, store
 from ops.capacity.access import Access
@@ -40,6 +41,7 @@ def measure(access: Access, *, now: datetime | None = None) -> Measurement:
         waiting = ask("queues in Redis", lambda: queues.queues(access.redis))
         of_redis = ask("memory of Redis", lambda: [queues.memory(access.redis)])
         objects = ask("disk of the object store", lambda: [store.disk(access.store_address, *access.store_root)])
+        held = ask("queue of the relay", lambda: relay.queue(url)) if (url := access.relay_metrics_url) else None
         containers = ask("memory of containers", access.containers)
     rooms = [*_each(disks.result()), *_each(objects.result())]
     memory = (containers.result(), of_server.result(), of_redis.result())
@@ -49,6 +51,7 @@ def measure(access: Access, *, now: datetime | None = None) -> Measurement:
         disks=of_one_machine(rooms) if access.one_machine else rooms,
         parts=parts.result(),
         memory=[entry for result in memory for entry in _each(result)],
+        relay=held.result() if held else None,
         notes=access.notes,
     )
     return _with_growth(found, access, now or datetime.now(UTC))

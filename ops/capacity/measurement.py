@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
+from checks.relay import Queue as Held
+
 T = TypeVar("T")
 
 
@@ -154,6 +156,8 @@ class Measurement:
     disks: Sequence[Disk | Unseen]
     parts: Sequence[Parts] | Unseen
     memory: Sequence[Memory | Unseen]
+    relay: Held | Unseen | None = None
+    """None where there is no relay so far."""
     notes: Sequence[str] = ()
     """What is measured elsewhere, and where; nothing that is missing here."""
 
@@ -161,7 +165,7 @@ class Measurement:
     def unseen(self) -> list[str]:
         """Why, for everything that could not be measured; a growth that is not known yet does not count."""
         whole = (self.rate, self.queues, self.parts)
-        return [entry.why for entry in (*whole, *self.disks, *self.memory) if isinstance(entry, Unseen)]
+        return [entry.why for entry in (*whole, self.relay, *self.disks, *self.memory) if isinstance(entry, Unseen)]
 
 
 def seen(entries: "Sequence[T | Unseen] | Unseen") -> list[T]:

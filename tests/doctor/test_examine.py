@@ -153,7 +153,7 @@ def test_replicas_and_what_stands_before_them_are_services_of_the_stack() -> Non
     assert services == (
         *("clickhouse", "clickhouse-2", "clickhouse-keeper-1", "clickhouse-keeper-2", "clickhouse-keeper-3"),
         *("clickhouse-proxy", "minio", "postgres", "redis", "langfuse-web", "langfuse-web-2", "langfuse-web-proxy"),
-        *("langfuse-worker", "langfuse-worker-2", "langfuse-worker-3", "gateway"),
+        *("langfuse-worker", "langfuse-worker-2", "langfuse-worker-3", "relay", "relay-proxy", "gateway"),
     )
 
 
