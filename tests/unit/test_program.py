@@ -95,7 +95,7 @@ def test_stopping_removes_containers_and_gates_and_keeps_all_data() -> None:
 
 
 def test_every_port_is_published_on_loopback_only(local: Recording) -> None:
-    published = [port for entry in local.of_type(CONTAINER) for port in entry.inputs.get("ports", ())]
+    published = [port for entry in local.of_type(CONTAINER) for port in entry.inputs["ports"]]
     assert len(published) == 11
     assert {port["ip"] for port in published} == {"127.0.0.1"}
 
