@@ -9,6 +9,7 @@ from components.langfuse import LangfuseWeb, LangfuseWorker
 from components.langfuse_env import Stores
 from components.phases import Phases
 from components.record import History, Switches
+from components.relay import Relay
 from components.secrets import StackSecrets
 from outputs import export
 from settings import from_engine
@@ -38,7 +39,9 @@ if settings.stack.ca_bundle:
 web = phases.add("langfuse-web", lambda after: LangfuseWeb(langfuse, platform, after))
 worker = phases.add("langfuse-worker", lambda after: LangfuseWorker(langfuse, web, platform, after))
 
-litellm = wire.gateway(langfuse)
+relay = phases.add("relay", lambda after: Relay(wire.relay(langfuse), platform, after))
+
+litellm = wire.gateway(langfuse, relay.address)
 gateway = phases.add("gateway", lambda after: Gateway(litellm, web, redis, platform, after))
 phases.add("proof", lambda after: Proof(litellm, gateway, web, after))
 had = settings.recorded
@@ -54,6 +57,7 @@ export(
     litellm=litellm,
     clickhouse=clickhouse,
     minio=minio,
+    relay=relay,
     gateway=gateway,
     images=wire.images,
     phases=phases,

@@ -34,9 +34,10 @@ from components.minio import SERVICE as MINIO
 from components.outbound import Outbound
 from components.postgres import Postgres, PostgresArgs
 from components.redis import CACHE, Redis, RedisArgs
+from components.relay import RelayArgs
 from components.releases import Image, end_of_support
 from components.secrets import StackSecrets, keys_of_data
-from platforms.spec import OPERATORS_MACHINE, Platform, VolumeSpec
+from platforms.spec import OPERATORS_MACHINE, Address, Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
 from settings.memory import redis_maxmemory_mb
@@ -312,7 +313,7 @@ class Wiring:
             version=self._settings.langfuse_version,
             web_image=self.images["langfuse-web"],
             worker_image=self.images["langfuse-worker"],
-            proxy_image=self.images.get("proxy"),
+            proxy_image=self.images["proxy"],
             web_replicas=self._settings.web.replicas,
             worker_replicas=self._settings.worker.replicas,
             web_port=group.web_port,
@@ -341,7 +342,22 @@ class Wiring:
             unproven_image=self._settings.recorded.unproven_image,
         )
 
-    def gateway(self, langfuse: LangfuseArgs) -> GatewayArgs:
+    def relay(self, langfuse: LangfuseArgs) -> RelayArgs:
+        """The relay's arguments."""
+        group = self._settings.relay
+        in_vault = self.vault is not None and self.vault.langfuse_public_key is not None
+        return RelayArgs(
+            image=self.images["relay"],
+            proxy_image=self.images["proxy"],
+            volume=self._volume("relay", group.volume_gb),
+            port=group.port,
+            metrics_port=group.metrics_port,
+            queue_bytes=group.queue_mb * 1024**2,
+            keys_before=None if in_vault else self._secrets.langfuse_keys_before,
+            langfuse=langfuse,
+        )
+
+    def gateway(self, langfuse: LangfuseArgs, relay: Address) -> GatewayArgs:
         """The gateway's arguments."""
         group = self._settings.gateway
         return GatewayArgs(
@@ -351,6 +367,7 @@ class Wiring:
             master_key=self._secret("gateway_master_key"),
             tracing=group.tracing,
             callback=group.callback,
+            relay=relay if group.relayed else None,
             export_delay_ms=group.export_delay_ms,
             config=self._gateway_config,
             models=tuple(

@@ -42,6 +42,7 @@ CLOCK_SECONDS = 2
 """By which clocks of two services may differ."""
 USER = "smoke-"
 SQL = Path(__file__).parent / "sql"
+OTLP_PATH = "/api/public/otel/v1/traces"
 OTLP_TEMPLATE = Path(__file__).parent / "otlp_trace.json"
 SEE_WEB_LOG = "see the log of the langfuse-web container"
 
@@ -208,7 +209,7 @@ class PublicApi:
             body = body.replace(f"${name}", value)
         accepted(
             "POST",
-            f"{self.url}/api/public/otel/v1/traces",
+            self.url + OTLP_PATH,
             SEE_WEB_LOG,
             auth=(self.public_key, self.secret_key),
             headers={"Content-Type": "application/json", "x-langfuse-ingestion-version": "4"},

@@ -24,7 +24,9 @@ CONFIG_FILE = "/etc/litellm/litellm.config.yaml"
 LISTEN = "--host="
 """Every address of both families: a private network may have only one of them, and the health check uses the other."""
 EXPORT_SECONDS = 60
-"""How long finished calls are tried again while Langfuse does not take them: long enough for web to be replaced."""
+"""How long finished calls are tried again while nobody takes them: long enough for the relay to be replaced."""
+SPANS_IN_MEMORY = 16384
+"""What may wait meanwhile; LiteLLM drops what comes on top."""
 HEALTHCHECK_FILE = "/etc/litellm/healthcheck.py"
 
 
@@ -41,6 +43,8 @@ class GatewayArgs:
     """False: calls are served and not sent to Langfuse, whose keys the gateway then does not get."""
     callback: str
     """LiteLLM's callback for Langfuse: `langfuse_otel` or `langfuse`."""
+    relay: Address | None
+    """Where traces go, to be kept until Langfuse has taken them; None: to web, which takes them or does not."""
     export_delay_ms: int
     """How long finished calls wait to be exported together, in milliseconds."""
     config: Mapping[str, Any]
@@ -193,11 +197,12 @@ def _cache(redis: Queue) -> Environment:
 
 
 def _langfuse_env(args: GatewayArgs, web: LangfuseWeb) -> dict[str, str]:
-    host = f"http://{web.address.internal}"
+    traces = args.relay or web.address
     return {
         # Both, always: with one missing a callback may send prompts to the vendor's cloud.
-        "LANGFUSE_HOST": host,
-        "LANGFUSE_OTEL_HOST": host,
+        "LANGFUSE_HOST": f"http://{web.address.internal}",
+        "LANGFUSE_OTEL_HOST": f"http://{traces.internal}",
+        "OTEL_BSP_MAX_QUEUE_SIZE": str(SPANS_IN_MEMORY),
         "OTEL_BSP_SCHEDULE_DELAY": str(args.export_delay_ms),
         "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": str(EXPORT_SECONDS),
     }

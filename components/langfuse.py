@@ -52,8 +52,8 @@ class LangfuseArgs:
     version: str
     web_image: Image
     worker_image: Image
-    proxy_image: Image | None
-    """What stands before several webs; `None` where nothing needs it."""
+    proxy_image: Image
+    """What stands before several webs."""
     web_replicas: int
     worker_replicas: int
     web_port: int
@@ -170,7 +170,7 @@ class LangfuseWeb(Component):
 
     def _behind_proxy(self, first: Service, args: LangfuseArgs, platform: Platform) -> Service:
         """All webs as one service, with one address; the only one as it is."""
-        if args.web_replicas == 1 or args.proxy_image is None:
+        if args.web_replicas == 1:
             return first
         front = platform.service(
             WEB_PROXY,

@@ -26,6 +26,7 @@ IMAGE_REFERENCES: Mapping[str, str] = {
     "postgres": "postgres:15.19",
     "litellm": "ghcr.io/berriai/litellm:v1.106.2",
     "proxy": "haproxy:3.0.29-alpine",
+    "relay": "otel/opentelemetry-collector-contrib:0.165.0",
 }
 """Image of every part but Langfuse, by exact tag. MinIO's own registries serve no community release any more, and
 Chainguard's free tier tags only its newest build, so that one is named by digest (MinIO 2026-09-22T19-25-18Z)."""

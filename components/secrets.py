@@ -111,6 +111,12 @@ class StackSecrets(Component):
         self.gateway_database_password = self._hex("gateway-database-password") if gateway_database else None
         self.register_outputs({})
 
+    @property
+    def langfuse_keys_before(self) -> tuple[pulumi.Output[str], pulumi.Output[str]] | None:
+        """The project's pair of keys before the one in use, which Langfuse takes too until people delete it."""
+        pair = [self.before.get(f"langfuse-{part}-key") for part in ("public", "secret")]
+        return (pair[0], pair[1]) if pair[0] and pair[1] else None
+
     def _newest(
         self, name: str, make: Callable[[str], pulumi.Output[str]], *, rotated: str | None = None
     ) -> pulumi.Output[str]:

@@ -18,7 +18,7 @@ from platforms.fly.ownership import owners
 from settings import Vault, open_vault
 
 APP = "langfuse-stack:fly:App$command:local:Command"
-SERVICES = ("langfuse-web", "langfuse-worker", "gateway")
+SERVICES = ("langfuse-web", "langfuse-worker", "relay", "relay-proxy", "gateway")
 """What every stack runs beside its stores."""
 KEYS: Mapping[str, str] = {"STACK_ID": "stack_id", "SALT": "salt", "ENCRYPTION_KEY": "encryption_key"}
 """What a stack must have from the vault before it takes over data that its state does not know."""

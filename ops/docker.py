@@ -10,6 +10,9 @@ from ops.session import OpsError, Session
 from ops.state import CONTAINER
 from platforms.docker_labels import INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
 
+UNWATCHED = "-"
+"""Health of a container that Docker does not watch."""
+
 
 @dataclass(frozen=True)
 class Container:
@@ -135,7 +138,7 @@ def _container(entry: dict[str, Any]) -> Container:
         owner=labels.get(OWNER_LABEL, ""),
         image=entry["Image"],
         state=state["Status"],
-        health=(state.get("Health") or {}).get("Status", "-"),
+        health=(state.get("Health") or {}).get("Status", UNWATCHED),
         started_at=state["StartedAt"].partition(".")[0] + "Z",
         ports=tuple(sorted({int(host["HostPort"]) for hosts in bindings.values() for host in hosts or []})),
         exit_code=state["ExitCode"],

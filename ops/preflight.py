@@ -79,7 +79,7 @@ def _declared(settings: Settings) -> set[str]:
     from components.clickhouse_cluster import KEEPERS
 
     servers, keepers = settings.cluster_volumes(KEEPERS)
-    return {*(settings.volume(store) for store in settings.stores), *servers, *keepers}
+    return {*(settings.volume(store) for store in (*settings.stores, "relay")), *servers, *keepers}
 
 
 def _taken_ports(session: Session) -> list[str]:

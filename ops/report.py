@@ -126,9 +126,14 @@ def _smoke(to: Access, *, as_json: bool, deadline_seconds: float) -> None:
         sys.exit(1)
 
 
+def _well(container: docker.Container) -> bool:
+    """Whether it runs and is healthy; of the relay, which Docker does not watch, its proxy says so."""
+    return _condition(container) in {"healthy", docker.UNWATCHED}
+
+
 def _healthy(session: Session, state: State) -> list[docker.Container]:
     found = _services(session, state)
-    others = [f"{entry.service} {_condition(entry)}" for entry in found if _condition(entry) != "healthy"]
+    others = [f"{entry.service} {_condition(entry)}" for entry in found if not _well(entry)]
     if others:
         logs = f"see `docker logs {session.settings.stack.instance}-<service>`"
         fix = f"{logs}; `python -m ops start <service>` starts a stopped one, `make up` makes a missing one"
@@ -154,7 +159,7 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         return
     state = _state(session)
     found = _services(session, state)
-    healthy = bool(found) and all(_condition(entry) == "healthy" for entry in found)
+    healthy = bool(found) and all(_well(entry) for entry in found)
     if as_json:
         _print_json(session, state, [asdict(entry) for entry in found], healthy=healthy)
     elif found:

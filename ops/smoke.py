@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from checks import redis, tunnels
 from checks.base import CheckFailedError, until_healthy
 from checks.clickhouse_login import Login
+from checks.relay import Relay
 from checks.s3 import S3
 from checks.trace import (
     BULL,
@@ -29,7 +30,7 @@ from ops.state import State, read_state
 Found = TypeVar("Found")
 Passed = tuple[str, Callable[[], object]]
 """Name of a hop, and what looks at it."""
-GATES = ("clickhouse-gate", "minio-gate", "redis-gate", "end-to-end-proof")
+GATES = ("clickhouse-gate", "minio-gate", "redis-gate", "relay-gate", "end-to-end-proof")
 """Whose inputs say where everything is."""
 
 
@@ -69,6 +70,8 @@ class Access(Way):
     """Everything the smoke test talks to."""
 
     gateway: Gateway
+    relay: Relay | None = None
+    """None: the gateway sends to web."""
     tracing: bool = True
     """False: the gateway does not send to Langfuse, so its answer is the only hop."""
 
@@ -138,6 +141,14 @@ def _access(session: Session, known: State, there: tunnels.Translation) -> Acces
         redis_tls=output("redis-gate", "tls"),
         redis_database=known.outputs("redis-gate").get("db", 0),
         queue_prefix=session.settings.redis.key_prefix or BULL,
+        relay=Relay(
+            output("relay-gate", "url"),
+            output("relay-gate", "metrics_url"),
+            output("relay-gate", "public_key"),
+            output("relay-gate", "secret_key"),
+        )
+        if session.settings.gateway.relayed
+        else None,
         tracing=session.settings.gateway.tracing,
     )
 
@@ -158,6 +169,8 @@ def smoke(to: Access, *, deadline_seconds: float = 30, on_hop: Callable[[Hop], N
     trail.hop(
         "gateway answer", lambda: to.gateway.call_smoke(user_id), lambda seen: f"model {SMOKE_MODEL} said {seen!r}"
     )
+    if to.tracing and to.relay:
+        trail.hop("relay", to.relay.takes, lambda held: f"{held.waiting} bytes wait for Langfuse")
     if to.tracing:
         _follow(to, user_id, since, trail)
     return trail.hops
@@ -270,7 +283,8 @@ def _follow(to: Way, user_id: str, since: datetime, trail: _Trail) -> None:
 
 def causes(to: Access) -> list[CheckFailedError]:
     """Services that do not answer the stack's own keys at this moment."""
-    return _refusals([to.gateway.ready, to.api.keys_accepted, _login(to)])
+    by_relay = [to.relay.takes] if to.relay else []
+    return _refusals([to.gateway.ready, *by_relay, to.api.keys_accepted, _login(to)])
 
 
 def _login(to: Way) -> Callable[[], object]:

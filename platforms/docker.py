@@ -101,6 +101,7 @@ class DockerPlatform:
                 name=f"{self._instance}-{spec.name}",
                 image=spec.image,
                 command=list(spec.command) or None,
+                user=spec.user or None,
                 envs=_env_list(spec),
                 hosts=self._hosts,
                 networks_advanced=[
@@ -178,9 +179,11 @@ def _patience(health: HealthSpec) -> int:
     return health.start_period + health.retries * (health.interval + health.timeout)
 
 
-def _healthcheck(health: HealthSpec) -> docker.ContainerHealthcheckArgs:
+def _healthcheck(health: HealthSpec) -> docker.ContainerHealthcheckArgs | None:
     probe = health.probe
     argv: tuple[str, ...]
+    if isinstance(probe, HttpProbe) and not probe.from_inside:
+        return None
     if isinstance(probe, HttpProbe):
         argv = ("wget", "-q", "-O", "/dev/null", f"http://{LOOPBACK}:{probe.port}{probe.path}")
     else:

@@ -58,6 +58,8 @@ class HttpProbe:
 
     port: int
     path: str
+    from_inside: bool = True
+    """Whether the image has a program that can ask. Without, a platform that can only ask from inside does not."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,9 @@ class ServiceSpec:
     replicas: int = 1
     balanced: bool = False
     """Whether callers are spread over its replicas, and sent to healthy ones only."""
+    user: str = ""
+    """Who runs it, where a new volume does not belong to the image's own user; a platform that gives it to that user
+    has no need of it."""
     until_healthy: bool = False
     """Whether it counts as started only once it is healthy: what waits for it then changes one after the other."""
 

@@ -23,6 +23,7 @@ CHECKS = frozenset(
         "Migrations",
         "ObjectStore",
         "Redis",
+        "Relay",
         "Supabase",
     )
 )

@@ -11,7 +11,7 @@ from settings.memory import NEEDS
 AppName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")]
 SERVICES = (
     r"clickhouse(-[23])?|clickhouse-keeper-[123]|clickhouse-proxy|minio|postgres|redis|cache"
-    r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|gateway|media"
+    r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|relay|relay-proxy|gateway|media"
 )
 ServiceName = Annotated[str, Field(pattern=f"^({SERVICES})$")]
 PublicName = Literal["langfuse-web", "gateway", "media"]
@@ -51,6 +51,8 @@ PROCESSORS: Mapping[str, Mapping[str, object]] = {
     "cache": {"cpus": 1},
     "langfuse-web": {},
     "langfuse-worker": {},
+    "relay": {"cpus": 1},
+    "relay-proxy": {"cpus": 1},
     "gateway": {},
     "media": {"cpus": 1},
 }

@@ -71,6 +71,10 @@ Rotatable = Literal[
 """Secrets that may be exchanged for new ones; `langfuse-keys` is the project's public and secret key."""
 
 
+QUEUE_ON_DISK = 2
+"""How much of the relay's volume a full queue takes at most, by what its spans take."""
+
+
 class Group(BaseModel):
     """A namespace of settings. Field names are written in camel case in the stack file."""
 
@@ -336,6 +340,29 @@ class ProxySettings(Group):
     image: str | None = None
 
 
+class RelaySettings(Group):
+    """The relay, which keeps traces until Langfuse has taken them."""
+
+    namespace = "relay"
+    port: TcpPort = 4318
+    metrics_port: TcpPort = 8888
+    image: str | None = None
+    volume_gb: Annotated[int, Field(ge=1)] = 5
+    queue_mb: Annotated[int, Field(ge=1, validate_default=True)] = 1024
+    """Spans that may wait for Langfuse, in MiB; what comes on top is refused, so that its sender keeps it."""
+
+    @field_validator("queue_mb")
+    @classmethod
+    def _fits_the_volume(cls, queue_mb: int, known: ValidationInfo) -> int:
+        room = known.data.get("volume_gb", queue_mb) * 1000
+        if queue_mb * QUEUE_ON_DISK > room:
+            raise ValueError(
+                f"a queue of {queue_mb} MiB takes up to {QUEUE_ON_DISK} times that on its volume of {room} MB: "
+                "set relay:volumeGb higher, or relay:queueMb lower"
+            )
+        return queue_mb
+
+
 class Model(Group):
     """One model the gateway serves."""
 
@@ -362,7 +389,10 @@ class GatewaySettings(Group):
     tracing: bool = True
     """False takes Langfuse out of the gateway and leaves everything else as it is."""
     callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
-    export_delay_ms: Annotated[int, Field(ge=50, le=30000)] = 500
+    export_delay_ms: Annotated[int, Field(ge=50, le=30000)] = 100
+    relayed: bool = True
+    """False: traces go to Langfuse without the relay, as those of LiteLLM teams with a Langfuse project of their own
+    must."""
     config: Path | Mapping[str, JsonValue] | None = None
     """An own `litellm.config.yaml`: its path, relative to the project's folder, or its content."""
     models: tuple[Model, ...] = ()

@@ -15,12 +15,12 @@ from settings.groups import (
     PostgresSettings,
     ProxySettings,
     RedisSettings,
+    RelaySettings,
     S3Settings,
     StackSettings,
     WebSettings,
     WorkerSettings,
 )
-from settings.media import media_is_public
 from settings.memory import fitted, kind_of
 from settings.recorded import NOTHING, Recorded
 from switches import Switch
@@ -38,6 +38,7 @@ GROUPS: tuple[type[Group], ...] = (
     WebSettings,
     WorkerSettings,
     ProxySettings,
+    RelaySettings,
 )
 
 
@@ -57,6 +58,7 @@ class Settings(BaseModel):
     web: WebSettings
     worker: WorkerSettings
     proxy: ProxySettings
+    relay: RelaySettings
     switches: tuple[Switch, ...] = ()
     """Settings that an operator holds at another value than the settings file's; they are in force above."""
     recorded: Recorded = NOTHING
@@ -108,19 +110,18 @@ class Settings(BaseModel):
             "langfuse-worker": self.langfuse.worker_image,
             "litellm": self.gateway.image,
             "proxy": self.proxy.image,
+            "relay": self.relay.image,
         }
         given = {service: reference for service, reference in overrides.items() if reference}
-        wanted = references(self.release, self.langfuse.version, given)
-        several_webs = self.web.replicas > 1 and self.stack.platform == "docker"
-        proxied = self.clickhouse.clustered or several_webs or media_is_public(self)
-        return {service: reference for service, reference in wanted.items() if proxied or service != "proxy"}
+        return references(self.release, self.langfuse.version, given)
 
     @property
     def published_ports(self) -> dict[str, int]:
         """Setting to port, for every port the stack publishes on this machine."""
+        stores = (self.clickhouse, self.minio, self.postgres, self.redis)
         return {
             f"{group.namespace}:{to_camel(name)}": getattr(group, name)
-            for group in (self.clickhouse, self.minio, self.postgres, self.redis, self.langfuse, self.gateway)
+            for group in (*stores, self.langfuse, self.gateway, self.relay)
             for name in type(group).model_fields
             if name == "port" or name.endswith("_port")
         }

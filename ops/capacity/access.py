@@ -22,7 +22,7 @@ EVENT_TABLES: Mapping[str, Mapping[str, str]] = {
     "events_full": {"events_full": "start_time", "scores": "timestamp"},
 }
 """By the table in which a release makes traces visible: its tables of events, with the time that they are kept by."""
-CLICKHOUSE, STORE = "clickhouse-gate", "minio-app-key"
+CLICKHOUSE, STORE, RELAY = "clickhouse-gate", "minio-app-key", "relay-gate"
 """Resources that know an address and a key."""
 LOGIN = ("http_address", "admin_user", "admin_password", "database")
 """Outputs of ClickHouse's gate that make the operator's login."""
@@ -53,6 +53,8 @@ class Access:
     """Memory of what runs; raises `LookError`."""
     history: Path
     """Where earlier measurements of the disks are."""
+    relay_metrics_url: str = ""
+    """Empty where there is no relay so far."""
     one_machine: bool = False
     """Whether the stores may share a disk."""
     notes: Sequence[str] = ()
@@ -76,7 +78,8 @@ def access(session: Session) -> Iterator[Access]:
         raise OpsError(f"there is no stack {session.stack}: `make up` makes one")
     state, settings = read_state(session, show_secrets=True), session.settings
     try:
-        with tunnels.opened(state.tunnels((CLICKHOUSE, REDIS_GATE, STORE))) as (there, _):
+        relay = [RELAY] if state.outputs(RELAY) else []
+        with tunnels.opened(state.tunnels((CLICKHOUSE, REDIS_GATE, STORE, *relay))) as (there, _):
             elsewhere = "minio" in settings.external
 
             def output(resource: str, name: str) -> Any:
@@ -91,6 +94,7 @@ def access(session: Session) -> Iterator[Access]:
                 store_root=None if elsewhere else (output(STORE, "root_user"), output(STORE, "root_password")),
                 containers=lambda: _containers(settings),
                 history=state_dir() / f"{session.name}.capacity.jsonl",
+                relay_metrics_url=output(RELAY, "metrics_url") if relay else "",
                 one_machine=ONE_MACHINE[settings.stack.platform],
                 notes=(*NOTES[settings.stack.platform], *((STORE_NOTE,) if elsewhere else ())),
             )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
+from checks.relay import Queue as Held
+
 T = TypeVar("T")
 
 
@@ -161,6 +163,8 @@ class Measurement:
     disks: Sequence[Disk | Unseen]
     parts: Sequence[Parts] | Unseen
     memory: Sequence[Memory | Unseen]
+    relay: Held | Unseen | None = None
+    """None where there is no relay so far."""
     notes: Sequence[str] = ()
     """What is measured elsewhere, and where; nothing that is missing here."""
 
@@ -177,7 +181,8 @@ class Measurement:
     @property
     def _unseen(self) -> list[Unseen]:
         whole = (self.rate, self.queues, self.parts)
-        return [entry for entry in (*whole, *self.disks, *self.memory) if isinstance(entry, Unseen)]
+        everything = (*whole, self.relay, *self.disks, *self.memory)
+        return [entry for entry in everything if isinstance(entry, Unseen)]
 
 
 def seen(entries: "Sequence[T | Unseen] | Unseen") -> list[T]:

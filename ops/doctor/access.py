@@ -16,6 +16,7 @@ from components.langfuse import WEB, WEB_PROXY, WORKER, replicas
 from components.outbound import VARIABLES as OUTBOUND
 from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
 from components.redis import CACHE, DEFAULT_USER
+from components.relay import RELAY, RELAY_PROXY
 from components.releases import Release
 from ops.doctor import words
 from ops.doctor.looks import Looks
@@ -42,6 +43,7 @@ class Limits:
     """For all rows together: longer than a driver waits for a server that hangs, since drivers say what they waited
     for."""
     waiting_jobs: int = 1000
+    relay_percent: float = 50
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class Access:
     buckets: tuple[str, ...]
     web_url: str
     worker_url: str
+    relay_url: str
+    relay_metrics_url: str
     gateway_url: str
     looks: Looks
     limits: Limits = field(default_factory=Limits)
@@ -175,7 +179,7 @@ def from_settings(
     return Access(
         stack=stack,
         words=words.of(settings, stack),
-        services=(*servers, *around, *others, *cache, *langfuse_services, "gateway"),
+        services=(*servers, *around, *others, *cache, *langfuse_services, RELAY, RELAY_PROXY, "gateway"),
         release=release,
         deletions=settings.langfuse.deletions,
         version=settings.langfuse_version,
@@ -205,6 +209,8 @@ def from_settings(
         buckets=tuple(minio.Buckets().names),
         web_url=f"http://{at('langfuse:webPort')}",
         worker_url=f"http://{at('langfuse:workerPort')}",
+        relay_url=f"http://{at('relay:port')}",
+        relay_metrics_url=f"http://{at('relay:metricsPort')}",
         gateway_url=f"http://{at('gateway:port')}",
         looks=looks,
         limits=limits or Limits(),

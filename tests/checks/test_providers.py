@@ -18,6 +18,7 @@ from checks import (
     gateway_database,
     http,
     migrations,
+    relay,
     supabase,
 )
 from checks import redis as redis_checks
@@ -37,6 +38,7 @@ MODULES = (
     gateway_database,
     http,
     migrations,
+    relay,
     supabase,
     redis_checks,
 )

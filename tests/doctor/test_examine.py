@@ -152,17 +152,9 @@ def test_replicas_and_what_stands_before_them_are_services_of_the_stack() -> Non
     services = from_settings(many, lambda _: "canary", Nothing()).services
     assert services == (
         *("clickhouse", "clickhouse-2", "clickhouse-keeper-1", "clickhouse-keeper-2", "clickhouse-keeper-3"),
-        *(
-            "clickhouse-proxy",
-            "minio",
-            "postgres",
-            "redis",
-            "cache",
-            "langfuse-web",
-            "langfuse-web-2",
-            "langfuse-web-proxy",
-        ),
-        *("langfuse-worker", "langfuse-worker-2", "langfuse-worker-3", "gateway"),
+        *("clickhouse-proxy", "minio", "postgres", "redis", "cache"),
+        *("langfuse-web", "langfuse-web-2", "langfuse-web-proxy"),
+        *("langfuse-worker", "langfuse-worker-2", "langfuse-worker-3", "relay", "relay-proxy", "gateway"),
     )
 
 

@@ -16,12 +16,15 @@ from tests.e2e.stack import Run
 from tests.fly import leaks
 from tests.fly.ailments import AILMENTS, Ailment
 from tests.fly.fake.containers import docker
-from tests.fly.rehearsal import APPS, READS, Rehearsal, rehearsal
+from tests.fly.rehearsal import APPS, READS, VOLUMES, Rehearsal, rehearsal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-PHASES = ["clickhouse-gate", "minio-gate", "postgres-gate", "langfuse-web-gate", "langfuse-worker-gate", "gateway-gate"]
-CLICKHOUSE, MINIO, WEB, WORKER, GATEWAY = APPS
+PHASES = [
+    *("clickhouse-gate", "minio-gate", "postgres-gate", "langfuse-web-gate", "langfuse-worker-gate", "relay-gate"),
+    "gateway-gate",
+]
+CLICKHOUSE, MINIO, WEB, WORKER, RELAY, RELAY_PROXY, GATEWAY = APPS
 
 
 @dataclass(frozen=True)
@@ -128,10 +131,7 @@ def test_there_is_one_of_everything(first: Up) -> None:
     assert first.prod.inventory() == {
         "apps": sorted(APPS),
         "machines": sorted(APPS),
-        "volumes": [
-            "hotdash-langfuse-clickhouse/langfuse_clickhouse_data",
-            "hotdash-langfuse-minio/langfuse_minio_data",
-        ],
+        "volumes": [f"{app}/{volume}" for app, volume in VOLUMES.items()],
     }
 
 

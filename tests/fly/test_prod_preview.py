@@ -17,6 +17,7 @@ PHASES = [
     "postgres-gate",
     "langfuse-web-gate",
     "langfuse-worker-gate",
+    "relay-gate",
     "gateway-gate",
     "end-to-end-proof",
 ]
