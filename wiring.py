@@ -98,7 +98,8 @@ class Wiring:
             from platforms.docker import DockerPlatform
 
             return DockerPlatform(stack.instance, self._secrets.stack_id, running=stack.running)
-        from platforms.fly.platform import FlyArgs, FlyPlatform, Machine
+        from platforms.fly.platform import FlyArgs, FlyPlatform
+        from platforms.fly.toml import Machine
 
         def size(service: str) -> Machine:
             machine = self._settings.fly_machine(service)

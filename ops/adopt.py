@@ -14,7 +14,7 @@ from ops.evidence import recorded
 from ops.recover import exclusive
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.state import State, read_state
-from platforms.fly.ownership import owners
+from platforms.fly.apps import owners
 from settings import Vault, open_vault
 
 APP = "langfuse-stack:fly:App$command:local:Command"

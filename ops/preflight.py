@@ -8,8 +8,8 @@ from ops import docker
 from ops.adopt import refuse_unowned
 from ops.session import RefusedError, Session
 from ops.state import read_state
+from platforms.fly.client import require_version
 from platforms.fly.errors import FlyError
-from platforms.fly.process import require_version
 from settings import Settings, images, only_here, refused_by_fly
 
 LEAST_FREE_GB = 2

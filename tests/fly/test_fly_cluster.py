@@ -77,8 +77,8 @@ def test_machines_are_started_one_after_the_other_and_the_first_one_migrates(fly
     caller.do("state", {"app": "langfuse-langfuse-web", "want": "stopped"})
     caller.asked.clear()
     put_up(caller, fly, "langfuse-web", replicas=3, image=image("new"))
-    verbs = [" ".join(command.name) for command in caller.asked]
+    verbs = [command.verb for command in caller.asked]
     starts = [at for at, verb in enumerate(verbs) if verb == "machine start"]
     assert len(starts) >= 3
     for one, next_one in pairwise(starts):
-        assert caller.asked[one] == caller.asked[next_one] or "machine list" in verbs[one:next_one]
+        assert caller.asked[one].words == caller.asked[next_one].words or "machine list" in verbs[one:next_one]
