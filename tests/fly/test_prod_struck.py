@@ -54,5 +54,5 @@ def test_struck_at_every_step_the_next_run_goes_on_and_one_of_each_is_left(
         calls = len(prod.calls())
         again = prod.ops("up")
         assert again.code == 0, again.output
-        assert re.search(r"0 changes, \d+ unchanged", again.output)
+        assert re.search(r"0 changes, \d+ unchanged", again.output), again.output
         assert {call["verb"] for call in prod.calls()[calls:]} <= READS
