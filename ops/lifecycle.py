@@ -13,6 +13,7 @@ from ops import report
 from ops.adopt import refuse_unowned
 from ops.answer import answer
 from ops.evidence import recorded
+from ops.former_replicas import refuse_former_replicas
 from ops.image_lock import refuse_unlocked
 from ops.migrate_state import refuse_unmigrated
 from ops.plan import GatedPlan, apply, as_dict, gated_plan, require_done
@@ -76,8 +77,11 @@ def preview(stack: str, config_file: Path | None, *, as_json: bool, expect_no_ch
     session = open_session(stack, config_file)
     report.resolve_images(session, console)
     session.create()
-    if session.settings.is_shared and shutil.which("fly", path=session.environment.get("PATH")):
-        refuse_unowned(session, read_state(session))
+    if session.settings.is_shared:
+        state = read_state(session)
+        refuse_former_replicas(session, state)
+        if shutil.which("fly", path=session.environment.get("PATH")):
+            refuse_unowned(session, state)
     plan = gated_plan(session, console)
     if plan.judges_shape_only:
         console.print(

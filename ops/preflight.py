@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ops import docker
 from ops.adopt import refuse_unowned
+from ops.former_replicas import refuse_former_replicas
 from ops.session import RefusedError, Session
 from ops.state import read_state
 from platforms.fly.client import require_version
@@ -26,7 +27,9 @@ def preflight(session: Session) -> None:
     if session.settings.stack.platform == "fly":
         problems = [*_unusable_command_line(session), *_images_it_cannot_run(session)]
         if not problems:
-            refuse_unowned(session, read_state(session))
+            state = read_state(session)
+            refuse_former_replicas(session, state)
+            refuse_unowned(session, state)
     else:
         problems = [*_volumes(session), *_taken_ports(session), *_full_disk(session)]
     if problems:
