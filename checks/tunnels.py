@@ -128,7 +128,7 @@ def _await(address: str, tunnel: _Tunnel, deadline: float) -> None:
     while not _listens(tunnel.keeper.pid, tunnel.port):
         ended = tunnel.keeper.poll() is not None or not shutil.which(tunnel.program)
         if ended or time.monotonic() > deadline:
-            hint = "see that the platform's command line is installed and logged in, and that UDP is not blocked here"
+            hint = "see that the platform's command line is installed and logged in, and not kept from the network"
             raise TunnelError(f"no way to {address} opened: {tunnel.reason or hint}")
         time.sleep(PAUSE_SECONDS)
 

@@ -1,15 +1,19 @@
 """What the real command line takes and answers: recorded from it, and held against the driver and the fake."""
 
 import json
+import re
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from checks.tunnels import opened
 from platforms.fly import replies
 from platforms.fly.argv import CALLS
-from platforms.fly.errors import classify
+from platforms.fly.client import Client, run
+from platforms.fly.errors import CallError, classify
 from tests.fly.driving import APPS, Caller, provision
 from tests.fly.fake.cloud import Cloud
 
@@ -96,3 +100,28 @@ def test_the_fake_fails_in_the_originals_words(about: str, fix: str, tmp_path: P
 def test_the_fake_takes_no_flag_that_the_original_does_not_have(cloud: Cloud) -> None:
     code, _, said = cloud.call(["volumes", "list", "-a", CLICKHOUSE, "--everything"])
     assert (code, said) == (1, "Error: unknown flag: --everything\n")
+
+
+def test_a_local_image_becomes_one_of_the_apps_own_registry(cloud: Cloud, tmp_path: Path) -> None:
+    entry = next(entry for entry in RECORDED if entry.get("image"))
+    words = shlex.split(entry["argv"])
+    (tmp_path / "fly.toml").write_text("app = 'langfuse-web'\nprimary_region = 'ord'\n")
+    words[words.index("fly.toml")] = str(tmp_path / "fly.toml")
+    cloud.seed_app("langfuse-web")
+    assert cloud.call(words)[0] == entry["exit"]
+    [machine] = [each for each in cloud.state["machines"].values() if each["app"] == "langfuse-web"]
+    shape = re.compile(re.sub(r"[0-9A-Z]{26}$", "[0-9A-Z]{26}", re.escape(entry["image"])))
+    assert shape.fullmatch(machine["config"]["image"])
+
+
+@pytest.mark.parametrize("about", ["a tunnel that is not built", "a machine that is not entered"])
+def test_a_way_into_the_private_network_that_fails_is_told_in_flys_own_words(about: str, tmp_path: Path) -> None:
+    failing = tmp_path / "fly"
+    failing.write_text(f"#!/bin/sh\necho {shlex.quote(ERRORS[about])} >&2\nexit 1\n")
+    failing.chmod(0o755)
+    environment = {"FLY_BIN": str(failing)}
+    with pytest.raises(CallError, match="failed to WebSocket dial"):
+        Client(partial(run, environment=environment))("ssh console", app="langfuse-web", inside="environ")
+    reasons: dict[str, str] = {}
+    with opened({"langfuse-web.internal:3000": [str(failing)]}, partly=True, seconds=5, reasons=reasons):
+        assert ERRORS[about] in reasons["langfuse-web.internal:3000"]

@@ -53,7 +53,7 @@ class Containers(Machines):
             words += ["-p", f"127.0.0.1:{self.public[app]}:{toml['http_service']['internal_port']}"]
         words += [part for key in sorted(env) for part in ("-e", key)]  # values never stand on a command line
         command = shlex.split(toml.get("processes", {}).get("app", ""))
-        docker(*words, machine["config"]["image"], *command, env=env)
+        docker(*words, machine["runs"], *command, env=env)
         for file in toml.get("files", []):
             self._place(name, file, secrets)
         if self.edge and ("services" in toml or (app in self.public and "http_service" in toml)):

@@ -129,8 +129,9 @@ def _update(cloud: Cloud, machine: State, config: State, image: str, *, new: boo
         "replacing": 1 if skip_launch else 0,
         "region": region,
         "private_ip": "fdaa:0:1::2",
+        "runs": image,
         "config": {
-            "image": image,
+            "image": _pushed(config["app"], image, len(cloud.state["releases"].get(config["app"], []))),
             "env": {**config.get("env", {}), "FLY_PROCESS_GROUP": "app", "PRIMARY_REGION": region},
             "files": [
                 {name: value for name, value in file.items() if name != "local_path"}
@@ -146,6 +147,11 @@ def _update(cloud: Cloud, machine: State, config: State, image: str, *, new: boo
         "toml": config,
     }
     cloud.state["machines"][machine["id"]] = machine
+
+
+def _pushed(app: str, image: str, number: int) -> str:
+    """What a machine is told to run: an image of the Docker engine at hand is pushed to the app's own registry."""
+    return image if "@sha256:" in image else f"registry.fly.io/{app}:deployment-{number:026}"
 
 
 def _fall_sick(machine: State) -> None:
