@@ -32,7 +32,6 @@ class EnsureApp(Lasting):
     private: bool
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         found, known = self._look(fly), self.previous.get("app") == self.app
         adopted = found is not None
         if found is None and known:
@@ -68,7 +67,6 @@ class Claim(Action):
     owner: str = Field(pattern=r"^[0-9a-f]{16}$")
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         own(fly, self.app, self.owner, is_known=True)
         return {"app": self.app, "owner": self.owner}
 

@@ -61,7 +61,6 @@ class Deploy(Lasting):
     want: Want = "started"
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         if self.toml.get("app") != self.app or self.toml.get("primary_region") != self.region:
             raise FlyError(f"app {self.app}, region {self.region}: the fly.toml is for another app or region")
         if self.want == "stopped":

@@ -23,7 +23,6 @@ class Inspect(Action):
     """Leave out the others, which take a call each."""
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         return {"apps": {app: self._inspected(fly, app) for app in self.apps}}
 
     def _inspected(self, fly: Client, app: str) -> Answer:
@@ -50,7 +49,6 @@ class Logs(Action):
     lines: int = Field(default=200, ge=1, le=10_000)
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         text = fly.clean(fly("logs", app=self.app))
         return {"app": self.app, "text": "\n".join(text.splitlines()[-self.lines :])}
 
@@ -62,7 +60,6 @@ class Recent(Action):
     seconds: float = Field(gt=0)
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         since = datetime.now(UTC) - timedelta(seconds=self.seconds)
         entries = stream(LogEntry, fly("logs", app=self.app, json=True))
         lines = [entry.message for entry in entries if _time(entry.timestamp, since) >= since]
@@ -77,7 +74,6 @@ class Look(Action):
     """Secrets are in the clear."""
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         found = [machine for machine in fly.all(Machine, self.app) if machine.counts]
         answer: Answer = {"app": self.app, "machines": [_facts(machine) for machine in found]}
         if not self.environment:
@@ -110,7 +106,6 @@ class Reach(Action):
     targets: list[str] = Field(min_length=1)
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         text = fly("ssh console", app=self.app, inside="reach", targets=self.targets)
         seen = {target: answer for target, _, answer in (line.partition(" ") for line in text.splitlines())}
         return {"app": self.app, "seen": {target: seen.get(target, "no answer") for target in self.targets}}
@@ -123,7 +118,6 @@ class Filesystem(Action):
     path: str
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         return {"app": self.app, "type": fly("ssh console", app=self.app, inside="filesystem", path=self.path).strip()}
 
 
@@ -135,7 +129,6 @@ class Migration(Action):
     version: int = Field(ge=0)
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         text = fly("ssh console", app=self.app, inside="migration", path=self.folder, version=self.version)
         return {"app": self.app, "text": text or None}
 

@@ -28,7 +28,6 @@ class SetState(Action):
     replicas: int | None = None
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         found = machines(fly, self.app)
         if not found:
             raise FlyError(f"app {self.app} has no machine to be {self.want}", "put the stack up first", "make up")

@@ -46,7 +46,6 @@ class StageSecrets(Lasting):
     hmac_key: SecretStr = Field(min_length=16)
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         values = {name: value.get_secret_value() for name, value in self.values.items()}
         lines(values)  # refuses them all at once, before anything is called
         marks = {name: self._mark(name, value) for name, value in values.items()}
@@ -86,7 +85,6 @@ class StageSecrets(Lasting):
 
     @property
     def hidden(self) -> list[str]:
-        """See `Action`."""
         values = [value.get_secret_value() for value in (self.hmac_key, *self.values.values())]
         return [part for value in values for part in (value, *value.split("\n"))]
 

@@ -37,7 +37,6 @@ class EnsureVolume(Lasting):
     guest: Guest
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         found = the_volume(fly, self.app, self.name)
         adopted = found is not None
         if found is None:
@@ -112,7 +111,6 @@ class TakeSnapshot(Action):
     id: str
 
     def do(self, fly: Client) -> Answer:
-        """See `Action`."""
         before = {snapshot.created_at for snapshot in self._listed(fly)}
         asked = datetime.now(UTC) - CLOCKS
 

@@ -1,7 +1,7 @@
 """A cluster on the fake Fly: what the program asks for, done by the real driver."""
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -13,7 +13,14 @@ SERVERS = ("clickhouse-keeper-1", "clickhouse-keeper-2", "clickhouse-keeper-3", 
 REPLICATED = ("clickhouse-proxy", "langfuse-web", "gateway")
 
 
-def put_up(caller: Caller, fly: Recording, service: str, **changed: Any) -> None:
+class Driver(Protocol):
+    """What carries out actions."""
+
+    def do(self, action: str, request: Any) -> Any:
+        """Its answer."""
+
+
+def put_up(caller: Driver, fly: Recording, service: str, **changed: Any) -> None:
     """Every step of one service, as the engine goes through them."""
     steps = {entry.name for entry in fly.resources}
     caller.do("app", {**request(fly, f"{service}-app"), "org": "hotdash"})

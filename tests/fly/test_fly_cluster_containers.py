@@ -6,22 +6,24 @@ import os
 import subprocess
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platforms.fly.client import Client
-from tests.fly.driving import Caller
-from tests.fly.fake.containers import Containers, docker, remove_everything
+from tests.fly.fake.containers import docker, remove_everything
 from tests.fly.test_fly_cluster import SERVERS, put_up
+from tests.fly.test_fly_command import Shell
+from tests.fly.test_fly_containers import done
 from tests.fly.test_parity import FLY
 from tests.standin.docker_cli import eventually
 from tests.standin.stores import image_of
 from tests.unit.recorder import recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [pytest.mark.docker, pytest.mark.soak, pytest.mark.timeout(900)]
 PROXY = "clickhouse-proxy"
@@ -40,20 +42,17 @@ done
 """As Langfuse's worker does, it says a row again until it is taken."""
 
 
-class Patient(Caller):
-    """Waits, since containers take their time."""
-
-    def client(self, secrets: Sequence[str] = ()) -> Client:
-        return Client(self, secrets)
-
-
 class Cluster:
     """What is put up, by service."""
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix, self.password = prefix, "result-of-clickhouse-admin-password"
-        self.caller = Patient()
-        self.caller.cloud.machines = Containers(prefix, {})
+    def __init__(self, folder: Path) -> None:
+        self.prefix, self.password = f"fake-fly-{uuid.uuid4().hex[:8]}", "result-of-clickhouse-admin-password"
+        self._shell = Shell(folder)
+        self._shell.env["FAKE_FLY_DOCKER"] = self.prefix
+
+    def do(self, action: str, request: Any) -> Any:
+        """As the engine does, each action in a process of its own."""
+        return done(self._shell, action, request)
 
     def container(self, service: str, number: int = 1) -> str:
         return f"{self.prefix}-langfuse-{service}{'' if number == 1 else f'-{number}'}"
@@ -73,12 +72,14 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    made = Cluster(f"fake-fly-{uuid.uuid4().hex[:8]}")
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    made = Cluster(tmp_path)
+    fly = recorded({**FLY, "clickhouse:replicas": "2"})
     try:
-        fly = recorded({**FLY, "clickhouse:replicas": "2"})
-        for service in (*SERVERS, PROXY):
-            put_up(made.caller, fly, service, image=image_of("proxy" if service == PROXY else "clickhouse"))
+        for together in (SERVERS[:3], SERVERS[3:], [PROXY]):
+            with ThreadPoolExecutor() as pool:
+                images = [image_of("proxy" if service == PROXY else "clickhouse") for service in together]
+                list(pool.map(lambda service, image: put_up(made, fly, service, image=image), together, images))
         yield made
     finally:
         remove_everything(made.prefix)

@@ -39,11 +39,13 @@ def deploy(cloud: Cloud, arguments: Arguments) -> str:
     releases = state["releases"][app]
     releases.insert(0, {"ID": cloud.new("r"), "Version": len(releases) + 1, "Status": "complete", "Description": ""})
     cloud.apply_secrets(app)
-    for machine in cloud.machines_of(app):
+    *before, last = cloud.machines_of(app)
+    for machine in (*before, last):
         cloud.machines.create(machine, app, cloud.values(app))
         if machine["state"] == "started":
             cloud.machines.start(machine)
-            cloud.machines.settle(machine)
+            if machine is not last:  # the last one is waited for while other apps are deployed
+                cloud.machines.settle(machine)
     if app in state["sick"]:
         _fall_sick(cloud.machines_of(app)[0])
     return f"{_warnings(config)}Visit your newly deployed app at https://{app}.fly.dev/\n"
