@@ -118,8 +118,7 @@ class Writer:
 def test_their_one_address_outlives_a_proxy_and_the_server_behind_and_every_row_is_kept(cluster: Cluster) -> None:
     cluster.ask(
         "clickhouse",
-        "CREATE TABLE langfuse.kept ON CLUSTER default (number UInt64) "
-        "ENGINE = ReplicatedMergeTree ORDER BY number SETTINGS min_rows_to_fsync_after_insert = 1",
+        "CREATE TABLE langfuse.kept ON CLUSTER default (number UInt64) ENGINE = ReplicatedMergeTree ORDER BY number",
     )
     writer = Writer(cluster)
     writer.more()
