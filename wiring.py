@@ -99,18 +99,14 @@ class Wiring:
 
             return DockerPlatform(stack.instance, self._secrets.stack_id, running=stack.running)
         from platforms.fly.platform import FlyArgs, FlyPlatform
-        from platforms.fly.toml import Machine
-
-        def size(service: str) -> Machine:
-            machine = self._settings.fly_machine(service)
-            return Machine(machine.cpu_kind, machine.cpus, machine.memory_mb)
+        from platforms.fly.toml import Guest
 
         return FlyPlatform(
             FlyArgs(
                 organization=fly.organization,
                 region=fly.region,
                 apps=self._settings.fly_app,
-                machines=size,
+                machines=lambda service: Guest.model_validate(self._settings.fly_machine(service)),
                 public=fly.public,
                 snapshot_retention=fly.snapshot_retention,
                 owner=self.owner,

@@ -8,13 +8,12 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import ValidationError
 
 from evidence import EvidenceError
 from platforms.fly import apps, deploy, looks, machines, secrets, volumes
-from platforms.fly.action import Action, Lasting
+from platforms.fly.action import Action, Lasting, answered
 from platforms.fly.client import Client, run
 from platforms.fly.errors import FlyError, laid_out
 
@@ -53,15 +52,7 @@ def parsed(name: str, stdin: str, previous: str = "") -> Action:
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, entry['loc'])) or 'request'}: {entry['msg']}" for entry in error.errors())
         raise FlyError(f"{name}: {'; '.join(faults)}") from None
-    return action.model_copy(update={"previous": _object(previous)}) if isinstance(action, Lasting) else action
-
-
-def _object(text: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    return action.model_copy(update={"previous": answered(previous)}) if isinstance(action, Lasting) else action
 
 
 def main(arguments: list[str]) -> int:

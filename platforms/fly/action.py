@@ -1,5 +1,6 @@
 """What every action has in common: fields that are what it is asked, and `do`, which does it."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -11,14 +12,10 @@ from platforms.fly.client import Client
 Answer = dict[str, Any]
 
 
-class Fields(BaseModel):
-    """Unknown fields are refused, so that a misspelt one is no silent default."""
+class Action(BaseModel, ABC):
+    """An action; unknown fields are refused, so that a misspelt one is no silent default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Action(Fields, ABC):
-    """An action."""
 
     @abstractmethod
     def do(self, fly: Client) -> Answer:
@@ -40,3 +37,12 @@ class Lasting(Action, ABC):
 
     previous: Mapping[str, Any] = {}
     """That answer; empty for none."""
+
+
+def answered(text: str | None) -> dict[str, Any]:
+    """What an action printed; empty where that is nothing, as in a recorded run without an engine."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

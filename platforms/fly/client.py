@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import evidence
 from platforms.fly.argv import Command, Value
@@ -48,11 +47,8 @@ class Completed:
     seconds: float = 0.0
 
 
-class Run(Protocol):
-    """Runs one command line with `stdin`; never raises because of how it ends."""
-
-    def __call__(self, command: Command, stdin: str) -> Completed:
-        """How it ended."""
+Run = Callable[[Command, str], Completed]
+"""Runs one command line with standard input; never raises because of how it ends."""
 
 
 def run(command: Command, stdin: str, environment: Mapping[str, str] = os.environ) -> Completed:

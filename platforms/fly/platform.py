@@ -8,15 +8,16 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 from pulumi_command import local
 
+from platforms.fly.action import answered
 from platforms.fly.apps import OWNER_VARIABLE
 from platforms.fly.argv import BALANCED, INTERNAL, Command, tunnel
-from platforms.fly.toml import MAX_KILL_TIMEOUT, Machine, document
+from platforms.fly.toml import MAX_KILL_TIMEOUT, Guest, document
 from platforms.spec import Address, Service, ServiceSpec, UnsupportedError, Volume, VolumeSpec, reject_overlap
 
 PYTHON = "python3"
@@ -32,7 +33,7 @@ class FlyArgs:
     region: str
     apps: Callable[[str], str]
     """Service to app."""
-    machines: Callable[[str], Machine]
+    machines: Callable[[str], Guest]
     """Service to size."""
     public: Sequence[str]
     """Services with an address on the internet."""
@@ -110,7 +111,7 @@ class FlyPlatform:
             staged = steps.add(
                 "Secrets", "secrets", {"app": app, "values": values, "hmac_key": args.secrets_key}, secret=True
             )
-            names = staged.stdout.apply(lambda text: _answer(text).get("names", {}))
+            names = staged.stdout.apply(lambda text: answered(text).get("names", {}))
         mount, held = self._volume(app, spec, size, steps)
         toml = document(
             spec,
@@ -166,7 +167,7 @@ class FlyPlatform:
             raise UnsupportedError(f"service {spec.name}: {'; '.join(why for why, holds in reasons.items() if holds)}")
 
     def _volume(
-        self, app: str, spec: ServiceSpec, size: Machine, steps: "_Steps"
+        self, app: str, spec: ServiceSpec, size: Guest, steps: "_Steps"
     ) -> tuple[Mapping[str, Any] | None, pulumi.Input[Any]]:
         """The `[[mounts]]` of a service, and name and id of the volume behind it; None for both without one."""
         for mount in spec.mounts:
@@ -180,7 +181,7 @@ class FlyPlatform:
                 "region": self._args.region,
                 "size_gb": gigabytes,
                 "snapshot_retention": retention,
-                "guest": asdict(size),
+                "guest": size.model_dump(),
             }
             made = steps.add("Volume", "volume", request, name=volume.logical_name, opts=volume.opts)
             return {
@@ -249,17 +250,8 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _answer(text: str | None) -> dict[str, Any]:
-    """What an action answered; empty where there is none, as in a recorded run without an engine."""
-    try:
-        value = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _picked(text: str | None, *names: str) -> dict[str, Any]:
-    answer = _answer(text)
+    answer = answered(text)
     return {name: answer[name] for name in names if name in answer}
 
 

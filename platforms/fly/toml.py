@@ -4,10 +4,10 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import tomli_w
+from pydantic import BaseModel
 
 from platforms.fly.errors import FlyError
 from platforms.spec import HttpProbe, ServiceSpec
@@ -28,20 +28,19 @@ AWAKE: Mapping[str, Any] = {
 """A machine that was stopped stays stopped, whoever calls it, and one that runs keeps running."""
 
 
-@dataclass(frozen=True)
-class Machine:
-    """Size of a service's machine; memory in MB."""
+class Guest(BaseModel, frozen=True, from_attributes=True, extra="forbid", hide_input_in_errors=True):
+    """Size of a machine: kind and number of CPUs, memory in MB."""
 
-    cpu_kind: str
-    cpus: int
-    memory_mb: int
+    cpu_kind: Literal["shared", "performance"] = "shared"
+    cpus: int = 1
+    memory_mb: int = 256
 
 
 def document(
     spec: ServiceSpec,
     app: str,
     region: str,
-    machine: Machine,
+    guest: Guest,
     *,
     mount: Mapping[str, Any] | None = None,
     secret_files: Mapping[str, str] | None = None,
@@ -54,7 +53,7 @@ def document(
         spec: what the component asks for; of its inputs only the plain ones are used.
         app: which runs it.
         region: where.
-        machine: its size.
+        guest: size of its machines.
         mount: its volume; see `[[mounts]]`.
         secret_files: path to the secret that has the file's content, base64-encoded.
         public_port: port behind https on the app's public address; None for a private app.
@@ -71,7 +70,7 @@ def document(
         "kill_timeout": min(spec.stop_grace, MAX_KILL_TIMEOUT),
         "restart": [{"policy": "always", "processes": [GROUP]}],
         "env": dict(spec.env),
-        "vm": [{"memory": f"{machine.memory_mb}mb", "cpus": machine.cpus, "cpu_kind": machine.cpu_kind}],
+        "vm": [{"memory": f"{guest.memory_mb}mb", "cpus": guest.cpus, "cpu_kind": guest.cpu_kind}],
         "processes": {GROUP: shlex.join(spec.command)},
         # One after the other: of two that start at once on a new release, both would migrate.
         "deploy": {"strategy": "rolling", "max_unavailable": 1},

@@ -2,28 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 from pydantic import Field
 
-from platforms.fly.action import Action, Answer, Fields, Lasting
+from platforms.fly.action import Action, Answer, Lasting
 from platforms.fly.apps import write
 from platforms.fly.argv import Command
 from platforms.fly.client import Client
 from platforms.fly.errors import AGAIN, UNSURE, CapacityError, FlyError
 from platforms.fly.machines import until
 from platforms.fly.replies import Machine, Snapshot, Volume, many
+from platforms.fly.toml import Guest
 
 CLOCKS = timedelta(seconds=2)
 """How far this machine's clock may be ahead of Fly's."""
-
-
-class Guest(Fields):
-    """Size of a machine: kind and number of CPUs, memory in MB."""
-
-    cpu_kind: Literal["shared", "performance"] = "shared"
-    cpus: int = 1
-    memory_mb: int = 256
 
 
 class EnsureVolume(Lasting):

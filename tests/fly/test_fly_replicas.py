@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platforms.fly.toml import Machine, document
+from platforms.fly.toml import Guest, document
 from platforms.spec import File, HealthSpec, HttpProbe, Port, ServiceSpec
 from tests.fly.driving import KEY
 from tests.fly.fake.containers import docker, remove_everything
@@ -63,7 +63,7 @@ def request() -> dict[str, Any]:
         command=("haproxy", "-f", "/etc/web.cfg"),
         files=(File("/etc/web.cfg", SERVER),),
     )
-    toml = document(spec, "web", "ord", Machine("shared", 1, 512), public_port=3000)
+    toml = document(spec, "web", "ord", Guest(memory_mb=512), public_port=3000)
     return {"app": "web", "region": "ord", "image": spec.image, "toml": toml, "replicas": 2}
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from platforms.fly.deploy import Folder
 from platforms.fly.errors import FlyError
-from platforms.fly.toml import Machine, document, fixed, lint, text
+from platforms.fly.toml import Guest, document, fixed, lint, text
 from platforms.spec import ExecProbe, File, HealthSpec, HttpProbe, Port, ServiceSpec
 from tests.fly.driving import toml
 
@@ -29,7 +29,7 @@ DATA = ServiceSpec(
     files=(File("/etc/x.xml", "<a>é</a>\n"), File("/etc/y", "y")),
 )
 MOUNT = {"source": "data", "destination": "/var/lib/clickhouse", "initial_size": "25gb", "snapshot_retention": 14}
-SIZE = Machine("shared", 1, 1024)
+SIZE = Guest(memory_mb=1024)
 
 
 def test_a_data_service_becomes_a_private_app_with_its_volume_files_and_check() -> None:
