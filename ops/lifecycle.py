@@ -51,8 +51,7 @@ def put_up(session: Session, console: Console, *, expect_no_changes: bool = Fals
         with exclusive(session):
             refuse_unlocked(session, resolved)
             session.create()
-            recover(session, console)
-            preflight(session)
+            preflight(session, recover(session, console))
             plan = converge(session, console, expect_no_changes=expect_no_changes)
             hold(session, volumes_of(plan.plan))
         with access(session) as to:

@@ -52,8 +52,11 @@ def exclusive(session: Session) -> Iterator[None]:
         yield
 
 
-def recover(session: Session, console: Console) -> None:
+def recover(session: Session, console: Console) -> State:
     """Clear away what an interrupted run left; says what it cleared. Call it inside `exclusive`.
+
+    Returns:
+        The state, whose resources stay as they are.
 
     Raises:
         OpsError: containers of the same instance belong to another stack.
@@ -68,6 +71,7 @@ def recover(session: Session, console: Console) -> None:
         _forget_pending(session, state, console)
     if found:
         _remove_orphans(session, state, *found, console)
+    return state
 
 
 def _release_stale_lock(session: Session, console: Console) -> None:
