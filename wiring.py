@@ -122,18 +122,15 @@ class Wiring:
                 running=stack.running,
                 reaches_machine=OPERATORS_MACHINE in self._everything_said(),
             )
-        from platforms.fly.platform import FlyArgs, FlyPlatform, Machine
-
-        def size(service: str) -> Machine:
-            machine = self._settings.fly_machine(service)
-            return Machine(machine.cpu_kind, machine.cpus, machine.memory_mb)
+        from platforms.fly.platform import FlyArgs, FlyPlatform
+        from platforms.fly.toml import Guest
 
         return FlyPlatform(
             FlyArgs(
                 organization=fly.organization,
                 region=fly.region,
                 apps=self._settings.fly_app,
-                machines=size,
+                machines=lambda service: Guest.model_validate(self._settings.fly_machine(service)),
                 public=fly.public,
                 snapshot_retention=fly.snapshot_retention,
                 owner=self.owner,

@@ -1,7 +1,6 @@
 """`adopt`: marks apps that are there already as the stack's, once it is seen that it has the keys of their data."""
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,12 @@ from rich.console import Console
 
 from ops.answer import answer
 from ops.evidence import recorded
+from ops.fly_host import ask
 from ops.recover import exclusive
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.state import State, read_state
-from platforms.fly.ownership import owners
+from platforms.fly.apps import Claim, owners
+from platforms.fly.looks import Inspect
 from settings import Vault, open_vault
 
 APP = "langfuse-stack:fly:App$command:local:Command"
@@ -53,7 +54,7 @@ def adopt(stack: str, config_file: Path | None, *, apply: bool, as_json: bool) -
     if apply and free:
         with recorded(session, "adopt", {"apps": free, "owner": owner}), exclusive(session):
             for app in free:
-                call(session, "claim", {"app": app, "owner": owner})
+                ask(session, Claim(app=app, owner=owner))
     elif free:
         console.print("`python -m ops adopt --apply` marks them; `make up` then takes them over.")
     if as_json:
@@ -109,13 +110,8 @@ def unknown_apps(session: Session, state: State) -> list[Found]:
     names = {settings.fly_app(service) for service in services}
     if not names - known:
         return []
-    seen = call(session, "inspect", {"apps": sorted(names - known)})["apps"]
+    seen = ask(session, Inspect(apps=sorted(names - known)))["apps"]
     return [_found(app, facts) for app, facts in sorted(seen.items()) if "error" not in facts]
-
-
-def call(session: Session, action: str, request: Mapping[str, Any]) -> Any:
-    """What the platform's own command line answers."""
-    return session.json([sys.executable, "-m", "platforms.fly", action], stdin=json.dumps(request))
 
 
 def state_of(session: Session) -> State:

@@ -13,6 +13,7 @@ from ops import report
 from ops.adopt import refuse_other_keys, refuse_unowned
 from ops.answer import answer
 from ops.evidence import recorded
+from ops.former_replicas import refuse_former_replicas
 from ops.image_lock import refuse_unlocked
 from ops.migrate_state import refuse_unmigrated
 from ops.plan import GatedPlan, apply, as_dict, gated_plan, require_done
@@ -51,8 +52,7 @@ def put_up(session: Session, console: Console, *, expect_no_changes: bool = Fals
             refuse_unlocked(session, resolved)
             refuse_other_keys(session)
             session.create()
-            recover(session, console)
-            preflight(session)
+            preflight(session, recover(session, console))
             plan = converge(session, console, expect_no_changes=expect_no_changes)
             hold(session, volumes_of(plan.plan))
         with access(session) as to:
@@ -78,8 +78,11 @@ def preview(stack: str, config_file: Path | None, *, as_json: bool, expect_no_ch
     report.resolve_images(session, console)
     refuse_other_keys(session)
     session.create()
-    if session.settings.is_shared and shutil.which("fly", path=session.environment.get("PATH")):
-        refuse_unowned(session, read_state(session))
+    if session.settings.is_shared:
+        state = read_state(session)
+        refuse_former_replicas(session, state)
+        if shutil.which("fly", path=session.environment.get("PATH")):
+            refuse_unowned(session, state)
     plan = gated_plan(session, console)
     if plan.judges_shape_only:
         console.print(

@@ -53,8 +53,11 @@ def exclusive(session: Session) -> Iterator[None]:
         yield
 
 
-def recover(session: Session, console: Console) -> None:
+def recover(session: Session, console: Console) -> State:
     """Clear away what an interrupted run left; says what it cleared. Call it inside `exclusive`.
+
+    Returns:
+        The state as it was found; containers that are gone may be out of it since.
 
     Raises:
         OpsError: containers of the same instance belong to another stack.
@@ -70,6 +73,7 @@ def recover(session: Session, console: Console) -> None:
     if found:
         _remove_orphans(session, state, *found, console)
         _forget_missing(session, state, found[0], console)
+    return state
 
 
 def _release_stale_lock(session: Session, console: Console) -> None:

@@ -55,8 +55,8 @@ class Containers(Machines):
             words += ["-p", f"127.0.0.1:{self.public[app]}:{toml['http_service']['internal_port']}"]
         words += [part for key in sorted(env) for part in ("-e", key)]  # values never stand on a command line
         command = shlex.split(toml.get("processes", {}).get("app", ""))
-        docker(*words, machine["config"]["image"], *command, env=env)
-        user = docker("image", "inspect", "--format", "{{.Config.User}}", machine["config"]["image"])
+        docker(*words, machine["runs"], *command, env=env)
+        user = docker("image", "inspect", "--format", "{{.Config.User}}", machine["runs"])
         for mount in toml.get("mounts", []):
             _give(name, mount["destination"], user)
         for file in toml.get("files", []):
