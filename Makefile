@@ -5,7 +5,7 @@ RUN = $(PYTHON) -E toolchain/venv.py
 CACHE = $(or $(LANGFUSE_STACK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/langfuse-stack)
 
 .DEFAULT_GOAL := help
-.PHONY: up preview down status capacity upgrade smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks backup rehearse
+.PHONY: new up preview down status capacity upgrade smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks backup rehearse
 
 up: ## put the stack up, each phase proven before the next, and prove it end to end
 	@$(RUN) -m ops up --stack $(STACK)
@@ -28,7 +28,10 @@ doctor: ## look for every known trouble at once, with the fix of each
 down: ## remove the containers, keep all data
 	@$(RUN) -m ops down --stack $(STACK)
 
-destroy:
+new: ## write the settings and the inventory of another stack: make new STACK=x [DISPOSABLE=1]
+	@$(RUN) -m ops new --stack $(STACK) $(if $(DISPOSABLE),--disposable)
+
+destroy: ## remove a disposable stack with its data (asks for its name); refuse any other
 	@$(RUN) -m ops destroy --stack $(STACK)
 
 clickhouse-reset: ## empty the local ClickHouse after a verified copy (asks for the name)

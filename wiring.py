@@ -97,7 +97,9 @@ class Wiring:
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform
 
-            return DockerPlatform(stack.instance, self._secrets.stack_id, running=stack.running)
+            return DockerPlatform(
+                stack.instance, self._secrets.stack_id, running=stack.running, disposable=stack.disposable
+            )
         from platforms.fly.platform import FlyArgs, FlyPlatform, Machine
 
         def size(service: str) -> Machine:

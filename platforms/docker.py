@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_docker as docker
 
-from platforms.docker_labels import INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
+from platforms.docker_labels import DISPOSABLE_LABEL, INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
 from platforms.spec import (
     Address,
     HealthSpec,
@@ -27,13 +27,16 @@ class DockerPlatform:
         instance: prefix of every container and the name of the network, so that two stacks can share a machine.
         owner: identity of the stack, which tells what it made from what another stack of the same instance made.
         running: `False` leaves every volume and removes containers and network.
+        disposable: marks each volume that is made as one that `make destroy` may remove. One that is there stays as it
+            was made.
     """
 
     bind_address = "0.0.0.0"  # noqa: S104 - inside the private network; published on loopback only
     replicates = False
 
-    def __init__(self, instance: str, owner: pulumi.Input[str], *, running: bool) -> None:
+    def __init__(self, instance: str, owner: pulumi.Input[str], *, running: bool, disposable: bool = False) -> None:
         self._instance = instance
+        self._disposable = disposable
         self._owner = owner
         self._network = (
             docker.Network(
@@ -57,6 +60,7 @@ class DockerPlatform:
             labels=[
                 docker.VolumeLabelArgs(label=INSTANCE_LABEL, value=self._instance),
                 docker.VolumeLabelArgs(label=OWNER_LABEL, value=self._owner),
+                *([docker.VolumeLabelArgs(label=DISPOSABLE_LABEL, value="true")] if self._disposable else []),
             ],
             # Immutable and irrelevant: a changed label must never ask for a new volume.
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["labels", "driverOpts"])),

@@ -67,6 +67,8 @@ class StackSettings(Group):
     phases: Literal["parallel", "strict"] = "parallel"
     running: bool = True
     instance: Slug = "langfuse"
+    disposable: bool = False
+    """Whether `make destroy` may remove the stack with its data: only volumes that were made while it was."""
     secrets: Literal["generated", "vault"] = "generated"
     """`vault`: what the vault file holds is used; the rest is generated."""
     vault: Path = Path("vault/hotrodan/llm-gateway-secrets.json")
@@ -79,6 +81,13 @@ class StackSettings(Group):
     """Secret to the generation in use; what is not listed is in its first."""
     rotating: Rotatable | None = None
     """The secret under rotation: where the part can, the generation before the one in use is accepted too."""
+
+    @field_validator("disposable")
+    @classmethod
+    def _only_on_docker(cls, disposable: bool, known: ValidationInfo) -> bool:
+        if disposable and known.data.get("platform") != "docker":
+            raise ValueError("only a stack on Docker can be disposable: `pulumi config rm langfuse-stack:disposable`")
+        return disposable
 
     def generation(self, secret: str) -> int:
         """The generation of a secret that is in use."""

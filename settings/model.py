@@ -122,6 +122,11 @@ class Settings(BaseModel):
         external = [part for part in ("postgres", "redis") if getattr(self, part).place == "external"]
         return [part for part in ("clickhouse", "minio", "postgres", "redis") if part not in external]
 
+    @property
+    def elsewhere(self) -> list[str]:
+        """Parts that hold data and are somebody else's."""
+        return [part for part in ("clickhouse", "minio", "postgres", "redis") if part not in self.stores]
+
     def volume(self, store: str) -> str:
         """Physical name of a store's volume."""
         return f"{self.stack.instance.replace('-', '_')}_{store}_data"
