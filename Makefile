@@ -5,7 +5,7 @@ RUN = $(PYTHON) -E toolchain/venv.py
 CACHE = $(or $(LANGFUSE_STACK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/langfuse-stack)
 
 .DEFAULT_GOAL := help
-.PHONY: new up preview down status capacity upgrade smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks backup rehearse
+.PHONY: docs new up preview down status capacity upgrade smoke doctor env images inventory shell test soak check bench help evidence destroy clickhouse-reset attacks backup rehearse
 
 up: ## put the stack up, each phase proven before the next, and prove it end to end
 	@$(RUN) -m ops up --stack $(STACK)
@@ -60,6 +60,10 @@ rehearse: ## restore the newest backup into throw-away servers, compare, and run
 
 upgrade: ## show the next legal step of an upgrade
 	@$(RUN) -m ops upgrade --stack $(STACK)
+
+docs: ## build the documentation into site/, from these files alone
+	@$(RUN) -m docs.generate
+	@$(RUN) --lock docs/requirements.lock -m mkdocs build --strict
 
 shell: ## print the environment for plain pulumi: eval "$$(make -s shell)"
 	@$(RUN) -m toolchain shell
