@@ -28,8 +28,8 @@ shell: ## print what plain pulumi needs: eval "$$(make -s shell)"
 	@$(RUN) -m toolchain shell
 
 help: ## show this
-	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {gsub("[$$][$$]", "$$"); printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo; echo "STACK=name and CONFIG_FILE=path choose another stack, and another settings file."
+	@echo "usage: make TARGET [STACK=name] [CONFIG_FILE=path]"
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {gsub("[$$][$$]", "$$"); printf "  %-16s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Every day
 
