@@ -76,7 +76,7 @@ attacks: ## write docs/attacks.md: ways to lose data, what stops them
 
 docs: ## build the documentation into site/
 	@$(RUN) -m docs.generate
-	@$(RUN) --lock docs/requirements.lock -m mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(RUN) --lock docs/requirements.lock -m mkdocs build --strict
 
 ##@ Development
 

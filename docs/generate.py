@@ -154,5 +154,7 @@ def _policies() -> str:
 
 
 if __name__ == "__main__":
-    for name, content in pages().items():
+    from docs.picture import pictures
+
+    for name, content in {**pages(), **{f"images/{name}": picture for name, picture in pictures().items()}}.items():
         (DOCS / name).write_text(content, encoding="utf-8")

@@ -1,5 +1,6 @@
 """A chat behind the gateway whose own spans and the gateway's are one trace in Langfuse."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,8 +10,8 @@ from openai import AsyncOpenAI
 from opentelemetry.propagate import inject
 from pydantic import BaseModel
 
-MODEL = "smoke"
-"""Replace it by the name of one of your models; `smoke` answers by itself and costs nothing."""
+MODEL = os.environ.get("MODEL", "smoke")
+"""Name of one of the gateway's models; `smoke` answers by itself and costs nothing."""
 
 
 class Question(BaseModel):
