@@ -121,6 +121,7 @@ class Wiring:
                 self._memory_mb,
                 running=stack.running,
                 reaches_machine=OPERATORS_MACHINE in self._everything_said(),
+                disposable=stack.disposable,
             )
         from platforms.fly.platform import FlyArgs, FlyPlatform
         from platforms.fly.toml import Guest

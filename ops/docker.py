@@ -8,7 +8,7 @@ from typing import Any
 
 from ops.session import OpsError, Session
 from ops.state import CONTAINER
-from platforms.docker_labels import INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
+from platforms.docker_labels import HOLDER_LABEL, INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
 
 UNWATCHED = "-"
 """Health of a container that Docker does not watch."""
@@ -105,6 +105,30 @@ def volumes(session: Session) -> dict[str, str]:
     """Name to owner of all volumes of this machine; the owner is empty where no label says so."""
     listed = _docker(session, "volume", "ls", "--format", f'{{{{.Name}}}} {{{{.Label "{OWNER_LABEL}"}}}}')
     return {name: owner for name, _, owner in (line.partition(" ") for line in listed.splitlines())}
+
+
+def labels(session: Session, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Volume to its labels, of those of these names that exist."""
+    there = sorted(set(names) & volumes(session).keys())
+    entries = json.loads(_docker(session, "volume", "inspect", *there)) if there else []
+    return {entry["Name"]: entry["Labels"] or {} for entry in entries}
+
+
+def volumes_with(session: Session, label: str, value: str) -> list[str]:
+    """Names of all volumes of this machine whose label has this value."""
+    return _docker(session, "volume", "ls", "--quiet", "--filter", f"label={label}={value}").split()
+
+
+def holders(session: Session) -> list[str]:
+    """Names of the containers that never run and hold the volumes of the session's instance."""
+    label = f"label={HOLDER_LABEL}={session.settings.stack.instance}"
+    return _docker(session, "ps", "--all", "--filter", label, "--format", "{{.Names}}").split()
+
+
+def remove_volumes(session: Session, names: Sequence[str]) -> None:
+    """Remove volumes with all that is in them."""
+    if names:
+        _docker(session, "volume", "rm", *names)
 
 
 def remove_containers(session: Session, ids: Sequence[str]) -> None:

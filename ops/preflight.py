@@ -1,12 +1,12 @@
 """What must be true of this machine before anything is created or changed."""
 
 import shutil
-import socket
 from pathlib import Path
 
 from ops import docker
 from ops.adopt import refuse_unowned
 from ops.former_replicas import refuse_former_replicas
+from ops.ports import is_free
 from ops.session import RefusedError, Session
 from ops.state import State
 from platforms.fly.client import require_version
@@ -93,18 +93,8 @@ def _taken_ports(session: Session) -> list[str]:
     return [
         f"port {port} is in use: stop what listens there, or `pulumi config set {setting} <free port>`"
         for setting, port in session.settings.published_ports.items()
-        if port not in ours and not _free(port)
+        if port not in ours and not is_free(port)
     ]
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _full_disk(session: Session) -> list[str]:

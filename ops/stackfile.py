@@ -158,6 +158,11 @@ def remember_salt(name: str, made: Path) -> None:
     write_private(_salt_path(name), yaml.safe_dump({SALT: read_document(made)[SALT]}))
 
 
+def forget_salt(name: str) -> None:
+    """Forget the salt of a stack that is no more."""
+    _salt_path(name).unlink(missing_ok=True)
+
+
 def _salt_path(name: str) -> Path:
     return state_dir() / f"Pulumi.{name}.yaml"
 
@@ -171,7 +176,9 @@ def _text(path: Path) -> str:
             raise StackFileError(f"{path} is larger than {MAX_BYTES} bytes: is it the settings file?")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise StackFileError(f"{path} does not exist: create it, or name another with --config-file") from None
+        raise StackFileError(
+            f"{path} does not exist: `make new STACK=<name>` writes one, --config-file names another"
+        ) from None
     except UnicodeDecodeError as error:
         raise StackFileError(f"{path} cannot be read: it is not UTF-8 at byte {error.start}") from None
     except (OSError, ValueError) as error:

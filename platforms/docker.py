@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pulumi
 import pulumi_docker as docker
 
-from platforms.docker_labels import INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
+from platforms.docker_labels import DISPOSABLE_LABEL, INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
 from platforms.spec import (
     OPERATORS_MACHINE,
     Address,
@@ -33,6 +33,8 @@ class DockerPlatform:
         memory_mb: memory limit of a service.
         running: `False` leaves every volume and removes containers and network.
         reaches_machine: whether containers need a name for the machine that they run on.
+        disposable: marks each volume that is made as one that `make destroy` may remove. One that is there stays as it
+            was made.
     """
 
     bind_address = "0.0.0.0"  # noqa: S104 - inside the private network; published on loopback only
@@ -46,9 +48,11 @@ class DockerPlatform:
         *,
         running: bool,
         reaches_machine: bool = False,
+        disposable: bool = False,
     ) -> None:
         self._instance = instance
         self._memory_mb = memory_mb
+        self._disposable = disposable
         self._owner = owner
         self._hosts = [docker.ContainerHostArgs(host=OPERATORS_MACHINE, ip="host-gateway")] if reaches_machine else None
         self._network = (
@@ -73,6 +77,7 @@ class DockerPlatform:
             labels=[
                 docker.VolumeLabelArgs(label=INSTANCE_LABEL, value=self._instance),
                 docker.VolumeLabelArgs(label=OWNER_LABEL, value=self._owner),
+                *([docker.VolumeLabelArgs(label=DISPOSABLE_LABEL, value="true")] if self._disposable else []),
             ],
             # Immutable and irrelevant: a changed label must never ask for a new volume.
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["labels", "driverOpts"])),

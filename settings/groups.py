@@ -90,6 +90,8 @@ class StackSettings(Group):
     phases: Literal["parallel", "strict"] = "parallel"
     running: bool = True
     instance: Slug = "langfuse"
+    disposable: bool = False
+    """Whether `make destroy` may remove the stack with its data: only volumes that were made while it was."""
     secrets: Literal["generated", "vault"] = "generated"
     """`vault`: what the vault file holds is used; the rest is generated."""
     vault: Path = Path("vault/hotrodan/llm-gateway-secrets.json")
@@ -125,6 +127,13 @@ class StackSettings(Group):
         """Variable to proxy."""
         named = {"HTTP_PROXY": self.http_proxy, "HTTPS_PROXY": self.https_proxy}
         return {name: url for name, url in named.items() if url}
+
+    @field_validator("disposable")
+    @classmethod
+    def _only_on_docker(cls, disposable: bool, known: ValidationInfo) -> bool:
+        if disposable and known.data.get("platform") != "docker":
+            raise ValueError("only a stack on Docker can be disposable: `pulumi config rm langfuse-stack:disposable`")
+        return disposable
 
     def generation(self, secret: str) -> int:
         """The generation of a secret that is in use."""
