@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from pydantic import BaseModel
 
-from docs.generate import DOCS, pages
+from docs.generate import DOCS, described, pages
 from docs.picture import PARTS, pictures
+from settings.model import GROUPS
 from tests.unit.recorder import ROOT
 
 OUTSIDE = {"application", "models"}
@@ -26,3 +28,8 @@ def test_the_picture_has_every_service_of_a_local_stack() -> None:
     containers = {name for kind, name, *_ in registered if kind == "docker:index/container:Container"}
     assert containers
     assert PARTS.keys() - OUTSIDE == containers
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.namespace)
+def test_every_setting_says_what_it_means(group: type[BaseModel]) -> None:
+    assert [name for name, meaning in described(group).items() if not meaning] == []
