@@ -18,9 +18,12 @@ SERVICES = (
     "minio",
     "postgres",
     "redis",
+    "cache",
     "langfuse-web",
     "langfuse-web-proxy",
     "langfuse-worker",
+    "relay",
+    "relay-proxy",
     "gateway",
 )
 """Services that others call by name, and never through a proxy."""

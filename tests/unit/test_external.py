@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,9 +137,11 @@ def test_nothing_of_a_store_is_made_where_it_is_somebody_elses(tmp_path: Path, m
     assert {entry.name for entry in found.of_type("docker:index/container:Container")} == {
         "langfuse-web",
         "langfuse-worker",
+        "relay",
+        "relay-proxy",
         "gateway",
     }
-    assert not found.of_type("docker:index/volume:Volume")
+    assert [entry.name for entry in found.of_type("docker:index/volume:Volume")] == ["relay-data"]
     assert not [entry.name for entry in found.resources if entry.name.startswith(("bucket-", "minio-gate"))]
 
 
@@ -148,7 +151,7 @@ def test_on_fly_too_nothing_of_a_store_elsewhere_is_made(tmp_path: Path, monkeyp
     store = "https://0123.r2.example.com"
     found = elsewhere(tmp_path, monkeypatch, {**prod, **here, "s3:region": "auto", "s3:endpoint": store})
     apps = [entry.name for entry in found.resources if entry.type.startswith("langfuse-stack:fly:App")]
-    assert sorted(apps) == ["gateway-app", "langfuse-web-app", "langfuse-worker-app"]
+    assert sorted(apps) == ["gateway-app", "langfuse-web-app", "langfuse-worker-app", "relay-app", "relay-proxy-app"]
     assert found.one("s3-gate").inputs["endpoint"] == store
 
 
@@ -250,7 +253,10 @@ def test_where_data_is_elsewhere_is_part_of_what_the_plan_gate_compares(
 
 def test_a_stack_whose_places_are_called_internal_is_the_same_stack() -> None:
     former = {f"{part}:place": "internal" for part in ("clickhouse", "s3", "postgres", "redis")}
-    before, after = ({entry.name: entry for entry in recorded(said).resources} for said in (former, {}))
+    before, after = (
+        {entry.name: replace(entry, depends_on=tuple(sorted(entry.depends_on))) for entry in recorded(said).resources}
+        for said in (former, {})
+    )
     assert before == after
     assert load(former).external == {}
     assert [line.partition(":")[0] for line in renamed(former)] == ["clickhouse", "s3", "postgres", "redis"]

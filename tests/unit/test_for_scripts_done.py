@@ -113,7 +113,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "access", lambda *_: nullcontext())
     for module in (power, rollback):
         monkeypatch.setattr(module, "host_of", lambda _: host)
-    monkeypatch.setattr(lifecycle, "preflight", lambda _: None)
+    monkeypatch.setattr(lifecycle, "preflight", lambda *_: None)
     monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: GatedPlan(PLAN, {}))
     monkeypatch.setattr(lifecycle, "apply", apply)
     monkeypatch.setattr(report, "resolve_images", lambda _, console: console.print("service version source"))
