@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checks.base import CheckFailedError, brief
+from checks.trust import VARIABLE, way_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,7 @@ CLOCK_SECONDS = 2
 """By which clocks of two services may differ."""
 USER = "smoke-"
 SQL = Path(__file__).parent / "sql"
+OTLP_PATH = "/api/public/otel/v1/traces"
 OTLP_TEMPLATE = Path(__file__).parent / "otlp_trace.json"
 SEE_WEB_LOG = "see the log of the langfuse-web container"
 
@@ -65,7 +67,11 @@ def request(method: str, url: str, fix: str, **arguments: Any) -> "httpx.Respons
 
     probe = f"{method} {url}"
     try:
-        return httpx.request(method, url, timeout=TIMEOUT_SECONDS, trust_env=False, **arguments)
+        return httpx.request(method, url, timeout=TIMEOUT_SECONDS, **way_out(url), **arguments)
+    except OSError as error:
+        raise CheckFailedError(
+            probe, f"{VARIABLE}: {brief(error)}", f"set {VARIABLE} to a file of certificates, or unset it", final=True
+        ) from None
     except (httpx.LocalProtocolError, UnicodeError):  # quotes the header, key and all
         raise CheckFailedError(
             probe,
@@ -127,6 +133,13 @@ class Gateway:
     def ready(self) -> None:
         """It serves. Raises CheckFailedError if not."""
         accepted("GET", f"{self.url}/health/readiness", self.FIX)
+
+    def has_database(self) -> None:
+        """Its database is connected. Raises CheckFailedError if not."""
+        url = f"{self.url}/health/readiness"
+        found = str(answered("GET", url, self.FIX).get("db"))
+        if found.lower() != "connected":
+            raise CheckFailedError(f"GET {url}", f"db: {found}", "virtual keys need it: see the gateway's log")
 
     def refuses_strangers(self) -> None:
         """It wants its master key. Raises CheckFailedError if not."""
@@ -196,7 +209,7 @@ class PublicApi:
             body = body.replace(f"${name}", value)
         accepted(
             "POST",
-            f"{self.url}/api/public/otel/v1/traces",
+            self.url + OTLP_PATH,
             SEE_WEB_LOG,
             auth=(self.public_key, self.secret_key),
             headers={"Content-Type": "application/json", "x-langfuse-ingestion-version": "4"},
@@ -263,7 +276,9 @@ def clickhouse_rows(login: "Login", table: str, project_id: str, trace_id: str) 
     return Rows(int(count), str(key))
 
 
-def stored_object(store: "Minio", bucket: str, project_id: str, trace_id: str, key: str = "") -> str:
+def stored_object(
+    store: "Minio", bucket: str, project_id: str, trace_id: str, key: str = "", *, prefix: str = ""
+) -> str:
     """Key of the one stored object that holds the trace; it is read.
 
     Args:
@@ -272,27 +287,31 @@ def stored_object(store: "Minio", bucket: str, project_id: str, trace_id: str, k
         project_id: whose trace it is.
         trace_id: of the trace.
         key: of its stored request, where that is known; else it is under the trace's own prefix.
+        prefix: of all keys of the stack, in a bucket that it shares.
 
     Raises:
         CheckFailedError: the store does not answer, or has no such object.
     """
-    prefix = f"{project_id}/trace/{trace_id}/"
-    with _refusals(f"GET {bucket}/{key or prefix}"):
-        found = key or next((str(item.object_name) for item in store.list_objects(bucket, prefix=prefix)), "")
+    folder = f"{prefix}{project_id}/trace/{trace_id}/"
+    with _refusals(f"GET {bucket}/{key or folder}"):
+        found = key or next((str(item.object_name) for item in store.list_objects(bucket, prefix=folder)), "")
         if found and _holds(store, bucket, found, trace_id):
             return found
-    raise CheckFailedError(f"GET {bucket}/{key or prefix}", "none", f"web did not store it: {SEE_WEB_LOG}")
+    raise CheckFailedError(f"GET {bucket}/{key or folder}", "none", f"web did not store it: {SEE_WEB_LOG}")
 
 
-def exported_object(store: "Minio", bucket: str, project_id: str, trace_id: str, since: datetime) -> str | None:
+def exported_object(
+    store: "Minio", bucket: str, project_id: str, trace_id: str, since: datetime, *, prefix: str = ""
+) -> str | None:
     """Key of the stored OTLP request that holds the trace, for when its rows do not come; None if there are too many.
 
     Raises:
         CheckFailedError: the store does not answer, or has no such request that was written after `since` (UTC).
     """
-    probe = f"LIST {bucket}/otel/{project_id}/… for requests of the trace"
+    folder = f"{prefix}otel/{project_id}"
+    probe = f"LIST {bucket}/{folder}/… for requests of the trace"
     with _refusals(probe):
-        for number, key in enumerate(_requests(store, bucket, project_id, since)):
+        for number, key in enumerate(_requests(store, bucket, folder, since)):
             if number == MAX_OBJECTS:
                 return None
             if _holds(store, bucket, key, trace_id):
@@ -305,10 +324,10 @@ def exported_object(store: "Minio", bucket: str, project_id: str, trace_id: str,
     )
 
 
-def _requests(store: "Minio", bucket: str, project_id: str, since: datetime) -> "Iterator[str]":
+def _requests(store: "Minio", bucket: str, folder: str, since: datetime) -> "Iterator[str]":
     minutes = int((datetime.now(UTC) - since) / timedelta(minutes=1)) + 2
     for back in range(min(minutes, MAX_MINUTES)):
-        prefix = (since + timedelta(minutes=back)).strftime(f"otel/{project_id}/%Y/%m/%d/%H/%M/")
+        prefix = (since + timedelta(minutes=back)).strftime(f"{folder}/%Y/%m/%d/%H/%M/")
         for item in store.list_objects(bucket, prefix=prefix):
             if item.last_modified and item.last_modified >= since - timedelta(seconds=CLOCK_SECONDS):
                 yield str(item.object_name)

@@ -29,6 +29,7 @@ Action = Literal[
     "stop",
     "start",
     "reset",
+    "destroy",
     "backup",
     "restore",
     "rehearse",

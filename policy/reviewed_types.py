@@ -12,8 +12,10 @@ CHECKS = frozenset(
         "ClickHouse",
         "DataKeys",
         "EndToEnd",
+        "ExternalStore",
         "ForeignUntouched",
         "Gateway",
+        "GatewayDatabase",
         "LangfuseSchema",
         "LangfuseTrace",
         "LangfuseWeb",
@@ -21,6 +23,7 @@ CHECKS = frozenset(
         "Migrations",
         "ObjectStore",
         "Redis",
+        "Relay",
         "Supabase",
     )
 )

@@ -11,7 +11,7 @@ from settings.memory import NEEDS
 AppName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")]
 SERVICES = (
     r"clickhouse(-[23])?|clickhouse-keeper-[123]|clickhouse-proxy|minio|postgres|redis|cache"
-    r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|gateway|media"
+    r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|relay|relay-proxy|gateway|media"
 )
 ServiceName = Annotated[str, Field(pattern=f"^({SERVICES})$")]
 PublicName = Literal["langfuse-web", "gateway", "media"]
@@ -26,8 +26,11 @@ class Machine(Group):
     """Size of each machine that runs a service."""
 
     cpu_kind: Literal["shared", "performance"] = "shared"
+    """Kind of processor."""
     cpus: Annotated[int, Field(ge=1, le=16)] = 2
+    """Number of processors."""
     memory_mb: Annotated[int, Field(ge=256, le=131072)] = 4096
+    """Memory in MB: 256 to 2048 a shared CPU, 2048 to 8192 a performance CPU."""
 
     @model_validator(mode="after")
     def _exists(self) -> Self:
@@ -51,6 +54,8 @@ PROCESSORS: Mapping[str, Mapping[str, object]] = {
     "cache": {"cpus": 1},
     "langfuse-web": {},
     "langfuse-worker": {},
+    "relay": {"cpus": 1},
+    "relay-proxy": {"cpus": 1},
     "gateway": {},
     "media": {"cpus": 1},
 }
@@ -70,10 +75,13 @@ class FlySettings(Group):
 
     namespace = "fly"
     organization: Slug = "personal"
+    """Slug of the organization: `fly orgs list`."""
     region: Annotated[str, Field(pattern=r"^[a-z]{3}$")] = "ord"
+    """Region of all machines and volumes."""
     apps: Mapping[ServiceName, AppName] = {}
     """Service to app; what is not named here is called `<instance>-<service>`."""
     machines: Mapping[ServiceName, Machine] = {}
+    """Service to the size of its machines; what is not named here has the size that Langfuse documents."""
     public: tuple[PublicName, ...] = ("langfuse-web",)
     """Services with an address on the internet. What holds data can never have one: `media` passes signed links to
     media and exports, and nothing else, to the store."""

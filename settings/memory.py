@@ -29,6 +29,8 @@ NEEDS: Mapping[str, Need] = {
     "langfuse-web": Need(2048, 4096),
     "langfuse-web-proxy": Need(128, 512),
     "langfuse-worker": Need(2048, 4096),
+    "relay": Need(256, 512),
+    "relay-proxy": Need(128, 256),
     "gateway": Need(1024, 2048),
     "media": Need(128, 512),
 }

@@ -15,11 +15,12 @@ from settings.groups import (
     PostgresSettings,
     ProxySettings,
     RedisSettings,
+    RelaySettings,
+    S3Settings,
     StackSettings,
     WebSettings,
     WorkerSettings,
 )
-from settings.media import media_is_public
 from settings.memory import fitted, kind_of
 from settings.recorded import NOTHING, Recorded
 from switches import Switch
@@ -28,6 +29,7 @@ GROUPS: tuple[type[Group], ...] = (
     StackSettings,
     ClickHouseSettings,
     MinioSettings,
+    S3Settings,
     PostgresSettings,
     RedisSettings,
     LangfuseSettings,
@@ -36,6 +38,7 @@ GROUPS: tuple[type[Group], ...] = (
     WebSettings,
     WorkerSettings,
     ProxySettings,
+    RelaySettings,
 )
 
 
@@ -46,6 +49,7 @@ class Settings(BaseModel):
     stack: StackSettings
     clickhouse: ClickHouseSettings
     minio: MinioSettings
+    s3: S3Settings
     postgres: PostgresSettings
     redis: RedisSettings
     langfuse: LangfuseSettings
@@ -54,6 +58,7 @@ class Settings(BaseModel):
     web: WebSettings
     worker: WorkerSettings
     proxy: ProxySettings
+    relay: RelaySettings
     switches: tuple[Switch, ...] = ()
     """Settings that an operator holds at another value than the settings file's; they are in force above."""
     recorded: Recorded = NOTHING
@@ -74,6 +79,11 @@ class Settings(BaseModel):
     def langfuse_version(self) -> str:
         """Exact Langfuse version."""
         return self.langfuse.version or self.release.version
+
+    @property
+    def owner_email(self) -> str:
+        """E-mail of the first user. Another one than the stack has would make a second owner."""
+        return self.langfuse.owner.email or self.recorded.owner_email or "owner@example.com"
 
     @property
     def langfuse_url(self) -> str:
@@ -100,28 +110,37 @@ class Settings(BaseModel):
             "langfuse-worker": self.langfuse.worker_image,
             "litellm": self.gateway.image,
             "proxy": self.proxy.image,
+            "relay": self.relay.image,
         }
         given = {service: reference for service, reference in overrides.items() if reference}
-        wanted = references(self.release, self.langfuse.version, given)
-        several_webs = self.web.replicas > 1 and self.stack.platform == "docker"
-        proxied = self.clickhouse.clustered or several_webs or media_is_public(self)
-        return {service: reference for service, reference in wanted.items() if proxied or service != "proxy"}
+        return references(self.release, self.langfuse.version, given)
 
     @property
     def published_ports(self) -> dict[str, int]:
         """Setting to port, for every port the stack publishes on this machine."""
+        stores = (self.clickhouse, self.minio, self.postgres, self.redis)
         return {
             f"{group.namespace}:{to_camel(name)}": getattr(group, name)
-            for group in (self.clickhouse, self.minio, self.postgres, self.redis, self.langfuse, self.gateway)
+            for group in (*stores, self.langfuse, self.gateway, self.relay)
             for name in type(group).model_fields
             if name == "port" or name.endswith("_port")
         }
 
     @property
+    def external(self) -> dict[str, str]:
+        """Parts that hold data and are somebody else's, each with the setting that says so."""
+        places = {
+            "clickhouse": ("clickhouse:place", self.clickhouse.place),
+            "minio": ("s3:place", self.s3.place),
+            "postgres": ("postgres:place", self.postgres.place),
+            "redis": ("redis:place", self.redis.place),
+        }
+        return {part: setting for part, (setting, place) in places.items() if place == "external"}
+
+    @property
     def stores(self) -> list[str]:
         """Parts that hold data and are the stack's own."""
-        external = [part for part in ("postgres", "redis") if getattr(self, part).place == "external"]
-        return [part for part in ("clickhouse", "minio", "postgres", "redis") if part not in external]
+        return [part for part in ("clickhouse", "minio", "postgres", "redis") if part not in self.external]
 
     def volume(self, store: str) -> str:
         """Physical name of a store's volume."""

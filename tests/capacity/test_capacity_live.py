@@ -222,8 +222,13 @@ def test_many_parts_in_one_partition_are_found(servers: Servers, tmp_path: Path)
     assert found(access)[1] == []
 
 
+def root_of(access: Access) -> tuple[str, str]:
+    assert access.store_root
+    return access.store_root
+
+
 def fill(access: Access, megabytes: int) -> None:
-    objects = store_client(access.store_address, *access.store_root)
+    objects = store_client(access.store_address, *root_of(access))
     if not objects.bucket_exists("filling"):
         objects.make_bucket("filling")
     for _ in range(megabytes):
@@ -245,14 +250,14 @@ def test_a_disk_that_fills_up_is_forecast_from_what_was_measured_before_and_foun
     assert isinstance(store_disk(measured).growth, Unseen)
     before = store_disk(measured).used
     fill(access, 20)
-    eventually(lambda: store.disk(access.store_address, *access.store_root).used > before + 20 * MEGABYTE)
+    eventually(lambda: store.disk(access.store_address, *root_of(access)).used > before + 20 * MEGABYTE)
     measured, [finding] = found(access, month, now)
     disk = store_disk(measured)
     assert isinstance(disk.growth, Growth)
     assert disk.growth.per_day == pytest.approx(5 * MEGABYTE, rel=0.1)
     assert (finding.id, finding.means) == ("disk-forecast", f"full in {disk.free / disk.growth.per_day:.0f} days")
     fill(access, 60)
-    eventually(lambda: store.disk(access.store_address, *access.store_root).used > before + 80 * MEGABYTE)
+    eventually(lambda: store.disk(access.store_address, *root_of(access)).used > before + 80 * MEGABYTE)
     nearly_full = replace(FAR, disk_percent=80)
     _, findings = found(replace(access, history=tmp_path / "other"), nearly_full)
     assert [entry.id for entry in findings if entry.seen.startswith("minio")] == ["disk-used"]

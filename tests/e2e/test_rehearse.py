@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from checks.clickhouse_login import Login, rows
+from checks.s3 import S3
 from ops.backup.store import connect
 from ops.backup.throwaway import LABEL
 from tests.e2e.stack import Run, TestStack, kill
@@ -84,7 +85,7 @@ def held(stack: TestStack) -> dict[str, Any]:
         traces = rows(client, "SELECT id FROM {database:Identifier}.traces ORDER BY id", database=login.database)
     finally:
         client.close()
-    store = connect(key["endpoint"], key["root_user"], plain(key["root_password"]))
+    store = connect(S3(key["endpoint"], key["root_user"], plain(key["root_password"])))
     objects = [
         (bucket, entry.object_name, entry.version_id)
         for bucket in key["buckets"]
