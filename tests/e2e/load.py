@@ -44,12 +44,12 @@ class Load:
     """
 
     url: str
-    auth: tuple[str, str]
+    auth: tuple[str, str] = field(repr=False)
     count: int
     rate: float
     prefix: str = field(default_factory=lambda: secrets.token_hex(8))
     """First half of each trace's id."""
-    acknowledged: set[str] = field(default_factory=set)
+    acknowledged: set[str] = field(default_factory=set, repr=False)
     attempts: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
     """What was said in place of an acknowledgement, and how often."""
@@ -82,6 +82,10 @@ class Load:
     def runs(self) -> bool:
         """Whether there is still something to send."""
         return bool(self._thread and self._thread.is_alive())
+
+    def stop(self) -> None:
+        """Send no more, and give up what is not acknowledged."""
+        self._over.set()
 
     @property
     def seconds(self) -> float:
