@@ -21,6 +21,8 @@ SERVICES = (
     "langfuse-web",
     "langfuse-web-proxy",
     "langfuse-worker",
+    "relay",
+    "relay-proxy",
     "gateway",
 )
 """Services that others call by name, and never through a proxy."""
