@@ -167,7 +167,7 @@ def _conflicts(own: Mapping[str, Any], callback: str | None) -> Iterator[str]:
         yield f"general_settings.master_key must be {MASTER_KEY} or absent: the stack generates the key"
     if "database_url" in general:
         yield (
-            "general_settings.database_url is set by the stack: take it out, and set gateway:database to internal, or "
+            "general_settings.database_url is set by the stack: take it out, and set gateway:database to managed, or "
             "to external with the URL in gateway:databaseUrl (--secret) or GATEWAY_DATABASE_URL of the vault"
         )
     for key in CALLBACK_LISTS:

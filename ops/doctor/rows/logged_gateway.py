@@ -9,7 +9,7 @@ ROWS = (
         "No connected db; DB not connected",
         "virtual keys are used, and the gateway has no database to keep them in",
         "call the gateway with the master key, or give it a database of its own: "
-        "`pulumi config set gateway:database internal`, `make inventory`, then `make up`",
+        "`pulumi config set gateway:database managed`, `make inventory`, then `make up`",
     ),
     logged(
         "gateway-redis-parameter",
