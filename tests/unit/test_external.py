@@ -238,7 +238,10 @@ def test_where_data_is_elsewhere_is_part_of_what_the_plan_gate_compares(
 
 def test_a_stack_whose_places_are_called_internal_is_the_same_stack() -> None:
     former = {f"{part}:place": "internal" for part in ("clickhouse", "s3", "postgres", "redis")}
-    before, after = ({entry.name: entry for entry in recorded(said).resources} for said in (former, {}))
+    before, after = (
+        {(entry.type, entry.name): (entry.inputs, {*entry.depends_on}) for entry in recorded(said).resources}
+        for said in (former, {})
+    )
     assert before == after
     assert load(former).external == {}
     assert [line.partition(":")[0] for line in renamed(former)] == ["clickhouse", "s3", "postgres", "redis"]
