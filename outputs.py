@@ -10,6 +10,7 @@ from components.gateway import Gateway, GatewayArgs
 from components.langfuse import LangfuseArgs
 from components.langfuse_env import Analytics, Objects, is_external
 from components.phases import Phases
+from components.relay import Relay, otlp_headers
 from components.releases import Image
 from urls import http_url
 
@@ -20,6 +21,7 @@ def export(
     litellm: GatewayArgs,
     clickhouse: Analytics,
     minio: Objects,
+    relay: Relay,
     gateway: Gateway,
     images: dict[str, Image],
     phases: Phases,
@@ -52,6 +54,9 @@ def export(
                 "LANGFUSE_BASE_URL": langfuse.public_url,
                 "LANGFUSE_PUBLIC_KEY": keys.public_key,
                 "LANGFUSE_SECRET_KEY": keys.secret_key,
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": relay.url,
+                "OTEL_EXPORTER_OTLP_TRACES_HEADERS": otlp_headers(keys.public_key, keys.secret_key),
+                "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
             }
         ),
     )

@@ -8,6 +8,7 @@ what cannot mean the same to both is refused by its name. Messages never show a 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from ipaddress import ip_address
 from typing import Literal, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
@@ -248,6 +249,16 @@ def redis_url(text: str) -> RedisUrl:
     if url.path and not (url.path.isascii() and url.path.isdigit()):
         raise UrlError("what follows the port must be the number of a database")
     return url
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is whoever asks for it."""
+    name = host.strip("[]").rstrip(".").lower()
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
 
 
 def without_password(text: str) -> str:

@@ -72,7 +72,7 @@ class ClickHouseArgs:
     http_port: int
     native_port: int
     memory_ratio: float
-    """Share of the machine's memory the server may use, between 0 and 1."""
+    """Share of its own memory limit that the server may use, between 0 and 1."""
     query_log_ttl_days: int
     release: str
     """Langfuse release, for messages."""

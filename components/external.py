@@ -169,6 +169,8 @@ class ExternalPostgresArgs:
     """Letters and digits."""
     owner: pulumi.Output[str]
     """Id of the stack."""
+    data_keys: pulumi.Output[str]
+    """Fingerprint of the keys that data is written with."""
     takes_over: bool
     """Whether data that is there may become the stack's: the vault has the keys that it was written with."""
     connection_limit: int
@@ -184,6 +186,7 @@ class ExternalPostgres(Component):
 
     Args:
         args: see `ExternalPostgresArgs`.
+        platform: knows how the server is reached.
         after: gates that must be proven first.
     """
 
@@ -194,11 +197,13 @@ class ExternalPostgres(Component):
     operator_admin_url: pulumi.Output[str]
     gates: list[CheckResource]
 
-    def __init__(self, args: ExternalPostgresArgs, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, args: ExternalPostgresArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("postgres", after)
-        self.direct_url = self.operator_url = _as_role(args.direct, args.pooled, args)
+        direct, pooled = (_from_operator(url, platform) for url in (args.direct, _pooled(args)))
+        self.direct_url = _as_role(args.direct, args.pooled, args)
         self.pooled_url = _as_role(_pooled(args), args.direct, args)
-        self.operator_admin_url = pulumi.Output.secret(args.direct.prisma())
+        self.operator_url = _as_role(direct, args.pooled, args)
+        self.operator_admin_url = pulumi.Output.secret(direct.prisma())
         schema = LangfuseSchema(
             "langfuse-schema",
             {
@@ -208,6 +213,7 @@ class ExternalPostgres(Component):
                 "role_password": args.role_password,
                 "owner": args.owner,
                 "takes_over": args.takes_over,
+                "data_keys": args.data_keys,
                 # A trigger would be everybody's in a database that is somebody else's.
                 "event_trigger": False,
             },
@@ -216,8 +222,8 @@ class ExternalPostgres(Component):
         proof = SupabaseGate(
             "postgres-gate",
             {
-                "direct_url": self.direct_url,
-                "pooled_url": self.pooled_url,
+                "direct_url": self.operator_url,
+                "pooled_url": _as_role(pooled, args.direct, args),
                 "schema": SCHEMA,
                 "floor": args.floor,
                 "watch": _awake(args.running),
@@ -226,6 +232,10 @@ class ExternalPostgres(Component):
         )
         self.gates = [proof] if args.running else []
         self.register_outputs({"address": f"{args.direct.host}:{args.direct.port}"})
+
+
+def _from_operator(url: PostgresUrl, platform: Platform) -> PostgresUrl:
+    return replace(url, host=platform.external(url.host, url.port).operator.rpartition(":")[0])
 
 
 def _pooled(args: ExternalPostgresArgs) -> PostgresUrl:
@@ -247,6 +257,8 @@ class ExternalRedisArgs:
     """What makes one stack's Redis differ from another's."""
 
     url: RedisUrl
+    cache_url: RedisUrl | None
+    """Of another one for the gateway's cache of answers; None where both share the memory of one."""
     key_prefix: str
     """Sets Langfuse's keys apart; empty for none."""
     floor: tuple[int, int]
@@ -267,6 +279,7 @@ class ExternalRedis(Component):
     address: Address
     password: pulumi.Output[str]
     url: pulumi.Output[str] | None
+    cache: str
     cache_url: pulumi.Output[str] | None
     key_prefix: str
     gates: list[CheckResource]
@@ -277,7 +290,9 @@ class ExternalRedis(Component):
         self.address = platform.external(url.host, url.port)
         self.password = pulumi.Output.secret(url.password)
         self.url = pulumi.Output.secret(url.ioredis())
-        self.cache_url = pulumi.Output.secret(url.redis_py())
+        cache = args.cache_url or url
+        self.cache = f"{cache.host}:{cache.port}"
+        self.cache_url = pulumi.Output.secret(cache.redis_py())
         self.key_prefix = args.key_prefix
         proof = RedisGate(
             "redis-gate",

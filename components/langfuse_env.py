@@ -121,8 +121,10 @@ class Queue(Protocol):
     password: pulumi.Output[str]
     url: pulumi.Output[str] | None
     """A foreign server as Langfuse reads it (secret); `None` where address and password are all there is to know."""
+    cache: str
+    """`host:port` of the gateway's cache of answers, with the same password."""
     cache_url: pulumi.Output[str] | None
-    """The same as LiteLLM reads it."""
+    """A foreign server as LiteLLM reads it (secret), in place of `cache`."""
     key_prefix: str
     """Sets Langfuse's keys apart in a Redis that it shares; empty for none."""
     gates: list[CheckResource]

@@ -26,7 +26,8 @@ ORDERS: Mapping[PhaseOrder, Mapping[str, Sequence[str]]] = {
         "redis": (),
         "langfuse-web": ("clickhouse", "minio", "postgres", "redis"),
         "langfuse-worker": ("langfuse-web",),
-        "gateway": ("langfuse-web",),
+        "relay": (),
+        "gateway": ("langfuse-web", "relay"),
         "proof": ("langfuse-worker", "gateway"),
     },
     "strict": {
@@ -36,7 +37,8 @@ ORDERS: Mapping[PhaseOrder, Mapping[str, Sequence[str]]] = {
         "redis": ("minio",),
         "langfuse-web": ("postgres", "redis"),
         "langfuse-worker": ("langfuse-web",),
-        "gateway": ("langfuse-worker",),
+        "relay": ("langfuse-worker",),
+        "gateway": ("relay",),
         "proof": ("gateway",),
     },
 }

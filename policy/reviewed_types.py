@@ -15,6 +15,7 @@ CHECKS = frozenset(
         "ExternalStore",
         "ForeignUntouched",
         "Gateway",
+        "GatewayDatabase",
         "LangfuseSchema",
         "LangfuseTrace",
         "LangfuseWeb",
@@ -22,6 +23,7 @@ CHECKS = frozenset(
         "Migrations",
         "ObjectStore",
         "Redis",
+        "Relay",
         "Supabase",
     )
 )

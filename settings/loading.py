@@ -10,6 +10,7 @@ from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from secretlike import looks_like_secret
 from settings import recorded
 from settings.groups import FORMER_PLACE, Group, StackSettings
 from settings.model import GROUPS, Settings
@@ -74,6 +75,7 @@ def from_engine() -> Settings:
         SettingsError: see `load`; or the state records switches that are none.
     """
     config = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    _require_secret(config)
     load(config)  # settings that are refused leave nothing in the state, and the question below leaves its provider
     try:
         before = recorded.of_engine()
@@ -92,6 +94,12 @@ def renamed(config: Mapping[str, str]) -> list[str]:
         for key, value in config.items()
         if value == FORMER_PLACE and key.endswith(":place")
     ]
+
+
+def _require_secret(config: Mapping[str, str]) -> None:
+    for key in ("gateway:databaseUrl", "langfuse-stack:httpProxy", "langfuse-stack:httpsProxy"):
+        if looks_like_secret(key, config.get(key, "")) and not runtime_config.is_config_secret(key):
+            raise SettingsError(f"{key} holds a password: run `pulumi config set --secret {key} <url>`")
 
 
 def _attribute(group: type[Group]) -> str:

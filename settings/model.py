@@ -5,7 +5,7 @@ from pydantic.alias_generators import to_camel
 
 from components.releases import RELEASES, Release, references
 from platforms.spec import SHARED
-from settings.fly import MACHINES, PROXIES, FlySettings, Machine, kind_of
+from settings.fly import MACHINES, PROXIES, FlySettings, Machine
 from settings.groups import (
     ClickHouseSettings,
     GatewaySettings,
@@ -15,12 +15,13 @@ from settings.groups import (
     PostgresSettings,
     ProxySettings,
     RedisSettings,
+    RelaySettings,
     S3Settings,
     StackSettings,
     WebSettings,
     WorkerSettings,
 )
-from settings.media import media_is_public
+from settings.memory import fitted, kind_of
 from settings.recorded import NOTHING, Recorded
 from switches import Switch
 
@@ -37,6 +38,7 @@ GROUPS: tuple[type[Group], ...] = (
     WebSettings,
     WorkerSettings,
     ProxySettings,
+    RelaySettings,
 )
 
 
@@ -56,6 +58,7 @@ class Settings(BaseModel):
     web: WebSettings
     worker: WorkerSettings
     proxy: ProxySettings
+    relay: RelaySettings
     switches: tuple[Switch, ...] = ()
     """Settings that an operator holds at another value than the settings file's; they are in force above."""
     recorded: Recorded = NOTHING
@@ -76,6 +79,11 @@ class Settings(BaseModel):
     def langfuse_version(self) -> str:
         """Exact Langfuse version."""
         return self.langfuse.version or self.release.version
+
+    @property
+    def owner_email(self) -> str:
+        """E-mail of the first user. Another one than the stack has would make a second owner."""
+        return self.langfuse.owner.email or self.recorded.owner_email or "owner@example.com"
 
     @property
     def langfuse_url(self) -> str:
@@ -102,19 +110,18 @@ class Settings(BaseModel):
             "langfuse-worker": self.langfuse.worker_image,
             "litellm": self.gateway.image,
             "proxy": self.proxy.image,
+            "relay": self.relay.image,
         }
         given = {service: reference for service, reference in overrides.items() if reference}
-        wanted = references(self.release, self.langfuse.version, given)
-        several_webs = self.web.replicas > 1 and self.stack.platform == "docker"
-        proxied = self.clickhouse.clustered or several_webs or media_is_public(self)
-        return {service: reference for service, reference in wanted.items() if proxied or service != "proxy"}
+        return references(self.release, self.langfuse.version, given)
 
     @property
     def published_ports(self) -> dict[str, int]:
         """Setting to port, for every port the stack publishes on this machine."""
+        stores = (self.clickhouse, self.minio, self.postgres, self.redis)
         return {
             f"{group.namespace}:{to_camel(name)}": getattr(group, name)
-            for group in (self.clickhouse, self.minio, self.postgres, self.redis, self.langfuse, self.gateway)
+            for group in (*stores, self.langfuse, self.gateway, self.relay)
             for name in type(group).model_fields
             if name == "port" or name.endswith("_port")
         }
@@ -155,6 +162,12 @@ class Settings(BaseModel):
             return [], []
         servers = [self.volume(f"clickhouse_{number}") for number in range(2, self.clickhouse.replicas + 1)]
         return servers, [self.volume(f"keeper_{number}") for number in range(1, keepers + 1)]
+
+    def memory_mb(self, service: str, machine_mb: int) -> int:
+        """Memory limit of a service in MB, on a machine of so much memory; on Fly each has a machine of its own."""
+        if self.stack.platform == "fly":
+            return self.fly_machine(service).memory_mb
+        return fitted(machine_mb, self.stack.memory_mb)[kind_of(service)]
 
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""

@@ -38,18 +38,18 @@ def images(settings: Settings, environment: Mapping[str, str] = os.environ) -> d
         )
     try:
         resolved = json.loads(Path(path).read_text(encoding="utf-8"))
-        found = {service: image_of(entry) for service, entry in resolved.items()}
+        wanted = settings.image_references
+        found = {
+            service: image_of(entry)
+            for service, reference in wanted.items()
+            if (entry := resolved.get(service, {}).get(reference)) is not None
+        }
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise SettingsError(f"{IMAGES_FILE_VARIABLE}={path} cannot be read ({error}): {fix}") from error
-    wanted = settings.image_references
-    stale = [
-        f"{service} ({reference})"
-        for service, reference in wanted.items()
-        if service not in found or found[service].reference != reference
-    ]
+    stale = [f"{service} ({reference})" for service, reference in wanted.items() if service not in found]
     if stale:
         raise SettingsError(f"no image resolved for {', '.join(stale)}: {fix}")
-    return {service: found[service] for service in wanted}
+    return found
 
 
 def image_of(entry: Mapping[str, Any]) -> Image:

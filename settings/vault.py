@@ -93,6 +93,7 @@ MEANING: Mapping[str, str] = {
     "ENCRYPTION_KEY": "64 hexadecimal digits",
     "STACK_ID": "16 hexadecimal digits, in lower case",
     "SALT": "a string that is not empty",
+    "GATEWAY_DATABASE_URL": "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=SCHEMA",
     "LANGFUSE_ENV": "an object of variable names and their values",
     "S3_ACCESS_KEY_ID": "the key's id, 8 or more printable characters",
     "S3_SECRET_ACCESS_KEY": "the key's secret, 8 or more printable characters",
@@ -112,8 +113,11 @@ class Vault(BaseModel):
     langfuse_secret_key: PrintableSecret | None = Field(None, alias="LANGFUSE_SECRET_KEY")
     langfuse_host: HttpUrl | None = Field(None, alias="LANGFUSE_HOST")
     redis_url: Redis | None = Field(None, alias="REDIS_URL")
+    redis_cache_url: Redis | None = Field(None, alias="REDIS_CACHE_URL")
+    """Of another server for the gateway's cache of answers, where the queue's is external."""
     postgres_direct_url: Postgres | None = Field(None, alias="LANGFUSE_DIRECT_URL")
     postgres_pooled_url: Postgres | None = Field(None, alias="LANGFUSE_DATABASE_URL")
+    gateway_database_url: Postgres | None = Field(None, alias="GATEWAY_DATABASE_URL")
     clickhouse_url: Annotated[ClickHouseUrl, BeforeValidator(_clickhouse)] | None = Field(None, alias="CLICKHOUSE_URL")
     clickhouse_migration_url: Annotated[NativeUrl, BeforeValidator(_native)] | None = Field(
         None, alias="CLICKHOUSE_MIGRATION_URL"

@@ -1,6 +1,6 @@
 """Where the stores of a stack that is up are, and the keys to them, as its state says."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ from checks.s3 import ROLE, S3
 from components.clickhouse_cluster import member
 from ops import docker
 from ops.backup import clickhouse, postgres
+from ops.backup.postgres import Server as PostgresServer
 from ops.backup.store import Store, connect
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State, read_state
@@ -18,6 +19,7 @@ from settings import Settings, SettingsError, images
 
 POSTGRES, CLICKHOUSE = "postgres", "clickhouse"
 GATE, KEY, SCHEMA = "clickhouse-gate", "minio-backup-key", "langfuse-schema"
+GATEWAY_SCHEMA = "gateway-schema"
 APP_KEY, REDIS_GATE, WEB_GATE, PROOF = "minio-app-key", "redis-gate", "langfuse-web-gate", "end-to-end-proof"
 CHECKS = (SCHEMA, APP_KEY, REDIS_GATE, WEB_GATE, PROOF)
 """By which another Langfuse with the same keys can be made, and proven."""
@@ -42,6 +44,8 @@ class Access:
     """Service to container, where Docker runs them; ClickHouse, Postgres and MinIO run, others may be stopped."""
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Check to what it was told when the stack was put up; one that was never made is not there."""
+    gateway: PostgresServer | None = None
+    """The gateway's database on the stack's Postgres; `None` where it has none there."""
     redis_image: str | None = None
     """Of a Redis of the stack's own, also where it has none."""
 
@@ -92,6 +96,7 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
         traces=settings.release.traces_table,
         postgres=postgres.Server(output(SCHEMA, "admin_url"), containers.get(POSTGRES), session.variables),
         schema=output(SCHEMA, "schema"),
+        gateway=_gateway(state, output, containers.get(POSTGRES), session.variables),
         store=store_of(session.settings, state, there),
         containers=containers,
         checks={name: told for name in CHECKS if (told := state.outputs(name))},
@@ -123,6 +128,15 @@ def store_of(settings: Settings, state: State, there: tunnels.Translation) -> St
         prefix=entered.prefix,
         key=(entered.access_key, entered.secret_key) if "clickhouse" in foreign else None,
     )
+
+
+def _gateway(
+    state: State, output: Callable[[str, str], Any], container: str | None, variables: Mapping[str, str]
+) -> postgres.Server | None:
+    if not state.outputs(GATEWAY_SCHEMA):
+        return None
+    server = postgres.Server(output(GATEWAY_SCHEMA, "admin_url"), container, variables)
+    return server.at_database(output(GATEWAY_SCHEMA, "database"))
 
 
 def _redis_image(session: Session) -> str | None:

@@ -180,6 +180,7 @@ class Proof:
             api=self._api(),
             login=self.restored.reader,
             traces_table=release.traces_table,
+            read_path=release.read_path,
             store=S3(self.addresses[MINIO], str(key["access_key"]), str(key["secret_key"])),
             bucket=key["buckets"][0],
             project_id=self.plan.project,

@@ -6,12 +6,25 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from checks.clickhouse import ledger
+from components.gateway_database import SCHEMA as GATEWAY_SCHEMA
 from ops.backup import clickhouse, contents, listing, postgres
 from ops.backup.access import Access
 from ops.backup.catalog import newest
 from ops.backup.contents import Contents
 from ops.backup.errors import told
-from ops.backup.manifest import DUMP, LISTING, NAME, ClickHouse, Kind, Manifest, Object, Part, Postgres, new_id
+from ops.backup.manifest import (
+    DUMP,
+    GATEWAY_DUMP,
+    LISTING,
+    NAME,
+    ClickHouse,
+    Kind,
+    Manifest,
+    Object,
+    Part,
+    Postgres,
+    new_id,
+)
 from ops.session import OpsError
 
 Progress = Callable[[str], None]
@@ -37,10 +50,16 @@ def back_up(to: Access, *, incremental: bool = False, progress: Progress = lambd
     backup, started = new_id(kind), datetime.now(UTC)
     progress(f"ClickHouse to {backup}")
     with ThreadPoolExecutor(1) as meanwhile:
-        of_postgres = meanwhile.submit(_postgres, to, backup)
+        of_postgres = meanwhile.submit(_dumped, to, to.postgres, to.schema, f"{backup}/{DUMP}")
+        of_gateway = (
+            meanwhile.submit(_dumped, to, to.gateway, GATEWAY_SCHEMA, f"{backup}/{GATEWAY_DUMP}")
+            if to.gateway
+            else None
+        )
         clickhouse_part, written = _clickhouse(to, backup, base, progress)
         progress("Postgres")
         postgres_part, dump = of_postgres.result()
+        gateway_part, *gateway_dump = of_gateway.result() if of_gateway else (None,)
     progress("listing the buckets")
     listed, buckets = listing.buckets(to.store, backup)
     manifest = Manifest(
@@ -54,9 +73,10 @@ def back_up(to: Access, *, incremental: bool = False, progress: Progress = lambd
         clickhouse=clickhouse_part,
         postgres=postgres_part,
         buckets=buckets,
-        parts=[dump, written, listed],
+        parts=[dump, written, listed, *gateway_dump],
+        gateway=gateway_part,
     )
-    to.store.put_text(f"{backup}/{NAME}", manifest.model_dump_json(indent=1))
+    to.store.put_text(f"{backup}/{NAME}", manifest.as_json())
     return manifest
 
 
@@ -117,12 +137,12 @@ def _complete(to: Access, backup: str) -> tuple[Contents, list[Object]]:
     return held, objects
 
 
-def _postgres(to: Access, backup: str) -> tuple[Postgres, Part]:
-    with postgres.snapshot(to.postgres, to.schema) as (moment, seen):
-        options = ("--format=custom", f"--schema={to.schema}", f"--snapshot={moment}")
-        with to.postgres.tool("pg_dump", *options) as dump:
-            part = to.store.put(f"{backup}/{DUMP}", dump)
+def _dumped(to: Access, server: postgres.Server, schema: str, key: str) -> tuple[Postgres, Part]:
+    with postgres.snapshot(server, schema) as (moment, seen):
+        options = ("--format=custom", f"--schema={schema}", f"--snapshot={moment}")
+        with server.tool("pg_dump", *options) as dump:
+            part = to.store.put(key, dump)
     record = Postgres(
-        version=seen.version, schema_name=to.schema, ledger=seen.ledger, owner=seen.owner, tables=seen.tables
+        version=seen.version, schema_name=schema, ledger=seen.ledger, owner=seen.owner, tables=seen.tables
     )
     return record, part

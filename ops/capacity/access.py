@@ -8,10 +8,9 @@ from typing import Any
 
 from checks import tunnels
 from checks.clickhouse_login import Login
-from checks.trace import BULL
 from ops.capacity.containers import memory_of
 from ops.capacity.measurement import Memory
-from ops.capacity.queues import Server
+from ops.capacity.queues import REDIS_GATE, Server, server_of
 from ops.doctor.docker_looks import DockerLooks
 from ops.session import OpsError, Session
 from ops.state import read_state
@@ -23,7 +22,7 @@ EVENT_TABLES: Mapping[str, Mapping[str, str]] = {
     "events_full": {"events_full": "start_time", "scores": "timestamp"},
 }
 """By the table in which a release makes traces visible: its tables of events, with the time that they are kept by."""
-CLICKHOUSE, REDIS, STORE = "clickhouse-gate", "redis-gate", "minio-app-key"
+CLICKHOUSE, STORE, RELAY = "clickhouse-gate", "minio-app-key", "relay-gate"
 """Resources that know an address and a key."""
 LOGIN = ("http_address", "admin_user", "admin_password", "database")
 """Outputs of ClickHouse's gate that make the operator's login."""
@@ -54,6 +53,8 @@ class Access:
     """Memory of what runs; raises `LookError`."""
     history: Path
     """Where earlier measurements of the disks are."""
+    relay_metrics_url: str = ""
+    """Empty where there is no relay so far."""
     one_machine: bool = False
     """Whether the stores may share a disk."""
     notes: Sequence[str] = ()
@@ -77,7 +78,8 @@ def access(session: Session) -> Iterator[Access]:
         raise OpsError(f"there is no stack {session.stack}: `make up` makes one")
     state, settings = read_state(session, show_secrets=True), session.settings
     try:
-        with tunnels.opened(state.tunnels((CLICKHOUSE, REDIS, STORE))) as (there, _):
+        relay = [RELAY] if state.outputs(RELAY) else []
+        with tunnels.opened(state.tunnels((CLICKHOUSE, REDIS_GATE, STORE, *relay))) as (there, _):
             elsewhere = "minio" in settings.external
 
             def output(resource: str, name: str) -> Any:
@@ -87,18 +89,12 @@ def access(session: Session) -> Iterator[Access]:
                 platform=settings.stack.platform,
                 operator=Login(*(output(CLICKHOUSE, name) for name in LOGIN)),
                 tables=EVENT_TABLES[settings.release.traces_table],
-                redis=Server(
-                    address=output(REDIS, "address"),
-                    password=output(REDIS, "password"),
-                    user=output(REDIS, "user"),
-                    tls=bool(output(REDIS, "tls")),
-                    database=state.outputs(REDIS).get("db", 0),
-                    prefix=settings.redis.key_prefix or BULL,
-                ),
+                redis=server_of(state, there, settings),
                 store_address=output(STORE, "endpoint"),
                 store_root=None if elsewhere else (output(STORE, "root_user"), output(STORE, "root_password")),
                 containers=lambda: _containers(settings),
                 history=state_dir() / f"{session.name}.capacity.jsonl",
+                relay_metrics_url=output(RELAY, "metrics_url") if relay else "",
                 one_machine=ONE_MACHINE[settings.stack.platform],
                 notes=(*NOTES[settings.stack.platform], *((STORE_NOTE,) if elsewhere else ())),
             )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from checks import relay
 from checks.base import CheckFailedError, brief, without_secrets
 from ops.capacity import clickhouse, forecast, history, queues, store
 from ops.capacity.access import Access
@@ -44,6 +45,7 @@ def measure(access: Access, *, now: datetime | None = None) -> Measurement:
         objects = ask(
             "disk of the object store", lambda: [store.disk(access.store_address, *root)] if root else list[Disk]()
         )
+        held = ask("queue of the relay", lambda: relay.queue(url)) if (url := access.relay_metrics_url) else None
         containers = ask("memory of containers", access.containers)
     rooms = [*_each(disks.result()), *_each(objects.result())]
     memory = (containers.result(), of_server.result(), of_redis.result())
@@ -53,6 +55,7 @@ def measure(access: Access, *, now: datetime | None = None) -> Measurement:
         disks=of_one_machine(rooms) if access.one_machine else rooms,
         parts=parts.result(),
         memory=[entry for result in memory for entry in _each(result)],
+        relay=held.result() if held else None,
         notes=access.notes,
     )
     found = replace(found, notes=[*found.notes, *found.kept_back])

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from io import BytesIO
 
 from checks.base import CheckFailedError, brief, without_secrets
+from components.redis import CACHE
 from ops.doctor.access import Access
 from ops.doctor.logs import Shown, explain
 from ops.doctor.looks import LookError
@@ -141,5 +142,5 @@ def _recent_log(row: Row, access: Access, logs: RecentLogs) -> Seen:
 
 def _prints(service: str, printers: frozenset[Source]) -> bool:
     """Whether the log of a service, or of a replica of it, holds what `printers` print."""
-    within = printers - AROUND
+    within, service = printers - AROUND, Source.REDIS if service == CACHE else service
     return any(service == source or service.rpartition("-")[0] == source for source in within)

@@ -10,6 +10,7 @@ from checks.clickhouse_login import Login
 from checks.s3 import S3
 from components.gateway import GATEWAY_PORT
 from components.langfuse import WEB, WEB_PORT, WORKER, WORKER_PORT
+from components.relay import METRICS_PORT, OTLP_PORT, RELAY
 from components.secrets import generation
 from ops import guarded
 from ops.doctor.access import Access, Limits, from_settings
@@ -141,9 +142,11 @@ def _fly(session: Session, state: State) -> Place:
         services={
             "web_url": way(Part.LANGFUSE, WEB, WEB_PORT),
             "worker_url": way(Part.LANGFUSE, WORKER, WORKER_PORT),
+            "relay_url": way(Part.RELAY, RELAY, OTLP_PORT),
+            "relay_metrics_url": way(Part.RELAY, RELAY, METRICS_PORT),
             "gateway_url": way(Part.GATEWAY, GATEWAY, GATEWAY_PORT),
         },
-        hosts={service: host(service) for service in (*apps, WEB, WORKER, GATEWAY)},
+        hosts={service: host(service) for service in (*apps, WEB, WORKER, RELAY, GATEWAY)},
         store_is_private=settings.minio.public_url is None,
     )
 

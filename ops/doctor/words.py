@@ -87,7 +87,7 @@ def on_docker(instance: str) -> Words:
         clickhouse='`docker exec {name} clickhouse-client -q "{text}"`',
         psql='`docker exec {name} psql -U postgres -c "{text}"`',
         redis="`docker exec {name} redis-cli {text}`",
-        more_memory="a machine with more memory",
+        more_memory="a higher limit in langfuse-stack:memoryMb, or a machine with more memory",
         larger_disk="give Docker's data folder a larger disk",
         newer_postgres="`pulumi config set postgres:image <newer>` and `make up`",
         newer_redis="`pulumi config set redis:image <newer>`, then `make up`",

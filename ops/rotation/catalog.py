@@ -69,7 +69,7 @@ SECRETS: Mapping[str, Secret] = {
         Secret(
             "langfuse-keys",
             {"langfuse-public-key": "pk-lf-", "langfuse-secret-key": "sk-lf-"},
-            "the gateway restarts; the pair before stays valid until somebody deletes it in Langfuse",
+            "the gateway and the relay restart; the pair before stays valid until somebody deletes it in Langfuse",
             outlives=True,
             in_vault="LANGFUSE_PUBLIC_KEY",
             afterwards="give applications that send traces themselves the new pair (`make env`), then delete the old "

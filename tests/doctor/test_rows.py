@@ -21,7 +21,8 @@ from settings.loading import known_keys
 from tests.unit.recorder import ROOT
 
 COMMAND = re.compile(r"`([^`]+)`")
-SERVICES = {"clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway", "<service>"}
+STORES = {"clickhouse", "minio", "postgres", "redis"}
+SERVICES = STORES | {"langfuse-web", "langfuse-worker", "relay", "gateway", "<service>"}
 DESTRUCTIVE = re.compile(r"\b(?:DROP|TRUNCATE|DELETE|RESET|rm -|prune|volume rm|down -v|FLUSH\w+)\b", re.IGNORECASE)
 
 

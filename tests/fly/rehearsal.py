@@ -32,8 +32,16 @@ APPS = (
     "hotdash-langfuse-minio",
     "hotdash-langfuse-web",
     "hotdash-langfuse-worker",
+    "hotdash-langfuse-relay",
+    "hotdash-langfuse-relay-proxy",
     "hotdash-llm-gateway",
 )
+"""In the order in which strict phases deploy them."""
+VOLUMES = {
+    "hotdash-langfuse-clickhouse": "langfuse_clickhouse_data",
+    "hotdash-langfuse-minio": "langfuse_minio_data",
+    "hotdash-langfuse-relay": "langfuse_relay_data",
+}
 READS = {
     "version",
     "apps list",

@@ -94,6 +94,18 @@ def test_secrets_that_langfuse_reads_reach_web_and_worker_as_secrets(
         assert "canary" not in json.dumps(_shown(recording.one(service).inputs["envs"]))
 
 
+def test_a_parameter_of_a_model_that_was_set_as_a_secret_is_shown_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = json.dumps([{"name": "a", "model": "openai/a", "apiBase": "https://canary.example.com"}])
+    plain = record({"gateway:models": models}, tmp_path, monkeypatch).one("gateway")
+    assert "canary" in json.dumps(_shown(plain.inputs["uploads"]))
+    monkeypatch.setattr("pulumi.runtime.config.is_config_secret", lambda key: key == "gateway:models")
+    secret = record({"gateway:models": models}, tmp_path, monkeypatch).one("gateway")
+    assert "canary" not in json.dumps(_shown(secret.inputs["uploads"]))
+    assert "canary" in json.dumps(secret.inputs["uploads"])
+
+
 def _shown(value: Any) -> Any:
     """What is not marked as secret."""
     if isinstance(value, dict):

@@ -256,7 +256,7 @@ ROWS = (
         symptom="Code: 241, MEMORY_LIMIT_EXCEEDED; (total) memory limit exceeded: would use …",
         cause="less memory than queries and merges need: Langfuse wants 8 GiB for ClickHouse",
         detected="system.errors in the last 15 minutes; the server's limit and the machine's memory",
-        fix="{more_memory}, or `pulumi config set clickhouse:memoryRatio 0.8`, then `make up`; fewer queries at once: "
+        fix="{more_memory}, or `pulumi config set clickhouse:memoryRatio 0.9`, then `make up`; fewer queries at once: "
         "CLICKHOUSE_MAX_OPEN_CONNECTIONS in `langfuse:extraEnv`",
         probe=_memory,
     ),
