@@ -108,6 +108,10 @@ def _result(row: Row, access: Access, logs: RecentLogs) -> Result:
         return Result(row, "not seen", _told(str(error), access), access.filled(error.remedy or OTHERWISE))
     except Exception as error:  # noqa: BLE001 - drivers raise a different class for each layer
         said = f"{error.probe}: {error.seen}" if isinstance(error, CheckFailedError) else brief(error)
+        if access.clickhouse.is_external and "ACCESS_DENIED" in said:
+            return Result(
+                row, "not applicable", "somebody else's ClickHouse does not let Langfuse's login look at that"
+            )
         remedy = access.filled(REMEDIES.get(row.part, OTHERWISE))
         return Result(row, "not seen", _told(access.unreached.get(row.part, said), access), remedy)
     evidence = _told(seen.evidence, access)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,7 +253,7 @@ def test_where_data_is_elsewhere_is_part_of_what_the_plan_gate_compares(
 def test_a_stack_whose_places_are_called_internal_is_the_same_stack() -> None:
     former = {f"{part}:place": "internal" for part in ("clickhouse", "s3", "postgres", "redis")}
     before, after = (
-        {entry.name: replace(entry, depends_on=tuple(sorted(entry.depends_on))) for entry in recorded(said).resources}
+        {(entry.type, entry.name): (entry.inputs, {*entry.depends_on}) for entry in recorded(said).resources}
         for said in (former, {})
     )
     assert before == after
