@@ -108,8 +108,8 @@ class Load:
         return self.count / self.rate
 
     def trace_id(self, number: int) -> str:
-        """Of the trace of this number."""
-        return f"{self.prefix}{number:016x}"
+        """Of the trace of this number; half of it is the id of its span, which may not be zero."""
+        return f"{self.prefix}{number + 1:016x}"
 
     async def _send_all(self) -> None:
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)

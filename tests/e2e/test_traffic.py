@@ -34,12 +34,13 @@ def called(stack: TestStack) -> Caller:
     return Caller(lambda: Gateway(outputs["gateway_url"], outputs["gateway_env"]["OPENAI_API_KEY"]))
 
 
-def kill(stack: TestStack, service: str, *, away: float = 3) -> None:
-    """SIGKILL a service, and let it come back after a while."""
+def kill(stack: TestStack, service: str, *, away: float = 3) -> str:
+    """SIGKILL a service, and let it come back after a while; what is said of it."""
     stack.docker("kill", "--signal", "KILL", stack.container(service))
     time.sleep(away)
     back = stack.ops("start", service)
     assert back.code == 0, back.output
+    return back.output
 
 
 def replayed(stack: TestStack, since: datetime) -> int:
@@ -112,7 +113,8 @@ def test_a_killed_service_loses_no_acknowledged_trace(stack: TestStack, since: d
     with called(stack) as calls, Load.of(stack, 1000) as load:
         load.phase(f"{service} is killed")
         time.sleep(2)
-        kill(stack, service)
+        said = kill(stack, service)
+    assert ("ops replay" in said) == (service == WORKER), said
     report = settled(stack, load, calls, since, needs_replay=service == WORKER)
     assert_nothing_is_lost(report, calls_lost=GATEWAY_LOSES if service == "gateway" else 0)
 
