@@ -24,6 +24,8 @@ ROWS = (
     "SELECT {column:Identifier}, count() FROM {table:Identifier} FINAL "
     "WHERE startsWith({column:Identifier}, {prefix:String}) GROUP BY ALL"
 )
+LONG = 50 * 1200
+"""More traces than are ever sent before the sender is told to end."""
 GIVE_UP_SECONDS = 300
 """After the last trace: how long what is not acknowledged is still tried."""
 

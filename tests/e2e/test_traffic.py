@@ -10,13 +10,11 @@ import pytest
 
 from checks.trace import Gateway
 from tests.e2e.caller import Caller
-from tests.e2e.load import Count, Load, Stored, all_stored, counted, query, stored
+from tests.e2e.load import LONG, Count, Load, Stored, all_stored, counted, query, stored
 from tests.e2e.patch import next_patch
 from tests.e2e.stack import Answer, TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
-LONG = 50 * 1200
-"""More traces than are ever sent before the sender is told to stop."""
 SETTLED_SECONDS = 300
 WORKER, SERVICES = (
     "langfuse-worker",
