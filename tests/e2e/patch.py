@@ -1,4 +1,4 @@
-"""A patch version of Langfuse that is newer than the one a stack runs."""
+"""Other images of Langfuse than those a stack runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from tests.e2e.stack import TestStack
 
 
 @contextmanager
-def next_patch(stack: TestStack) -> Iterator[None]:
+def other_images(stack: TestStack, **settings: str) -> Iterator[None]:
     """Have settings that ask for images with other content, under tags of their own; put back in the end."""
     images = stack.ops("images", "--json").json
     tags = {service: f"{stack.instance}-{service}:patched" for service in ("langfuse-web", "langfuse-worker")}
@@ -16,11 +16,7 @@ def next_patch(stack: TestStack) -> Iterator[None]:
         stack.docker("commit", "--change", "LABEL patched=1", container, tag)
         stack.docker("rm", container)
     before = dict(stack.config)
-    stack.configure(
-        langfuse__version="3.225.5",
-        langfuse__webImage=tags["langfuse-web"],
-        langfuse__workerImage=tags["langfuse-worker"],
-    )
+    stack.configure(langfuse__webImage=tags["langfuse-web"], langfuse__workerImage=tags["langfuse-worker"], **settings)
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.attacks import attack
-from tests.e2e.patch import next_patch
+from tests.e2e.patch import other_images
 from tests.e2e.stack import TestStack, twin_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -76,7 +76,8 @@ def test_a_new_setting_is_applied_without_any_approval(stack: TestStack) -> None
 
 @pytest.fixture
 def patched(stack: TestStack) -> Iterator[TestStack]:
-    with next_patch(stack):
+    """The next patch version of Langfuse."""
+    with other_images(stack, langfuse__version="3.225.5"):
         yield stack
 
 

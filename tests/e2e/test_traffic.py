@@ -11,7 +11,7 @@ import pytest
 from checks.trace import Gateway
 from tests.e2e.caller import Caller
 from tests.e2e.load import LONG, Count, Load, Stored, all_stored, counted, query, stored
-from tests.e2e.patch import next_patch
+from tests.e2e.patch import other_images
 from tests.e2e.stack import Answer, TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -122,7 +122,7 @@ def test_an_upgrade_down_and_up_lose_no_trace(fresh: TestStack) -> None:
     """At 50 a second, of which senders keep what is sent while nothing is up."""
     since, up = datetime.now(UTC), fresh.ops("up")
     assert up.code == 0, up.output
-    with next_patch(fresh), called(fresh) as calls, Load.of(fresh, LONG) as load:
+    with other_images(fresh), called(fresh) as calls, Load.of(fresh, LONG) as load:
         for name, command in (("upgrade", "up"), ("down", "down"), ("up", "up")):
             load.phase(name)
             time.sleep(5)
