@@ -137,8 +137,10 @@ def test_nothing_of_a_store_is_made_where_it_is_somebody_elses(tmp_path: Path, m
         "langfuse-web",
         "langfuse-worker",
         "gateway",
+        "relay",
+        "relay-proxy",
     }
-    assert not found.of_type("docker:index/volume:Volume")
+    assert {entry.name for entry in found.of_type("docker:index/volume:Volume")} <= {"relay-data"}
     assert not [entry.name for entry in found.resources if entry.name.startswith(("bucket-", "minio-gate"))]
 
 
@@ -148,7 +150,7 @@ def test_on_fly_too_nothing_of_a_store_elsewhere_is_made(tmp_path: Path, monkeyp
     store = "https://0123.r2.example.com"
     found = elsewhere(tmp_path, monkeypatch, {**prod, **here, "s3:region": "auto", "s3:endpoint": store})
     apps = [entry.name for entry in found.resources if entry.type.startswith("langfuse-stack:fly:App")]
-    assert sorted(apps) == ["gateway-app", "langfuse-web-app", "langfuse-worker-app"]
+    assert sorted(apps) == ["gateway-app", "langfuse-web-app", "langfuse-worker-app", "relay-app", "relay-proxy-app"]
     assert found.one("s3-gate").inputs["endpoint"] == store
 
 
