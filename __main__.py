@@ -36,6 +36,8 @@ worker = phases.add("langfuse-worker", lambda after: LangfuseWorker(langfuse, we
 litellm = wire.gateway(langfuse)
 gateway = phases.add("gateway", lambda after: Gateway(litellm, web, redis, platform, after))
 phases.add("proof", lambda after: Proof(litellm, gateway, web, after))
+if wire.has_metrics:
+    phases.add("monitoring", lambda after: wire.monitoring(langfuse.stores, gateway, platform, after))
 had = settings.recorded
 History(
     [secrets, *phases.components],

@@ -15,9 +15,10 @@ from components.langfuse import LangfuseArgs, LangfuseWeb, trace_inputs
 from components.langfuse_env import Environment, Queue
 from components.releases import Image
 from components.templates import read
-from platforms.spec import Address, ExecProbe, File, HealthSpec, Platform, Port, Service, ServiceSpec
+from platforms.spec import Address, ExecProbe, File, HealthSpec, Metrics, Platform, Port, Service, ServiceSpec
 
 GATEWAY_PORT = 4000
+METRICS = Metrics(GATEWAY_PORT, "/metrics/")
 CONFIG_FILE = "/etc/litellm/litellm.config.yaml"
 LISTEN = "--host="
 """Every address of both families: a private network may have only one of them, and the health check uses the other."""
@@ -50,6 +51,8 @@ class GatewayArgs:
     """Environment variables with the providers' keys."""
     cache_ttl_seconds: int
     replicas: int
+    metrics: bool
+    """Whether it gives metrics to Prometheus."""
     langfuse: LangfuseArgs
 
 
@@ -118,6 +121,7 @@ class Gateway(Component):
                     ),
                     File(HEALTHCHECK_FILE, read("gateway/healthcheck.py")),
                 ),
+                metrics=METRICS if args.metrics else None,
             ),
             self.child(),
         )
@@ -207,4 +211,5 @@ def _config(args: GatewayArgs, cache: Environment) -> dict[str, Any]:
         callback=args.callback if args.tracing else None,
         cache={**address, "ttl": args.cache_ttl_seconds},
         variables=frozenset({*args.env, *args.provider_keys}),
+        metrics=args.metrics,
     )

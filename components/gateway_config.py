@@ -18,6 +18,8 @@ from secretlike import looks_like_secret
 FROM_ENVIRONMENT = "os.environ/"
 """How LiteLLM's configuration names an environment variable."""
 MASTER_KEY = f"{FROM_ENVIRONMENT}LITELLM_MASTER_KEY"
+PROMETHEUS = "prometheus"
+"""LiteLLM's callback that counts calls."""
 LANGFUSE_CALLBACKS = frozenset({"langfuse", "langfuse_otel"})
 CALLBACK_LISTS = ("callbacks", "success_callback", "failure_callback")
 CACHE_ADDRESS = frozenset({"host", "port", "password", "url", "username", "ssl"})
@@ -78,6 +80,7 @@ def merged(
     callback: str | None,
     cache: Mapping[str, Any],
     variables: frozenset[str],
+    metrics: bool = False,
 ) -> dict[str, Any]:
     """The whole configuration.
 
@@ -87,6 +90,7 @@ def merged(
         callback: that sends calls to Langfuse; `None` without tracing.
         cache: the stack's part of `cache_params`.
         variables: names of the environment variables that the operator gives the gateway.
+        metrics: whether it gives metrics to Prometheus, to whoever asks on the private network.
 
     Raises:
         GatewayConfigError: lists every conflict with what the stack needs, by its path.
@@ -100,6 +104,10 @@ def merged(
         base = _joined(base, own)
         base["model_list"] += entries
         base["litellm_settings"]["callbacks"] = _callbacks(own, callback)
+        if metrics:
+            callbacks = base["litellm_settings"]["callbacks"]
+            callbacks += [] if PROMETHEUS in callbacks else [PROMETHEUS]
+            base["litellm_settings"].setdefault("require_auth_for_metrics_endpoint", False)
         stated = base["litellm_settings"]["cache_params"]
         base["litellm_settings"]["cache_params"] = stated | {
             name: value for name, value in cache.items() if name not in stated

@@ -28,6 +28,7 @@ ORDERS: Mapping[PhaseOrder, Mapping[str, Sequence[str]]] = {
         "langfuse-worker": ("langfuse-web",),
         "gateway": ("langfuse-web",),
         "proof": ("langfuse-worker", "gateway"),
+        "monitoring": ("clickhouse", "minio", "postgres", "redis"),
     },
     "strict": {
         "clickhouse": (),
@@ -38,6 +39,7 @@ ORDERS: Mapping[PhaseOrder, Mapping[str, Sequence[str]]] = {
         "langfuse-worker": ("langfuse-web",),
         "gateway": ("langfuse-worker",),
         "proof": ("gateway",),
+        "monitoring": ("gateway",),
     },
 }
 """Phase to the phases that must be proven before it starts."""

@@ -6,7 +6,7 @@ Sources: Langfuse's self-hosting documentation and upgrade guide; release 4's Cl
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import pulumi
 
@@ -26,9 +26,20 @@ IMAGE_REFERENCES: Mapping[str, str] = {
     "postgres": "postgres:15.15",
     "litellm": "ghcr.io/berriai/litellm:main-v1.106.2-stable",
     "proxy": "haproxy:3.0-alpine",
+    "prometheus": "prom/prometheus:v3.5.0",
+    "alertmanager": "prom/alertmanager:v0.28.1",
+    "blackbox-exporter": "prom/blackbox-exporter:v0.27.0",
+    "postgres-exporter": "prometheuscommunity/postgres-exporter:v0.17.1",
+    "pushgateway": "prom/pushgateway:v1.11.1",
+    "redis-exporter": "oliver006/redis_exporter:v1.74.0-alpine",
 }
 """Official image of every part but Langfuse. Resolution pins each to its content before anything runs."""
 
+MonitoringPart = Literal[
+    "prometheus", "alertmanager", "blackbox-exporter", "postgres-exporter", "pushgateway", "redis-exporter"
+]
+"""A part that only a stack with monitoring has."""
+MONITORING: tuple[MonitoringPart, ...] = get_args(MonitoringPart)
 LANGFUSE_REPOSITORY = "docker.langfuse.com/langfuse"
 
 

@@ -78,6 +78,14 @@ class HealthSpec:
 
 
 @dataclass(frozen=True)
+class Metrics:
+    """Where a service gives metrics to Prometheus, on the private network."""
+
+    port: int
+    path: str = "/metrics"
+
+
+@dataclass(frozen=True)
 class File:
     """A rendered file placed into a service before it starts."""
 
@@ -107,6 +115,10 @@ class ServiceSpec:
     replicas: int = 1
     balanced: bool = False
     """Whether callers are spread over its replicas, and sent to healthy ones only."""
+    metrics: Metrics | None = None
+    """What a platform that has a Prometheus of its own reads from it."""
+    memory_mb: int | None = None
+    """Memory that it may take; `None` where only its machine limits it."""
     until_healthy: bool = False
     """Whether it counts as started only once it is healthy: what waits for it then changes one after the other."""
 

@@ -19,6 +19,7 @@ CHECKS = frozenset(
         "LangfuseWeb",
         "LangfuseWorker",
         "Migrations",
+        "Monitoring",
         "ObjectStore",
         "Redis",
         "Supabase",

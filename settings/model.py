@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from components.releases import RELEASES, Release, references
+from components.releases import MONITORING, RELEASES, Release, references
 from platforms.spec import SHARED
 from settings.fly import MACHINES, PROXIES, FlySettings, Machine, kind_of
 from settings.groups import (
@@ -12,6 +12,7 @@ from settings.groups import (
     Group,
     LangfuseSettings,
     MinioSettings,
+    MonitoringSettings,
     PostgresSettings,
     ProxySettings,
     RedisSettings,
@@ -35,6 +36,7 @@ GROUPS: tuple[type[Group], ...] = (
     WebSettings,
     WorkerSettings,
     ProxySettings,
+    MonitoringSettings,
 )
 
 
@@ -53,6 +55,7 @@ class Settings(BaseModel):
     web: WebSettings
     worker: WorkerSettings
     proxy: ProxySettings
+    monitoring: MonitoringSettings
     switches: tuple[Switch, ...] = ()
     """Settings that an operator holds at another value than the settings file's; they are in force above."""
     recorded: Recorded = NOTHING
@@ -90,7 +93,7 @@ class Settings(BaseModel):
     @property
     def image_references(self) -> dict[str, str]:
         """Image reference of every service, overrides applied."""
-        overrides = {
+        overrides: dict[str, str | None] = {
             "clickhouse": self.clickhouse.image,
             "minio": self.minio.image,
             "postgres": self.postgres.image,
@@ -99,19 +102,29 @@ class Settings(BaseModel):
             "langfuse-worker": self.langfuse.worker_image,
             "litellm": self.gateway.image,
             "proxy": self.proxy.image,
+            **{str(part): image for part, image in self.monitoring.images.items()},
         }
         given = {service: reference for service, reference in overrides.items() if reference}
         wanted = references(self.release, self.langfuse.version, given)
         several_webs = self.web.replicas > 1 and self.stack.platform == "docker"
         proxied = self.clickhouse.clustered or several_webs or media_is_public(self)
-        return {service: reference for service, reference in wanted.items() if proxied or service != "proxy"}
+        left_out = {*(() if proxied else ("proxy",)), *(() if self.monitored else MONITORING)}
+        return {service: reference for service, reference in wanted.items() if service not in left_out}
+
+    @property
+    def monitored(self) -> bool:
+        """Whether the stack has a Prometheus of its own: Fly has one for all."""
+        return self.monitoring.enabled and self.stack.platform == "docker"
 
     @property
     def published_ports(self) -> dict[str, int]:
         """Setting to port, for every port the stack publishes on this machine."""
         return {
             f"{group.namespace}:{to_camel(name)}": getattr(group, name)
-            for group in (self.clickhouse, self.minio, self.postgres, self.redis, self.langfuse, self.gateway)
+            for group in (
+                *(self.clickhouse, self.minio, self.postgres, self.redis, self.langfuse, self.gateway),
+                *((self.monitoring,) if self.monitored else ()),
+            )
             for name in type(group).model_fields
             if name == "port" or name.endswith("_port")
         }

@@ -91,16 +91,35 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
         traces=settings.release.traces_table,
         postgres=postgres.Server(output(SCHEMA, "admin_url"), containers.get(POSTGRES), session.variables),
         schema=output(SCHEMA, "schema"),
-        store=Store(
-            endpoint=output(KEY, "endpoint"),
-            internal=state.output(KEY, "internal"),
-            bucket=output(KEY, "bucket"),
-            data=tuple(output(KEY, "data")),
-            client=connect(output(KEY, "endpoint"), output(KEY, "access_key"), output(KEY, "secret_key")),
-        ),
+        store=_store(state, there),
         containers=containers,
         checks={name: told for name in CHECKS if (told := state.outputs(name))},
         redis_image=_redis_image(session),
+    )
+
+
+@contextmanager
+def backups(state: State) -> Iterator[Store]:
+    """The bucket of backups alone, with the way there open.
+
+    Raises:
+        OpsError: there is none, or no way to it.
+    """
+    try:
+        with tunnels.opened(state.tunnels((KEY,))) as (there, _):
+            yield _store(state, there)
+    except tunnels.TunnelError as error:
+        raise OpsError(str(error)) from None
+
+
+def _store(state: State, there: tunnels.Translation) -> Store:
+    known = there(state.outputs(KEY))
+    return Store(
+        endpoint=known["endpoint"],
+        internal=state.output(KEY, "internal"),
+        bucket=known["bucket"],
+        data=tuple(known["data"]),
+        client=connect(known["endpoint"], known["access_key"], known["secret_key"]),
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from checks import tunnels
@@ -13,10 +12,10 @@ from ops.capacity.containers import memory_of
 from ops.capacity.measurement import Memory
 from ops.capacity.queues import Server
 from ops.doctor.docker_looks import DockerLooks
+from ops.limits import Limits, limits
 from ops.session import OpsError, Session
 from ops.state import read_state
 from settings import Settings
-from toolchain.paths import state_dir
 
 EVENT_TABLES: Mapping[str, Mapping[str, str]] = {
     "traces": {"traces": "timestamp", "observations": "start_time", "scores": "timestamp"},
@@ -25,6 +24,7 @@ EVENT_TABLES: Mapping[str, Mapping[str, str]] = {
 """By the table in which a release makes traces visible: its tables of events, with the time that they are kept by."""
 CLICKHOUSE, REDIS, STORE = "clickhouse-gate", "redis-gate", "minio-app-key"
 """Resources that know an address and a key."""
+LOOPBACK = "127.0.0.1"
 LOGIN = ("http_address", "admin_user", "admin_password", "database")
 """Outputs of ClickHouse's gate that make the operator's login."""
 NOTES: Mapping[str, Sequence[str]] = {
@@ -51,8 +51,10 @@ class Access:
     """User and password of the object store that may ask how full it is."""
     containers: Callable[[], Sequence[Memory]]
     """Memory of what runs; raises `LookError`."""
-    history: Path
-    """Where earlier measurements of the disks are."""
+    prometheus: str | None
+    """Address of the one that remembers earlier measurements; `None` without monitoring."""
+    limits: Limits
+    """From where on something is a finding."""
     one_machine: bool = False
     """Whether the stores may share a disk."""
     notes: Sequence[str] = ()
@@ -95,7 +97,8 @@ def access(session: Session) -> Iterator[Access]:
                 store_address=output(STORE, "endpoint"),
                 store_root=(output(STORE, "root_user"), output(STORE, "root_password")),
                 containers=lambda: _containers(settings),
-                history=state_dir() / f"{session.name}.capacity.jsonl",
+                prometheus=f"{LOOPBACK}:{settings.monitoring.prometheus_port}" if settings.monitored else None,
+                limits=limits(settings.monitoring.limits),
                 one_machine=ONE_MACHINE[settings.stack.platform],
                 notes=NOTES[settings.stack.platform],
             )

@@ -77,6 +77,8 @@ def document(spec: ServiceSpec, facts: Facts) -> dict[str, Any]:
         # One after the other: of two that start at once on a new release, both would migrate.
         "deploy": {"strategy": "rolling", "max_unavailable": 1},
     }
+    if spec.metrics:
+        result["metrics"] = [{"port": spec.metrics.port, "path": spec.metrics.path, "processes": [GROUP]}]
     if facts.mount:
         result["mounts"] = [
             {

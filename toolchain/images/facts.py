@@ -22,6 +22,12 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
     "postgres": ("postgres", "--version"),
     "proxy": ("haproxy", "-v"),
     "litellm": ("python3", "-c", _PYTHON_VERSION),
+    "prometheus": ("prometheus", "--version"),
+    "alertmanager": ("alertmanager", "--version"),
+    "blackbox-exporter": ("blackbox_exporter", "--version"),
+    "postgres-exporter": ("postgres_exporter", "--version"),
+    "pushgateway": ("pushgateway", "--version"),
+    "redis-exporter": ("redis_exporter", "-version"),
 }
 _VERSION = re.compile(r"(?:version |v=|\(PostgreSQL\) )(?:RELEASE\.|DEVELOPMENT\.)?(\d[\w.-]*)")
 _RELEASE_TAG = re.compile(r"v?(\d+(?:\.\d+)*)")
