@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from ops.commands import cli
 from ops.session import Session
-from ops.watch import command, send
+from ops.watch import command
 from ops.watch.command import Watch
 from ops.watch.look import Alert, Look, Sample
 from ops.watch.send import text
@@ -58,7 +58,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    monkeypatch.setattr(send.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         known.url = f"http://127.0.0.1:{server.server_port}/hook"
@@ -118,7 +118,7 @@ def test_a_receiver_that_refuses_is_tried_again_and_told_the_next_time(
 def test_a_url_that_is_secret_is_in_no_message(
     seen: list[Look], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(send.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     seen[:] = [Look([WAITING], [], [])]
     watching = Watch(session(tmp_path), "http://127.0.0.1:1/very-secret")
     watching.once()
