@@ -1,5 +1,6 @@
 """The rules as Prometheus' own tool reads them: each alert fires when it is to, not before, and is over when it is."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -108,3 +109,14 @@ def test_each_alert_fires_when_it_is_to_and_is_over_when_it_is(prometheus: str, 
     ran = promtool(prometheus, folder, "test", "rules", *tests)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert (ran.stdout + ran.stderr).count("SUCCESS") == len(tests)
+
+
+def test_the_dashboard_shows_only_what_is_recorded_or_collected() -> None:
+    dashboard = json.loads((FOLDER / "dashboards" / "langfuse.json").read_text())
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    recorded = set(
+        re.findall(r"record: \"?([\w:]+)", (FOLDER / "rules.yaml").read_text() + (FOLDER / "limits.yaml").read_text())
+    )
+    named = {name for expression in expressions for name in re.findall(r"langfuse:[\w:]+", expression)}
+    assert named <= recorded
+    assert len({panel["title"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
