@@ -86,7 +86,7 @@ def certificate(path: Path, days: int) -> None:
 
 def receive(stack: TestStack, pem: Path) -> None:
     """Start what alerts are posted to, beside the stack."""
-    name, image = f"{stack.instance}-{RECEIVER}", stack.outputs()["images"]["redis"]["image"]
+    name, image = f"{stack.instance}-{RECEIVER}", stack.outputs()["images"]["litellm"]["image"]
     network = ("--network", stack.instance, "--network-alias", RECEIVER)
     command = ("/receiver.py", "/receiver.pem")
     stack.docker(

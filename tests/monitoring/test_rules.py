@@ -65,16 +65,15 @@ def test_a_limit_of_the_settings_takes_the_place_of_the_usual_one() -> None:
     assert values["langfuse:limit:waiting_jobs"] == "1000"
 
 
-@pytest.fixture(scope="module")
-def prometheus() -> str:
-    """Id of the image that has promtool in it."""
+def image() -> str:
+    """Id of the image that has Prometheus and promtool in it."""
     found = obtain.obtain({"prometheus": IMAGE_REFERENCES["prometheus"]}, Report())
     return found["prometheus"].image.id
 
 
-def promtool(image: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def promtool(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Prometheus' own tool over the files of a folder, in a container without a network."""
-    created = ["docker", "create", "--network=none", "--workdir=/rules", "--entrypoint=promtool", image, *arguments]
+    created = ["docker", "create", "--network=none", "--workdir=/rules", "--entrypoint=promtool", image(), *arguments]
     container = subprocess.run(created, capture_output=True, text=True, check=True).stdout.strip()
     try:
         subprocess.run(["docker", "cp", "-q", f"{folder}/.", f"{container}:/rules"], check=True, capture_output=True)
@@ -94,19 +93,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.docker
-def test_promtool_takes_the_rules_as_they_are_and_as_a_stack_gets_them(prometheus: str, folder: Path) -> None:
+def test_promtool_takes_the_rules_as_they_are_and_as_a_stack_gets_them(folder: Path) -> None:
     for name in RULES:
         (folder / f"fast-{name}").write_text(rules(f"monitoring/{name}", 1, {"disk_percent": 1}))
-    checked = promtool(prometheus, folder, "check", "rules", *RULES, *(f"fast-{name}" for name in RULES))
+    checked = promtool(folder, "check", "rules", *RULES, *(f"fast-{name}" for name in RULES))
     assert checked.returncode == 0, checked.stdout + checked.stderr
     (folder / "broken.yaml").write_text("groups: [{name: x, rules: [{record: x, expr: 'sum('}]}]")
-    assert promtool(prometheus, folder, "check", "rules", "broken.yaml").returncode != 0
+    assert promtool(folder, "check", "rules", "broken.yaml").returncode != 0
 
 
 @pytest.mark.docker
-def test_each_alert_fires_when_it_is_to_and_is_over_when_it_is(prometheus: str, folder: Path) -> None:
+def test_each_alert_fires_when_it_is_to_and_is_over_when_it_is(folder: Path) -> None:
     tests = [path.name for path in TESTS.iterdir()]
-    ran = promtool(prometheus, folder, "test", "rules", *tests)
+    ran = promtool(folder, "test", "rules", *tests)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert (ran.stdout + ran.stderr).count("SUCCESS") == len(tests)
 
