@@ -12,11 +12,13 @@ from components.monitoring import RULES, rules
 from components.releases import IMAGE_REFERENCES
 from components.templates import FILES
 from ops.limits import Limits
-from tests.unit.recorder import ROOT
+from tests.monitoring.test_monitoring import MAIL, files
+from tests.unit.recorder import ROOT, recorded
 from toolchain.images import obtain
 from toolchain.report import Report
 
 FOLDER = FILES / "monitoring"
+PLACE = "/etc/prometheus"
 TESTS = Path(__file__).with_name("rules")
 ALERTS = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"][0]["rules"]
 NAMES = [rule["alert"] for rule in ALERTS]
@@ -72,11 +74,24 @@ def image() -> str:
 
 
 def promtool(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Prometheus' own tool over the files of a folder, in a container without a network."""
-    created = ["docker", "create", "--network=none", "--workdir=/rules", "--entrypoint=promtool", image(), *arguments]
+    """Prometheus' own tool over the files of a folder."""
+    return tool("promtool", folder, *arguments)
+
+
+def tool(program: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A tool over the files of a folder, in a container without a network."""
+    created = [
+        "docker",
+        "create",
+        "--network=none",
+        f"--workdir={PLACE}",
+        f"--entrypoint={program}",
+        image(),
+        *arguments,
+    ]
     container = subprocess.run(created, capture_output=True, text=True, check=True).stdout.strip()
     try:
-        subprocess.run(["docker", "cp", "-q", f"{folder}/.", f"{container}:/rules"], check=True, capture_output=True)
+        subprocess.run(["docker", "cp", "-q", f"{folder}/.", f"{container}:{PLACE}"], check=True, capture_output=True)
         argv = ["docker", "start", "--attach", container]
         return subprocess.run(argv, capture_output=True, text=True, check=False)
     finally:
@@ -100,6 +115,19 @@ def test_promtool_takes_the_rules_as_they_are_and_as_a_stack_gets_them(folder: P
     assert checked.returncode == 0, checked.stdout + checked.stderr
     (folder / "broken.yaml").write_text("groups: [{name: x, rules: [{record: x, expr: 'sum('}]}]")
     assert promtool(folder, "check", "rules", "broken.yaml").returncode != 0
+
+
+@pytest.mark.docker
+def test_prometheus_and_alertmanager_take_what_a_stack_gives_them(folder: Path) -> None:
+    settings = {"monitoring:enabled": "true", "langfuse:publicUrl": "https://langfuse.example.com", **MAIL}
+    found = recorded({**settings, "monitoring:webhookUrl": "https://hooks.example.com/x"})
+    for service in ("prometheus", "alertmanager"):
+        for path, content in files(found, service).items():
+            (folder / Path(path).name).write_text(content)
+    checked = promtool(folder, "check", "config", "prometheus.yml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    taken = tool("amtool", folder, "check-config", "alertmanager.yml")
+    assert taken.returncode == 0, taken.stdout + taken.stderr
 
 
 @pytest.mark.docker
