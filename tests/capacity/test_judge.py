@@ -141,11 +141,14 @@ def test_on_fly_a_volume_is_to_grow_by_half() -> None:
 def test_a_disk_that_two_stores_share_is_told_once_whether_reserved_blocks_count_or_not() -> None:
     of_clickhouse, of_minio = Disk("clickhouse", 100 * GB, 10 * GB), Disk("minio", 95 * GB, 10 * GB)
     [shared] = of_one_machine([of_clickhouse, Unseen("away"), of_minio])[:1]
-    assert shared == Disk("clickhouse, minio", 100 * GB, 10 * GB)
+    assert shared == Disk("clickhouse, minio", 95 * GB, 10 * GB)
     assert of_one_machine([of_clickhouse, of_minio])[1:] == []
+    assert of_one_machine([of_clickhouse, Disk("minio", 36 * GB, 10 * GB)]) == [
+        Disk("clickhouse, minio", 36 * GB, 10 * GB)
+    ]
 
 
-@pytest.mark.parametrize("other", [Disk("minio", 100 * GB, 40 * GB), Disk("minio", 50 * GB, 10 * GB), Unseen("away")])
+@pytest.mark.parametrize("other", [Disk("minio", 100 * GB, 40 * GB), Disk("minio", 50 * GB, 11 * GB), Unseen("away")])
 def test_disks_that_differ_are_told_apart(other: Disk | Unseen) -> None:
     disks = [Disk("clickhouse", 100 * GB, 10 * GB), other]
     assert of_one_machine(disks) == disks
