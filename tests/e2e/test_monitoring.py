@@ -118,12 +118,14 @@ def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
         monitoring__webhookUrl=f"http://{RECEIVER}:8000/",
         monitoring__limits={**LIMITS, "disk_percent": used + BALLAST_PERCENT / 2},
         minio__publicUrl=f"https://{RECEIVER}:8443",
+        gateway__providerKeys={"BROKEN_KEY": "none"},
         gateway__models=[
             {
                 "name": "broken",
                 "model": "openai/broken",
                 "apiBase": "http://127.0.0.1:9/v1",
-                "params": {"api_key": "none", "num_retries": 0},
+                "apiKeyEnv": "BROKEN_KEY",
+                "params": {"num_retries": 0},
             }
         ],
     )
