@@ -77,7 +77,9 @@ def watch(
     if as_json and not once:
         raise OpsError("--json prints one document: use it with --once")
     session = open_session(stack, config_file)
-    watching = Watch(session, webhook or session.settings.monitoring.webhook_url)
+    settings = session.settings
+    # Where there is an Alertmanager, it is the one that posts to the webhook of the settings.
+    watching = Watch(session, webhook or (None if settings.monitored else settings.monitoring.webhook_url))
     console = Console(stderr=as_json)
     while True:
         began = time.monotonic()

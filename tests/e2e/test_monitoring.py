@@ -38,7 +38,9 @@ LIMITS: Mapping[str, float] = {
 }
 """Such that a fault of seconds is one."""
 BALLAST_PERCENT = 2
-FIRE_SECONDS, OVER_SECONDS = 360, 180
+FIRE_SECONDS, OVER_SECONDS = 360, 720
+"""The longest: Langfuse tries refused deletions again every ten minutes."""
+OF_THE_MACHINE = {"DiskFilling:clickhouse", "DiskFilling:minio"}
 
 
 @dataclass(frozen=True)
@@ -340,10 +342,11 @@ def test_healthy_load_raises_no_alert(tmp_path: Path) -> None:
         to = Monitored(stack, stack.outputs(), tmp_path)
         gateway = Gateway(to.outputs["gateway_url"], to.outputs["gateway_master_key"])
         with watching(stack):
-            until = time.monotonic() + 240  # twenty times as long, at the usual interval
+            eventually(lambda: to.firing() <= OF_THE_MACHINE, seconds=OVER_SECONDS)
+            until = time.monotonic() + 240  # an hour at the usual interval
             while time.monotonic() < until:
                 gateway.call_smoke(new_user_id())
-                assert to.firing() - {"DiskFilling:clickhouse", "DiskFilling:minio"} == set()
+                assert to.firing() <= OF_THE_MACHINE
                 time.sleep(0.5)
         assert stack.ops("watch", "--once", "--json").json["unseen"] == []
     finally:

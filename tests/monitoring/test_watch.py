@@ -162,6 +162,18 @@ def test_one_look_exits_by_what_it_saw(
     assert max(map(len, shown.stdout.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(("on", "posts"), [(False, 1), (True, 0)])
+def test_the_webhook_of_the_settings_is_alertmanagers_where_there_is_one(
+    on: bool, posts: int, receiver: Receiver, seen: list[Look], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen[:] = [Look([WAITING], [], [])]
+    port = int(receiver.url.rpartition(":")[2].partition("/")[0])
+    config = {"monitoring__enabled": on, "monitoring__pushgatewayPort": port, "monitoring__webhookUrl": receiver.url}
+    monkeypatch.setattr(command, "open_session", lambda *_: session(tmp_path, **config))
+    assert CliRunner().invoke(cli, ["watch", "--once"]).exit_code == 1
+    assert len(receiver.posted) == posts
+
+
 def test_json_is_one_document_and_so_is_of_one_look() -> None:
     found = CliRunner().invoke(cli, ["watch", "--json"])
     assert (found.exit_code, json.loads(found.stdout)["error"]) == (2, "--json prints one document: use it with --once")
