@@ -164,7 +164,7 @@ def test_one_look_exits_by_what_it_saw(
 
 @pytest.mark.parametrize(("on", "posts"), [(False, 1), (True, 0)])
 def test_the_webhook_of_the_settings_is_alertmanagers_where_there_is_one(
-    on: bool, posts: int, receiver: Receiver, seen: list[Look], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    *, on: bool, posts: int, receiver: Receiver, seen: list[Look], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen[:] = [Look([WAITING], [], [])]
     port = int(receiver.url.rpartition(":")[2].partition("/")[0])
