@@ -260,7 +260,7 @@ def services_table(session: Session, found: list[docker.Container]) -> Table:
         image = by_id.get(entry.image)
         named = f"{image.version}{' stand-in' if image.stand_in else ''}" if image else entry.image[7:19]
         health = entry.health if entry.state == "running" else entry.state
-        addresses = "127.0.0.1:" + ",".join(str(port) for port in entry.ports)
+        addresses = "127.0.0.1:" + ",".join(str(port) for port in entry.ports) if entry.ports else "-"
         table.add_row(entry.service, named, health, addresses, entry.started_at[5:16].replace("T", " "))
     return table
 

@@ -25,11 +25,12 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
     "prometheus": ("prometheus", "--version"),
     "alertmanager": ("alertmanager", "--version"),
     "blackbox-exporter": ("blackbox_exporter", "--version"),
-    "postgres-exporter": ("postgres_exporter", "--version"),
-    "pushgateway": ("pushgateway", "--version"),
-    "redis-exporter": ("redis_exporter", "-version"),
+    # These say it as if it were an error.
+    "postgres-exporter": ("sh", "-c", "postgres_exporter --version 2>&1"),
+    "pushgateway": ("sh", "-c", "pushgateway --version 2>&1"),
+    "redis-exporter": ("sh", "-c", "redis_exporter -version 2>&1"),
 }
-_VERSION = re.compile(r"(?:version |v=|\(PostgreSQL\) )(?:RELEASE\.|DEVELOPMENT\.)?(\d[\w.-]*)")
+_VERSION = re.compile(r"(?:version |v=|Exporter v?|\(PostgreSQL\) )(?:RELEASE\.|DEVELOPMENT\.)?(\d[\w.-]*)")
 _RELEASE_TAG = re.compile(r"v?(\d+(?:\.\d+)*)")
 
 
