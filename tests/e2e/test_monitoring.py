@@ -186,14 +186,19 @@ def refused_deletion(to: Monitored) -> Iterator[None]:
 
 @contextmanager
 def full_disk(to: Monitored) -> Iterator[None]:
-    minio = to.stack.container("minio")
     room = os.statvfs(to.stack.docker("info", "--format", "{{.DockerRootDir}}"))
     ballast = room.f_blocks * room.f_frsize * BALLAST_PERCENT // 100
-    to.stack.docker("exec", minio, "fallocate", "--length", str(ballast), "/data/.ballast")
+    volume = f"{to.stack.instance.replace('-', '_')}_minio_data"
+
+    def beside(*command: str) -> None:
+        options = ("--rm", "--network=none", f"--volume={volume}:/data", "--workdir=/data", "--entrypoint=/usr/bin/env")
+        to.stack.docker("run", *options, to.outputs["images"]["litellm"]["image"], *command)
+
+    beside("fallocate", "--length", str(ballast), ".ballast")
     try:
         yield
     finally:
-        to.stack.docker("exec", minio, "rm", "/data/.ballast")
+        beside("rm", ".ballast")
 
 
 @contextmanager
