@@ -39,6 +39,13 @@ RULES = ("limits.yaml", "rules.yaml", "alerts.yaml")
 USUAL_INTERVAL = 15
 """Seconds between two evaluations for which the rules' times are written."""
 MINUTES = re.compile(r"(for: |\[)(\d+)m")
+PUSHED: Mapping[str, Any] = {
+    "honor_labels": True,
+    "metric_relabel_configs": [
+        {"source_labels": ["__name__"], "regex": "langfuse_.+", "target_label": "service", "replacement": ""}
+    ],
+}
+"""What was pushed keeps the name of who pushed it, and is not about the service that hands it on."""
 EXPORTER_MEMORY_MB = 128
 QUEUE_KEYS = ("wait", "paused", "prioritized", "failed")
 """Last part of the keys of a queue that are counted."""
@@ -266,7 +273,7 @@ def _scraping(args: MonitoringArgs, platform: Platform) -> dict[str, Any]:
     timeout = f"{min(args.interval, 10)}s"
     own = {name: Metrics(PORTS[name]) for name in (PROMETHEUS, *_exporters())}
     jobs = [
-        _job(service, [platform.internal(service, metrics.port)], metrics_path=metrics.path, honor=service)
+        _job(service, platform.internal(service, metrics.port), metrics.path)
         for service, metrics in {**args.watched.metrics, **own}.items()
     ]
     blackbox = platform.internal(BLACKBOX, PORTS[BLACKBOX])
@@ -287,13 +294,12 @@ def _scraping(args: MonitoringArgs, platform: Platform) -> dict[str, Any]:
     }
 
 
-def _job(service: str, targets: list[str], *, metrics_path: str, honor: str) -> dict[str, Any]:
+def _job(service: str, target: str, path: str) -> dict[str, Any]:
     return {
         "job_name": service,
-        "metrics_path": metrics_path,
-        # What was pushed keeps the name of who pushed it.
-        **({"honor_labels": True} if honor == PUSHGATEWAY else {}),
-        "static_configs": [{"targets": targets, "labels": {"service": service}}],
+        "metrics_path": path,
+        **(PUSHED if service == PUSHGATEWAY else {}),
+        "static_configs": [{"targets": [target], "labels": {"service": service}}],
     }
 
 

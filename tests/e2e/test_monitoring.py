@@ -55,9 +55,10 @@ class Monitored:
         """Alerts that fire now, each with what it is about."""
         answer = httpx.get(f"http://127.0.0.1:{self.stack.config['monitoring:prometheusPort']}/api/v1/alerts")
         alerts = [alert["labels"] for alert in answer.json()["data"]["alerts"] if alert["state"] == "firing"]
-        about = ("service", "queue", "secret", "store", "address")
+        about = ("queue", "secret", "store", "address", "service")
         return {
-            ":".join([labels["alertname"], *(labels[name] for name in about if name in labels)]) for labels in alerts
+            ":".join([labels["alertname"], *[labels[name] for name in about if name in labels][:1]])
+            for labels in alerts
         }
 
     def posted(self, status: str) -> set[str]:
@@ -295,8 +296,8 @@ FAULTS: Mapping[str, Fault] = {
     "QueueWaiting:otel-ingestion-queue": waiting_jobs,
     "JobsFailed:otel-ingestion-queue": failed_job,
     "DiskFilling:minio": full_disk,
-    "PartsMany": many_parts,
-    "MemoryRefused": refused_memory,
+    "PartsMany:clickhouse": many_parts,
+    "MemoryRefused:clickhouse": refused_memory,
     "ConnectionsMany": many_connections,
     "GatewayErrors": failing_calls,
     "WatchSilent": silent_watch,
