@@ -18,8 +18,6 @@ from secretlike import looks_like_secret
 FROM_ENVIRONMENT = "os.environ/"
 """How LiteLLM's configuration names an environment variable."""
 MASTER_KEY = f"{FROM_ENVIRONMENT}LITELLM_MASTER_KEY"
-PROMETHEUS = "prometheus"
-"""LiteLLM's callback that counts calls."""
 LANGFUSE_CALLBACKS = frozenset({"langfuse", "langfuse_otel"})
 CALLBACK_LISTS = ("callbacks", "success_callback", "failure_callback")
 CACHE_ADDRESS = frozenset({"host", "port", "password", "url", "username", "ssl"})
@@ -105,9 +103,10 @@ def merged(
         base["model_list"] += entries
         base["litellm_settings"]["callbacks"] = _callbacks(own, callback)
         if metrics:
+            counted = yaml.safe_load(read("gateway/prometheus.yaml"))
             callbacks = base["litellm_settings"]["callbacks"]
-            callbacks += [] if PROMETHEUS in callbacks else [PROMETHEUS]
-            base["litellm_settings"].setdefault("require_auth_for_metrics_endpoint", False)
+            callbacks += {counted["callback"]} - {*callbacks}
+            base["litellm_settings"] = counted["settings"] | base["litellm_settings"]
         stated = base["litellm_settings"]["cache_params"]
         base["litellm_settings"]["cache_params"] = stated | {
             name: value for name, value in cache.items() if name not in stated

@@ -60,6 +60,16 @@ def test_its_parts_turn_on_what_they_offer_themselves() -> None:
     gateway = yaml.safe_load(files(found, "gateway")["/etc/litellm/litellm.config.yaml"])["litellm_settings"]
     assert gateway["callbacks"] == ["langfuse_otel", "prometheus"]
     assert gateway["require_auth_for_metrics_endpoint"] is False
+    labels = {label for group in gateway["prometheus_metrics_config"] for label in group["include_labels"]}
+    assert not labels & {"client_ip", "user", "user_email", "end_user", "hashed_api_key", "api_key_alias"}
+
+
+def test_what_the_operators_file_counts_stays_as_it_says() -> None:
+    own = {"litellm_settings": {"callbacks": ["prometheus"], "prometheus_metrics_config": []}}
+    found = recorded({**ON, "gateway:config": json.dumps(own)})
+    gateway = yaml.safe_load(files(found, "gateway")["/etc/litellm/litellm.config.yaml"])["litellm_settings"]
+    assert gateway["prometheus_metrics_config"] == []
+    assert gateway["callbacks"] == ["prometheus", "langfuse_otel"]
 
 
 def test_every_service_is_scraped_or_asked_for_its_health() -> None:
