@@ -42,7 +42,7 @@ MINUTES = re.compile(r"(for: |\[)(\d+)m")
 PUSHED: Mapping[str, Any] = {
     "honor_labels": True,
     "metric_relabel_configs": [
-        {"source_labels": ["__name__"], "regex": "langfuse_.+", "target_label": "service", "replacement": ""}
+        {"source_labels": ["__name__"], "regex": "(langfuse|push)_.+", "target_label": "service", "replacement": ""}
     ],
 }
 """What was pushed keeps the name of who pushed it, and is not about the service that hands it on."""
