@@ -35,6 +35,8 @@ READY = "/-/ready"
 FOLDER, DATA = "/etc/prometheus", "/prometheus"
 VOLUME = "prometheus-data"
 """Logical name of the volume."""
+LIMIT = "langfuse:limit:"
+"""First part of the name under which a threshold is recorded."""
 RULES = ("limits.yaml", "rules.yaml", "alerts.yaml")
 USUAL_INTERVAL = 15
 """Seconds between two evaluations for which the rules' times are written."""
@@ -166,10 +168,9 @@ def rules(name: str, interval: int, limits: Mapping[str, float]) -> str:
     """
     timed = MINUTES.sub(lambda found: f"{found[1]}{int(found[2]) * 60 * interval // USUAL_INTERVAL}s", read(name))
     document = yaml.safe_load(timed)
+    changed = {f"{LIMIT}{limit}": f"{value:g}" for limit, value in limits.items()}
     for rule in document["groups"][0]["rules"]:
-        limit = limits.get(rule.get("record", "").rpartition(":")[2])
-        if limit is not None:
-            rule["expr"] = f"{limit:g}"
+        rule["expr"] = changed.get(rule.get("record"), rule["expr"])
     return yaml.safe_dump(document, sort_keys=False, width=1000)
 
 

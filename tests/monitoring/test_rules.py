@@ -65,6 +65,9 @@ def test_a_limit_of_the_settings_takes_the_place_of_the_usual_one() -> None:
     values = {rule["record"]: rule["expr"] for rule in table}
     assert values["langfuse:limit:disk_percent"] == "55.5"
     assert values["langfuse:limit:waiting_jobs"] == "1000"
+    every = dict.fromkeys(Limits.__dataclass_fields__, 1.0)
+    assert rules("monitoring/rules.yaml", 15, every) == rules("monitoring/rules.yaml", 15, {})
+    assert rules("monitoring/alerts.yaml", 15, every) == rules("monitoring/alerts.yaml", 15, {})
 
 
 def image() -> str:
