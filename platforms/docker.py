@@ -101,6 +101,8 @@ class DockerPlatform:
                 uploads=[docker.ContainerUploadArgs(file=file.path, content=file.content) for file in spec.files],
                 healthcheck=_healthcheck(spec.health),
                 memory=spec.memory_mb,
+                # Docker would set it to twice as much, and every run would want it back.
+                memory_swap=spec.memory_mb,
                 wait=spec.until_healthy or None,
                 wait_timeout=_patience(spec.health) if spec.until_healthy else None,
                 restart="unless-stopped",
