@@ -2,14 +2,14 @@
 
 import startup  # noqa: F401 - first of all: what it switches off costs time from here on
 import warmup  # what it starts goes on beside all that follows
+from checks.trust import believe
 from components.base import register_delete_hook
-from components.clickhouse import ClickHouse
 from components.gateway import Gateway, Proof
 from components.langfuse import LangfuseWeb, LangfuseWorker
 from components.langfuse_env import Stores
-from components.minio import Minio
 from components.phases import Phases
 from components.record import History, Switches
+from components.relay import Relay
 from components.secrets import StackSecrets
 from outputs import export
 from settings import from_engine
@@ -19,21 +19,29 @@ register_delete_hook()
 settings = from_engine()
 warmup.begin(updates=True)
 Switches(settings.switches)
-secrets = StackSecrets(settings.stack.generations, clustered=settings.clickhouse.clustered)
+secrets = StackSecrets(
+    settings.stack.generations,
+    clustered=settings.clickhouse.clustered,
+    gateway_database=settings.gateway.manages_database,
+)
 wire = Wiring(settings, secrets)
 platform = wire.platform()
 phases = Phases(settings.stack.phases)
 
-clickhouse = phases.add("clickhouse", lambda after: ClickHouse(wire.clickhouse(), platform, after))
-minio = phases.add("minio", lambda after: Minio(wire.minio(), platform, after))
+clickhouse = phases.add("clickhouse", lambda after: wire.clickhouse(platform, after))
+minio = phases.add("minio", lambda after: wire.minio(platform, after))
 postgres = phases.add("postgres", lambda after: wire.postgres(platform, after))
 redis = phases.add("redis", lambda after: wire.redis(platform, after))
 
 langfuse = wire.langfuse(Stores(clickhouse, minio, postgres, redis))
+if settings.stack.ca_bundle:
+    believe(settings.stack.ca_bundle)  # some gates are proven in this process
 web = phases.add("langfuse-web", lambda after: LangfuseWeb(langfuse, platform, after))
 worker = phases.add("langfuse-worker", lambda after: LangfuseWorker(langfuse, web, platform, after))
 
-litellm = wire.gateway(langfuse)
+relay = phases.add("relay", lambda after: Relay(wire.relay(langfuse), platform, after))
+
+litellm = wire.gateway(langfuse, relay.address)
 gateway = phases.add("gateway", lambda after: Gateway(litellm, web, redis, platform, after))
 phases.add("proof", lambda after: Proof(litellm, gateway, web, after))
 if wire.has_metrics:
@@ -51,6 +59,7 @@ export(
     litellm=litellm,
     clickhouse=clickhouse,
     minio=minio,
+    relay=relay,
     gateway=gateway,
     images=wire.images,
     phases=phases,

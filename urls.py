@@ -1,4 +1,4 @@
-"""Addresses of Postgres and Redis servers: one parser for each, and one renderer for each client that reads them.
+"""Addresses of servers: one parser for each kind, and one renderer for each client that reads them.
 
 Langfuse reads a Postgres URL with Prisma and a Redis URL with ioredis. The gates and the operator commands use libpq
 and redis-py, and so does LiteLLM. The clients know different parameters, and some mean different things by one name;
@@ -8,10 +8,13 @@ what cannot mean the same to both is refused by its name. Messages never show a 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from ipaddress import ip_address
 from typing import Literal, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 POSTGRES_PORT, REDIS_PORT = 5432, 6379
+CLICKHOUSE_PORTS = {"http": 8123, "https": 8443}
+NATIVE_PORT, NATIVE_TLS_PORT = 9000, 9440
 TRANSACTION_POOLER_PORT = 6543
 UNRESERVED = "-._~"
 RESERVED = frozenset(":/?#[]@ \\\"'<>^`{|}")
@@ -148,6 +151,73 @@ class RedisUrl(ServerUrl):
         return self.rendered(pair for pair in self.parameters if pair[0] in _redis_py_parameters())
 
 
+@dataclass(frozen=True)
+class ClickHouseUrl(ServerUrl):
+    """A ClickHouse server and the login to it."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether it is spoken to over TLS."""
+        return self.scheme == "https"
+
+    @property
+    def native(self) -> "NativeUrl":
+        """Where the same server usually speaks the native protocol."""
+        return NativeUrl(self.host, NATIVE_TLS_PORT if self.tls else NATIVE_PORT, self.tls)
+
+
+@dataclass(frozen=True)
+class NativeUrl:
+    """Where a ClickHouse server speaks its native protocol, which migrations use."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+def http_url(endpoint: str) -> str:
+    """The URL of an endpoint: one without a scheme is `host:port` of a server that speaks plain HTTP."""
+    return endpoint if "://" in endpoint else f"http://{endpoint}"
+
+
+def is_raw_in_query(value: str) -> bool:
+    """Whether a value that is put into a query as it is comes out as it went in."""
+    return value.isprintable() and value.isascii() and not set(value) & set("%&+#; ")
+
+
+def clickhouse_url(text: str) -> ClickHouseUrl:
+    """The URL of a ClickHouse server, with a login.
+
+    Raises:
+        UrlError: it is none, or names what is set elsewhere.
+    """
+    url = _parsed(ClickHouseUrl, text, tuple(CLICKHOUSE_PORTS), CLICKHOUSE_PORTS.get(text.partition("://")[0], 0))
+    if not url.user or not url.password:
+        raise UrlError("must be https://USER:PASSWORD@HOST:8443")
+    if url.path or url.parameters:
+        raise UrlError("ends with the port: clickhouse:database names the database, and there are no parameters")
+    if not is_raw_in_query(url.password):
+        raise UrlError("has a password with one of % & + # ; which Langfuse's migrations cannot use: change it there")
+    return url
+
+
+def native_url(text: str) -> NativeUrl:
+    """The URL of a ClickHouse server's native protocol; its login is the one of `clickhouse_url`.
+
+    Raises:
+        UrlError: it is none, or has a parameter that migrations do not read.
+    """
+    url = _parsed(ClickHouseUrl, text, ("clickhouse",), 0)
+    parameters = dict(url.parameters)
+    if set(parameters) - {"secure", "skip_verify"}:
+        raise UrlError("may have the parameters secure and skip_verify, and no other")
+    secure = parameters.get("secure", "true" if url.port in {0, NATIVE_TLS_PORT} else "false")
+    if url.port in CLICKHOUSE_PORTS.values():
+        raise UrlError(f"names port {url.port}, which speaks HTTP: migrations use the native one, 9440 or 9000")
+    tls = secure == "true"
+    return NativeUrl(url.host, url.port or (NATIVE_TLS_PORT if tls else NATIVE_PORT), tls)
+
+
 def postgres_url(text: str) -> PostgresUrl:
     """A Postgres URL with a user and a database.
 
@@ -179,6 +249,16 @@ def redis_url(text: str) -> RedisUrl:
     if url.path and not (url.path.isascii() and url.path.isdigit()):
         raise UrlError("what follows the port must be the number of a database")
     return url
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is whoever asks for it."""
+    name = host.strip("[]").rstrip(".").lower()
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
 
 
 def without_password(text: str) -> str:

@@ -3,39 +3,53 @@
 import datetime as dt
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 from urllib.parse import urlsplit
 
 import pulumi
+from pulumi.runtime import config as runtime_config
 
 import settings as settings_module
 from components import clickhouse, gateway, minio
 from components.base import data_options
-from components.clickhouse import ClickHouseArgs
+from components.clickhouse import BackupStore, ClickHouse, ClickHouseArgs
 from components.clickhouse_cluster import KEEPER_VOLUME_GB, KEEPERS, ClusterArgs
 from components.external import (
+    ExternalClickHouse,
+    ExternalClickHouseArgs,
     ExternalPostgres,
     ExternalPostgresArgs,
     ExternalRedis,
     ExternalRedisArgs,
+    ExternalStore,
+    ExternalStoreArgs,
 )
 from components.gateway import Gateway, GatewayArgs
 from components.gateway_config import GatewayModel
+from components.gateway_database import ManagedDatabase
 from components.langfuse import WEB, WEB_PORT, WORKER, WORKER_PORT, LangfuseArgs, replicas
-from components.langfuse_env import Bootstrap, Crypto, Database, Queue, Stores
-from components.minio import ROOT_USER, MinioArgs
+from components.langfuse_env import Analytics, Bootstrap, Crypto, Database, Objects, Queue, Stores
+from components.minio import API_PORT, BACKUP_BUCKET, BACKUP_USER, ROOT_USER, Buckets, Minio, MinioArgs
+from components.minio import SERVICE as MINIO
 from components.monitoring import VOLUME as METRICS_VOLUME
 from components.monitoring import Mail, Monitoring, MonitoringArgs, Watched
+from components.outbound import Outbound
 from components.postgres import Postgres, PostgresArgs
-from components.redis import Redis, RedisArgs
+from components.redis import CACHE, Redis, RedisArgs
+from components.relay import METRICS_PORT as RELAY_METRICS_PORT
+from components.relay import RelayArgs
 from components.releases import Image, end_of_support
-from components.secrets import StackSecrets
-from platforms.spec import Platform, VolumeSpec
+from components.secrets import StackSecrets, keys_of_data
+from platforms.spec import OPERATORS_MACHINE, Address, Metrics, Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
+from settings.memory import redis_maxmemory_mb
+from urls import PostgresUrl, http_url
 
+MEGABYTE = 1 << 20
 BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 
 
@@ -73,10 +87,13 @@ class Wiring:
         """
         stack = self._settings.stack
         if stack.secrets == "generated":
-            external = [part for part in ("postgres", "redis") if getattr(self._settings, part).place == "external"]
+            of_a_role = self._settings.s3.credentials == "role"
+            external = [
+                setting for part, setting in self._settings.external.items() if not (part == "minio" and of_a_role)
+            ]
             if external:
                 raise SettingsError(
-                    f"{' and '.join(f'{part}:place' for part in external)} external needs the URL from the vault: "
+                    f"{' and '.join(external)} external needs what the vault says of it: "
                     "run `pulumi config set langfuse-stack:secrets vault`"
                 )
             return None
@@ -98,23 +115,29 @@ class Wiring:
             SettingsError: its state may not live where it does.
         """
         _refuse(settings_module.refused_backend(self._settings, os.environ.get(BACKEND_VARIABLE)))
+        if self._settings.gateway.database and self.images["litellm"].source.startswith("built from packages"):
+            _refuse(settings_module.NO_ENGINES)
         stack, fly = self._settings.stack, self._settings.fly
         if stack.platform == "docker":
             from platforms.docker import DockerPlatform
 
-            return DockerPlatform(stack.instance, self._secrets.stack_id, running=stack.running)
-        from platforms.fly.platform import FlyArgs, FlyPlatform, Machine
-
-        def size(service: str) -> Machine:
-            machine = self._settings.fly_machine(service)
-            return Machine(machine.cpu_kind, machine.cpus, machine.memory_mb)
+            return DockerPlatform(
+                stack.instance,
+                self._secrets.stack_id,
+                self._memory_mb,
+                running=stack.running,
+                reaches_machine=OPERATORS_MACHINE in self._everything_said(),
+                disposable=stack.disposable,
+            )
+        from platforms.fly.platform import FlyArgs, FlyPlatform
+        from platforms.fly.toml import Guest
 
         return FlyPlatform(
             FlyArgs(
                 organization=fly.organization,
                 region=fly.region,
                 apps=self._settings.fly_app,
-                machines=size,
+                machines=lambda service: Guest.model_validate(self._settings.fly_machine(service)),
                 public=fly.public,
                 snapshot_retention=fly.snapshot_retention,
                 owner=self.owner,
@@ -124,16 +147,28 @@ class Wiring:
             data_options,
         )
 
-    def clickhouse(self) -> ClickHouseArgs:
-        """ClickHouse's arguments."""
+    def clickhouse(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Analytics:
+        """ClickHouse: a server of the stack's own, or somebody else's."""
         group, release = self._settings.clickhouse, self._settings.release
-        return ClickHouseArgs(
+        floor = self.images["langfuse-web"].clickhouse_floor or release.clickhouse_floor
+        vault = self.vault
+        if vault and vault.clickhouse_url and group.place == "external":
+            external = ExternalClickHouseArgs(
+                url=vault.clickhouse_url,
+                native=vault.clickhouse_migration_url or vault.clickhouse_url.native,
+                database=group.database,
+                release=release.name,
+                floor=floor,
+                running=self._settings.stack.running,
+            )
+            return ExternalClickHouse(external, platform, after)
+        arguments = ClickHouseArgs(
             image=self.images["clickhouse"],
             password=self._secret("clickhouse_password"),
             generation=self._generation("clickhouse-password"),
             password_before=self._before("clickhouse-password"),
             admin_password=self._secrets.clickhouse_admin_password,
-            backup_secret_key=self._secrets.minio_backup_secret_key,
+            backups=self._backups(platform),
             deletions=self._settings.langfuse.deletions,
             database=group.database,
             volume=self._volume("clickhouse", group.volume_gb),
@@ -142,10 +177,25 @@ class Wiring:
             memory_ratio=group.memory_ratio,
             query_log_ttl_days=group.query_log_ttl_days,
             release=release.name,
-            floor=self.images["langfuse-web"].clickhouse_floor or release.clickhouse_floor,
+            floor=floor,
             metrics=self._settings.monitoring.enabled,
             cluster=self._cluster(),
         )
+        return ClickHouse(arguments, platform, after)
+
+    def _backups(self, platform: Platform) -> BackupStore:
+        store, key = self._settings.s3, self._s3_key
+        if key and store.place == "external":
+            return BackupStore(f"{store.url}/{store.backups_bucket}/", key[0], pulumi.Output.secret(key[1]))
+        url = f"http://{platform.internal(MINIO, API_PORT)}/{BACKUP_BUCKET}/"
+        return BackupStore(url, BACKUP_USER, self._secrets.minio_backup_secret_key)
+
+    @property
+    def _s3_key(self) -> tuple[str, str] | None:
+        vault = self.vault
+        if vault and vault.s3_access_key_id and vault.s3_secret_access_key:
+            return vault.s3_access_key_id, vault.s3_secret_access_key
+        return None
 
     def _cluster(self) -> ClusterArgs | None:
         group, secret = self._settings.clickhouse, self._secrets.clickhouse_cluster_secret
@@ -160,10 +210,23 @@ class Wiring:
             keeper_volumes=[VolumeSpec(name, KEEPER_VOLUME_GB) for name in keepers],
         )
 
-    def minio(self) -> MinioArgs:
-        """MinIO's arguments."""
-        group = self._settings.minio
-        return MinioArgs(
+    def minio(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Objects:
+        """The object store: MinIO of the stack's own, or somebody else's store."""
+        group, store = self._settings.minio, self._settings.s3
+        if store.place == "external":
+            external = ExternalStoreArgs(
+                url=store.url,
+                region=store.region,
+                by_path=store.by_path,
+                prefix=store.prefix,
+                buckets=Buckets(store.events_bucket, store.media_bucket, store.exports_bucket),
+                backups=store.backups_bucket,
+                key=self._s3_key if store.credentials == "key" else None,
+                deletions=self._settings.langfuse.deletions,
+                running=self._settings.stack.running,
+            )
+            return ExternalStore(external, platform, after)
+        arguments = MinioArgs(
             image=self.images["minio"],
             root_user=(self.vault and self.vault.minio_root_user) or ROOT_USER,
             root_password=self._secret("minio_root_password"),
@@ -179,10 +242,12 @@ class Wiring:
             metrics=self._settings.monitoring.enabled,
             media_proxy=self.images["proxy"] if settings_module.media_is_public(self._settings) else None,
         )
+        return Minio(arguments, platform, after)
 
     def postgres(self, platform: Platform, after: Sequence[pulumi.Resource]) -> Database:
         """Postgres: a server of the stack's own, or somebody else's."""
         group, vault = self._settings.postgres, self.vault
+        data_keys = keys_of_data(self._secret("salt"), self._secret("encryption_key"))
         if vault and vault.postgres_direct_url and vault.postgres_pooled_url and group.place == "external":
             return ExternalPostgres(
                 ExternalPostgresArgs(
@@ -190,11 +255,13 @@ class Wiring:
                     pooled=vault.postgres_pooled_url,
                     role_password=self._secrets.langfuse_role_password,
                     owner=self.owner,
+                    data_keys=data_keys,
                     takes_over=vault.stack_id is not None,
                     connection_limit=group.connection_limit,
                     floor=self._settings.release.postgres_floor,
                     running=self._settings.stack.running,
                 ),
+                platform,
                 after,
             )
         arguments = PostgresArgs(
@@ -202,6 +269,7 @@ class Wiring:
             admin_password=self._secrets.postgres_admin_password,
             role_password=self._secrets.langfuse_role_password,
             owner=self.owner,
+            data_keys=data_keys,
             volume=self._volume("postgres", group.volume_gb),
             port=group.port,
             event_trigger=group.event_trigger,
@@ -215,6 +283,7 @@ class Wiring:
         if vault and vault.redis_url and group.place == "external":
             external = ExternalRedisArgs(
                 url=vault.redis_url,
+                cache_url=vault.redis_cache_url,
                 key_prefix=group.key_prefix,
                 floor=self._settings.release.redis_floor,
                 running=self._settings.stack.running,
@@ -227,6 +296,8 @@ class Wiring:
             volume=self._volume("redis", group.volume_gb),
             port=group.port,
             floor=self._settings.release.redis_floor,
+            maxmemory_mb=redis_maxmemory_mb(self._memory_mb("redis")),
+            cache_maxmemory_mb=redis_maxmemory_mb(self._memory_mb(CACHE)),
         )
         return Redis(arguments, platform, after)
 
@@ -248,13 +319,13 @@ class Wiring:
             version=self._settings.langfuse_version,
             web_image=self.images["langfuse-web"],
             worker_image=self.images["langfuse-worker"],
-            proxy_image=self.images.get("proxy"),
+            proxy_image=self.images["proxy"],
             web_replicas=self._settings.web.replicas,
             worker_replicas=self._settings.worker.replicas,
             web_port=group.web_port,
             worker_port=group.worker_port,
             public_url=self._public_url(),
-            media_url=settings_module.media_url(self._settings) or f"http://{stores.minio.api.internal}",
+            media_url=settings_module.media_url(self._settings) or http_url(stores.minio.api.internal),
             sign_up=group.sign_up,
             telemetry=group.telemetry,
             log_level=group.log_level,
@@ -265,7 +336,7 @@ class Wiring:
                 organization_name=group.organization.name,
                 project_id=group.project.id,
                 project_name=group.project.name,
-                owner_email=group.owner.email,
+                owner_email=self._settings.owner_email,
                 owner_name=group.owner.name,
                 owner_password=self._secret("owner_password"),
                 public_key=self._secret("langfuse_public_key"),
@@ -273,10 +344,26 @@ class Wiring:
             ),
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
+            outbound=self._outbound(),
             unproven_image=self._settings.recorded.unproven_image,
         )
 
-    def gateway(self, langfuse: LangfuseArgs) -> GatewayArgs:
+    def relay(self, langfuse: LangfuseArgs) -> RelayArgs:
+        """The relay's arguments."""
+        group = self._settings.relay
+        in_vault = self.vault is not None and self.vault.langfuse_public_key is not None
+        return RelayArgs(
+            image=self.images["relay"],
+            proxy_image=self.images["proxy"],
+            volume=self._volume("relay", group.volume_gb),
+            port=group.port,
+            metrics_port=group.metrics_port,
+            queue_bytes=group.queue_mb * 1024**2,
+            keys_before=None if in_vault else self._secrets.langfuse_keys_before,
+            langfuse=langfuse,
+        )
+
+    def gateway(self, langfuse: LangfuseArgs, relay: Address) -> GatewayArgs:
         """The gateway's arguments."""
         group = self._settings.gateway
         return GatewayArgs(
@@ -286,18 +373,22 @@ class Wiring:
             master_key=self._secret("gateway_master_key"),
             tracing=group.tracing,
             callback=group.callback,
+            relay=relay if group.relayed else None,
             export_delay_ms=group.export_delay_ms,
-            config=settings_module.gateway_config(group.config),
+            config=self._gateway_config,
             models=tuple(
                 GatewayModel(model.name, model.model, model.api_base, model.api_key_env, model.params, model.model_info)
                 for model in group.models
             ),
+            config_is_secret=any(map(runtime_config.is_config_secret, ("gateway:config", "gateway:models"))),
             env=group.env,
             provider_keys={**group.provider_keys, **(self.vault.provider_keys if self.vault else {})},
             cache_ttl_seconds=group.cache_ttl_seconds,
             replicas=group.replicas,
             metrics=self._settings.monitoring.enabled,
             langfuse=langfuse,
+            database=self._gateway_database(langfuse.stores.postgres),
+            running=self._settings.stack.running,
         )
 
     @property
@@ -325,7 +416,7 @@ class Wiring:
             },
             watched=self._watched(),
             postgres=stores.postgres,
-            sslmode="disable" if self._settings.postgres.place == "internal" else "require",
+            sslmode="disable" if self._settings.postgres.place == "managed" else "require",
             redis=stores.redis,
             redis_url=pulumi.Output.secret(replace(external, password="").ioredis() if external else redis),
             key_prefix=self._settings.redis.key_prefix,
@@ -357,6 +448,7 @@ class Wiring:
                 **dict.fromkeys(cluster.members if cluster else ("clickhouse",), clickhouse.METRICS),
                 "minio": minio.METRICS,
                 "gateway": gateway.METRICS,
+                "relay": Metrics(RELAY_METRICS_PORT),
             },
             health={
                 **dict.fromkeys(replicas(WEB, webs), (WEB_PORT, "/api/public/health")),
@@ -364,6 +456,38 @@ class Wiring:
             },
             certificates=[f"{url.hostname}:{url.port or 443}" for url in public if url.scheme == "https"],
         )
+
+    def _gateway_database(self, postgres: Database) -> ManagedDatabase | PostgresUrl | None:
+        """Where virtual keys are kept.
+
+        Raises:
+            SettingsError: it cannot be there.
+        """
+        group = self._settings.gateway
+        if group.database is None:
+            return None
+        password = self._secrets.gateway_database_password
+        if password is None:
+            return settings_module.gateway_database(self._settings, self.vault)
+        if not isinstance(postgres, Postgres):
+            raise SettingsError(
+                "gateway:database has no Postgres of the stack's own to be on, since postgres:place is external: "
+                "run `pulumi config set gateway:database external`, and give its URL"
+            )
+        return ManagedDatabase(postgres, password, self.owner)
+
+    def _outbound(self) -> Outbound:
+        stack = self._settings.stack
+        return Outbound(settings_module.ca_bundle(stack.ca_bundle), stack.proxies, stack.no_proxy)
+
+    def _everything_said(self) -> str:
+        """All that settings, vault and an own configuration of the gateway say, as one text."""
+        vault = self.vault.model_dump() if self.vault else {}
+        return str([self._settings.model_dump(), vault, self._gateway_config])
+
+    @cached_property
+    def _gateway_config(self) -> Mapping[str, Any]:
+        return settings_module.gateway_config(self._settings.gateway.config)
 
     def _secret(self, name: str) -> pulumi.Output[str]:
         """The vault's value, else the generated one, which exists in any case: a vault may lose a key again."""
@@ -385,6 +509,11 @@ class Wiring:
         stated = self._settings.langfuse.public_url
         host = self.vault.langfuse_host if self.vault else None
         return host.rstrip("/") if host and not stated else self._settings.langfuse_url
+
+    def _memory_mb(self, service: str) -> int:
+        """Memory limit of a service."""
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return self._settings.memory_mb(service, machine // MEGABYTE)
 
     def _volume(self, store: str, size_gb: int) -> VolumeSpec:
         return VolumeSpec(self._settings.volume(store), size_gb)

@@ -42,7 +42,7 @@ def main(
 
         def alone() -> None:
             run = f"alone-{secrets.token_hex(4)}"
-            clickhouse.back_up(client, to.database, to.store.url(run), run=run, base=None, progress=lambda _: None)
+            clickhouse.back_up(client, to.database, to.store.place(run), run=run, base=None, progress=lambda _: None)
 
         taken = in_turns({"alone": alone, "whole": lambda: back_up(to)}, rounds)
         client.close()

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import cold, growth, no_op, prod, traces
+from bench import cold, growth, no_op, prod, relay
 from bench.commands import Program
 from bench.results import Results
 from bench.rig import assembled
@@ -40,7 +40,7 @@ def measure(effort: Effort, say: Callable[[str], None]) -> Results:
         say("cold starts, in turns with Docker Compose")
         results.rows += cold.cold_start(rig, effort.cold)
         say("from an answer to its trace")
-        results.rows += traces.time_to_trace(rig, effort.traces)
+        results.rows += relay.through_the_relay(rig, effort.traces)
         empty = Program.copied(rig, "empty")
         empty.new_stack(no_op.EMPTY, {})
         empty.run("up", "--yes", "--stack", no_op.EMPTY)

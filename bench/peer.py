@@ -21,6 +21,7 @@ TRANSLATED = {
     "ports",
     "volumes",
     "uploads",
+    "user",
     "restart",
     "stopTimeout",
     "logOpts",
@@ -90,24 +91,26 @@ def revealed(value: Any) -> Any:
 def _service(name: str, inputs: Mapping[str, Any], volumes: dict[str, Any], configs: dict[str, Any]) -> dict[str, Any]:
     if unknown := inputs.keys() - TRANSLATED - WITHOUT_EFFECT:
         raise OpsError(f"bench/peer.py has no translation for {', '.join(sorted(unknown))} of container {name}")
-    health = inputs["healthcheck"]
     service: dict[str, Any] = {
         "image": inputs["image"],
         "pull_policy": "never",
         "environment": {key: _literal(value) for key, _, value in (entry.partition("=") for entry in inputs["envs"])},
-        "healthcheck": {
-            "test": [_literal(part) for part in health["tests"]],
-            "interval": health["interval"],
-            "timeout": health["timeout"],
-            "retries": int(health["retries"]),
-            "start_period": health["startPeriod"],
-        },
         "ports": [f"{port['ip']}:{port['external']:.0f}:{port['internal']:.0f}" for port in inputs["ports"]],
         "volumes": [f"{mount['volumeName']}:{mount['containerPath']}" for mount in inputs["volumes"]],
         "restart": inputs["restart"],
         "stop_grace_period": f"{inputs['stopTimeout']:.0f}s",
         "logging": {"options": inputs["logOpts"]},
     }
+    if health := inputs.get("healthcheck"):
+        service["healthcheck"] = {
+            "test": [_literal(part) for part in health["tests"]],
+            "interval": health["interval"],
+            "timeout": health["timeout"],
+            "retries": int(health["retries"]),
+            "start_period": health["startPeriod"],
+        }
+    if inputs.get("user"):
+        service["user"] = inputs["user"]
     if inputs.get("command"):
         service["command"] = [_literal(part) for part in inputs["command"]]
     volumes |= {mount["volumeName"]: {} for mount in inputs["volumes"]}

@@ -14,7 +14,9 @@ PAUSE_SECONDS = 0.02
 DEADLINE_SECONDS = 60
 
 
-def time_to_trace(rig: Rig, calls: int) -> list[Row]:
+def time_to_trace(
+    rig: Rig, calls: int, *, name: str = "gateway's answer until the trace is readable", budget: float | None = None
+) -> list[Row]:
     """Call the gateway again and again, each time until the public API returns the trace.
 
     Raises:
@@ -22,7 +24,7 @@ def time_to_trace(rig: Rig, calls: int) -> list[Row]:
     """
     with access(rig.session) as to:
         taken = [_milliseconds(to) for _ in range(calls + 1)][1:]
-    return [Row("gateway's answer until the trace is readable", Spread.of(taken), "ms", note=f"{calls} calls")]
+    return [Row(name, Spread.of(taken), "ms", budget=budget, note=f"{calls} calls")]
 
 
 def _milliseconds(to: Access) -> float:

@@ -22,9 +22,10 @@ from urllib.parse import quote, quote_plus, unquote
 import pulumi
 from pulumi import dynamic
 
-from checks import tunnels
+from checks import trust, tunnels
 from evidence import EvidenceError, record
 from programs import command
+from secretlike import masked
 
 Inputs = Mapping[str, Any]
 Evidence = dict[str, Any]
@@ -42,12 +43,16 @@ GRACE_SECONDS = 15.0
 """What a probe under way at the deadline is given: longer than a driver waits, and drivers know what they wait for."""
 INSIST_SECONDS = 0.5
 LOG_SECONDS = 20
+QUOTED_LINES, QUOTED_CHARACTERS = 3, 300
+RESTARTS_TO_GIVE_UP = 5
+"""Of a service while a check waits for it."""
 LOG_CHARACTERS = 100_000
 RESUME = "\n    then: run the same command again; what is proven stays, and nothing after this gate was started"
 KNOWN_IDENTITY = "known_identity"
 """Input of a probe: which stores the check saw when it was proven last, or None. Never stored."""
 Identity = Mapping[str, str]
 """Part of a store to what tells it from any other: it travels with the data, and an empty store has another or none."""
+LONG_HEX = re.compile(r"\b[0-9a-f]{32,}\b", re.IGNORECASE)
 URL_PASSWORD = re.compile(r"://[^:/]*:(?P<password>.*)@", re.DOTALL)
 
 
@@ -228,6 +233,26 @@ def without_secrets(text: str, secrets: Sequence[str]) -> str:
     return text
 
 
+def _quoted(log: str) -> list[str]:
+    """The last lines of a log, as they may be shown: a service's own words, without what looks like a secret."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()][-QUOTED_LINES:]
+    return [LONG_HEX.sub("…", masked(line))[:QUOTED_CHARACTERS] for line in lines]
+
+
+def _restarts(inputs: Inputs) -> int:
+    """How often the platform has started the service again by itself; 0 where it does not say."""
+    argv = inputs.get("restarts")
+    if not argv:
+        return 0
+    try:
+        ran = subprocess.run(
+            command(argv), stdin=subprocess.DEVNULL, capture_output=True, timeout=LOG_SECONDS, check=False
+        )
+        return int(ran.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0
+
+
 class CheckProvider(dynamic.ResourceProvider):
     """Runs one kind of check. Subclasses are stateless, so the engine stores a reference to the class alone."""
 
@@ -242,13 +267,30 @@ class CheckProvider(dynamic.ResourceProvider):
     """Modules the probe needs. Loaded here, one at a time: checks run in threads, and Python lets two threads that
     import a package with inner cycles see it half made."""
 
+    def configure(self, req: dynamic.ConfigureRequest) -> None:
+        """Believe the authorities that the settings name."""
+        if bundle := req.config.get(trust.SETTING):
+            trust.believe(bundle)
+
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
         """Prove it, trying again until the deadline.
 
         Raises:
             CheckFailedError: it could not be proven, with the last thing seen.
         """
-        return until_healthy(lambda: self.probe(inputs), deadline_seconds=deadline_seconds)
+        before = _restarts(inputs)
+
+        def once() -> Evidence:
+            try:
+                return self.probe(inputs)
+            except CheckFailedError as failure:
+                again = _restarts(inputs) - before
+                if again < RESTARTS_TO_GIVE_UP:
+                    raise
+                seen = f"{failure.seen}; the service was started again {again} times meanwhile, and ends each time"
+                raise CheckFailedError(failure.probe, seen, failure.fix, final=True) from None
+
+        return until_healthy(once, deadline_seconds=deadline_seconds)
 
     def probe(self, inputs: Inputs) -> Evidence:
         """Prove it once.
@@ -329,7 +371,7 @@ class CheckProvider(dynamic.ResourceProvider):
             path = record("log", self.label, {"command": list(argv), "text": text})
         except EvidenceError as error:
             return f"\n    log:  {error}"
-        return f"\n    log:  {path or ' '.join(argv)}"
+        return "\n    log:  ".join(["", str(path or " ".join(argv)), *_quoted(text)])
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         outputs = {**props, "result": "stopped", "evidence": {}} if self._asleep(props) else self.run(props)

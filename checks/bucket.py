@@ -18,18 +18,17 @@ from checks.base import (
     brief,
     continuous,
 )
+from checks.s3 import S3, quick_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from minio import Minio, MinioAdmin
-    from urllib3 import PoolManager
 
 SERVICE_UNAVAILABLE = 503
 MARKER = "langfuse-stack/marker"
 IDENTITY = "langfuse-stack/identity"
 """Object that tells its bucket from any other."""
-TIMEOUT_SECONDS = 5
 KEY_REFUSALS = ("SignatureDoesNotMatch", "InvalidAccessKeyId")
 APP_POLICY = "langfuse-stack-app"
 APP_ACTIONS = (
@@ -54,23 +53,8 @@ DENIED_ACTIONS = (
 
 
 def client(endpoint: str, access_key: str, secret_key: str) -> "Minio":
-    """A client of the object store at `endpoint` (`host:port`, plain HTTP) with bounded time-outs."""
-    from minio import Minio
-
-    return Minio(
-        endpoint=endpoint,
-        access_key=access_key,
-        secret_key=secret_key,
-        secure=False,
-        http_client=_pool(),
-        region="us-east-1",
-    )
-
-
-def _pool() -> "PoolManager":
-    import urllib3
-
-    return urllib3.PoolManager(timeout=urllib3.Timeout(TIMEOUT_SECONDS), retries=urllib3.Retry(0))
+    """A client of the stack's own object store at `endpoint`."""
+    return S3(endpoint, access_key, secret_key).client()
 
 
 def failure(probe: str, error: Exception, policy: str = APP_POLICY) -> CheckFailedError:
@@ -99,7 +83,7 @@ def _settled(endpoint: str) -> None:
         CheckFailedError: it has not yet. Another S3 server does not know the question and is taken as it is.
     """
     url = f"http://{endpoint}/minio/health/cluster"
-    answer = _pool().request("GET", url)
+    answer = quick_pool().request("GET", url)
     if answer.status == SERVICE_UNAVAILABLE:
         state = answer.headers.get("x-minio-server-status", "not ready")
         raise CheckFailedError(f"GET {url}", f"503 {state}", "see the object store's log")
@@ -131,7 +115,11 @@ class BucketProvider(DataProvider):
             raise
         except Exception as error:
             raise failure(f"bucket {name} at {inputs['endpoint']}", error) from None
-        return {"bucket": name, "versioning": "Enabled", "identity": _identity(store, [name], inputs[KNOWN_IDENTITY])}
+        return {
+            "bucket": name,
+            "versioning": "Enabled",
+            "identity": bucket_identity(store, [name], inputs[KNOWN_IDENTITY]),
+        }
 
 
 def _exists(store: "Minio", bucket: str) -> bool:
@@ -199,7 +187,7 @@ def _admin(inputs: Inputs) -> "MinioAdmin":
         endpoint=inputs["endpoint"],
         credentials=StaticProvider(inputs["root_user"], inputs["root_password"]),
         secure=False,
-        http_client=_pool(),
+        http_client=quick_pool(),
     )
 
 
@@ -274,7 +262,7 @@ class ObjectStoreProvider(CheckProvider):
                 final=True,
             )
         store = client(inputs["endpoint"], inputs["access_key"], inputs["secret_key"])
-        identity = _identity(store, inputs["buckets"], inputs[KNOWN_IDENTITY])
+        identity = bucket_identity(store, inputs["buckets"], inputs[KNOWN_IDENTITY])
         for name in inputs["buckets"]:
             version = marker_round_trip(store, name)
             may_not(
@@ -304,30 +292,45 @@ class ObjectStoreGate(CheckResource, module="checks", name="ObjectStore"):
     provider = ObjectStoreProvider
 
 
-def _identity(store: "Minio", buckets: "Sequence[str]", known: Identity | None) -> Identity:
-    """Each bucket's mark; made in a bucket that was never seen before, and never put into one that lost it."""
+def bucket_identity(
+    store: "Minio",
+    buckets: "Sequence[str]",
+    known: Identity | None,
+    failure: "Callable[[str, Exception], CheckFailedError]" = failure,
+    prefix: str = "",
+) -> Identity:
+    """Each bucket's mark; made in a bucket that was never seen before, and never put into one that lost it.
+
+    Args:
+        store: a client of it.
+        buckets: names of all.
+        known: what was seen before; None for nothing.
+        failure: the finding that an error is.
+        prefix: what the names of objects begin with.
+    """
+    key = f"{prefix}{IDENTITY}"
     seen: dict[str, str] = {}
     for name in buckets:
         known_here = name in (known or {})
         try:
-            mark = _mark(store, name, known=known_here)
+            mark = _mark(store, name, key, known=known_here)
             if mark is None and not known_here:
                 mark = str(uuid4())
-                store.put_object(name, IDENTITY, io.BytesIO(mark.encode()), len(mark))
+                store.put_object(name, key, io.BytesIO(mark.encode()), len(mark))
         except Exception as error:
-            raise failure(f"GET and PUT {name}/{IDENTITY}", error) from None
+            raise failure(f"GET and PUT {name}/{key}", error) from None
         if mark:
             seen[name] = mark
     continuous(known, seen)
     return seen
 
 
-def _mark(store: "Minio", bucket: str, *, known: bool) -> str | None:
+def _mark(store: "Minio", bucket: str, key: str, *, known: bool) -> str | None:
     """What tells the bucket from any other; None when it has none, or when it was known and is gone."""
     from minio.error import S3Error
 
     try:
-        answer = store.get_object(bucket, IDENTITY)
+        answer = store.get_object(bucket, key)
     except S3Error as error:
         if error.code == "NoSuchKey" or (known and error.code == "NoSuchBucket"):
             return None

@@ -16,8 +16,8 @@ from checks.base import (
     continuous,
 )
 from checks.clickhouse_cluster import members, replicated, unchanged
-from checks.clickhouse_login import TIMEOUT_SECONDS, Login, is_refusal, rows, silence
-from checks.clickhouse_rights import confined, pinned
+from checks.clickhouse_login import Login, is_refusal, rows
+from checks.clickhouse_rights import confined, pinned, sufficient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 KEPT_LOGS = frozenset({"query_log"})
 """System log tables that may exist; all others are switched off by the server's configuration."""
+UNSEEN = (
+    "that Langfuse's user may do nothing beyond its database, and cannot drop a table that holds rows",
+    "that every other user of the server has a password",
+    "that the server's own log tables have an end",
+)
+"""What the login of Langfuse alone does not show of somebody else's server."""
 
 
 class ClickHouseProvider(CheckProvider):
@@ -45,6 +51,7 @@ class ClickHouseProvider(CheckProvider):
         "database",
         "floor",
         "cluster",
+        "external",
         "watch",
     )
 
@@ -56,6 +63,8 @@ class ClickHouseProvider(CheckProvider):
     def probe(self, inputs: Inputs) -> Evidence:
         address, database = inputs["http_address"], inputs["database"]
         login = Login(address, inputs["user"], inputs["password"], database)
+        if inputs.get("external"):
+            return _external(inputs, login)
         operator = Login(address, inputs["admin_user"], inputs["admin_password"], database, "clickhouse-admin-password")
         with _session(operator) as admin, _session(login) as langfuse:
             identity = _identity(admin, langfuse, inputs["cluster"])
@@ -84,10 +93,38 @@ class ClickHouseGate(CheckResource, module="checks", name="ClickHouse"):
         inputs: `http_address`, `native_address` (`host:port`), `user`, `password` (secret) of Langfuse, `admin_user`,
             `admin_password` (secret) of the operator, `deletions` (whether Langfuse may delete rows), `database`,
             `floor` (major, minor), `release` (for the message), `cluster` (what each of its servers calls itself;
-            False for a single one), `watch`.
+            False for a single one), `external` (whether it is somebody else's server: of that only Langfuse's own login
+            is known, and what it does not show is in the evidence as `not_proven`), `watch`.
     """
 
     provider = ClickHouseProvider
+
+
+def _external(inputs: Inputs, login: Login) -> Evidence:
+    with _session(login) as client:
+        query = "SELECT toString(uuid) FROM system.databases WHERE name = {name:String}"
+        found = rows(client, query, name=login.database)
+        # Each server of a managed service has an identity of its own; the database has one on all of them.
+        identity = {"ClickHouse": str(found[0][0])} if found else {}
+        continuous(inputs[KNOWN_IDENTITY], identity)
+        if not found:
+            raise CheckFailedError(
+                f"database {login.database} at {login.url}",
+                f"absent, or {login.user} may not see it",
+                f"`CREATE DATABASE {login.database}` there, and `GRANT ALL ON {login.database}.* TO {login.user}`",
+                final=True,
+            )
+        version = str(client.server_version)
+        _floor(version, tuple(int(part) for part in inputs["floor"]), inputs["release"])
+        _refuses_wrong_passwords(login)
+        _native_login(inputs["native_address"], login)
+        _utc(client)
+        return {
+            "version": version,
+            "identity": identity,
+            "ledger": ledger(client, login),
+            "not_proven": [*sufficient(client, login), *UNSEEN],
+        }
 
 
 def _identity(admin: "Client", langfuse: "Client", cluster: list[str] | bool) -> dict[str, str]:
@@ -124,10 +161,14 @@ def _floor(version: str, floor: tuple[int, ...], release: str) -> None:
 
 
 def _refuses_strangers(login: Login) -> None:
+    _refuses_wrong_passwords(login, ("user default without password", "default", ""))
+
+
+def _refuses_wrong_passwords(login: Login, *further: tuple[str, str, str]) -> None:
     for what, user, password in (
         ("a wrong password", login.user, "not-the-password"),
         ("an empty password", login.user, ""),
-        ("user default without password", "default", ""),
+        *further,
     ):
         try:
             login.client(user=user, password=password).close()
@@ -146,26 +187,17 @@ def _refuses_strangers(login: Login) -> None:
 
 
 def _native_login(address: str, login: Login) -> None:
-    from clickhouse_driver import Client as NativeClient
-
-    silence("clickhouse_driver")
-    host, _, port = address.rpartition(":")
     probe = f"native login as {login.user} at {address}"
     try:
-        with NativeClient(  # type: ignore[no-untyped-call]
-            host,
-            port=int(port),
-            user=login.user,
-            password=login.password,
-            connect_timeout=TIMEOUT_SECONDS,
-            send_receive_timeout=TIMEOUT_SECONDS,
-        ) as native:
+        with login.native(address) as native:
             native.execute("SELECT 1")
     except Exception as error:
         raise CheckFailedError(
             probe,
             brief(error),
-            "migrations use the native port (9000): publish it and accept the same password there",
+            "see CLICKHOUSE_MIGRATION_URL of the vault: migrations use the native protocol, with the same login"
+            if login.is_external
+            else "migrations use the native port (9000): publish it and accept the same password there",
         ) from None
 
 

@@ -1,7 +1,7 @@
 """What Langfuse's ClickHouse user may do: all that Langfuse needs, nothing else, and the limits it cannot lift."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from checks.base import CheckFailedError, brief
@@ -15,6 +15,8 @@ SETTING_IS_CONSTANT = 452
 STATEMENT = re.compile(
     r"(?P<verb>GRANT|REVOKE) (?P<privileges>.+) ON (?P<target>\S+) (?:TO|FROM) \S+(?P<option> WITH .+)?"
 )
+GRANTED = re.compile(r"GRANT (?P<privileges>.+) ON (?P<target>\S+) TO ")
+ROLES = re.compile(r"GRANT (?P<roles>.+) TO ")
 PRIVILEGE = re.compile(r"[^,(]+(?:\([^)]*\))?")
 PINNED = ("max_table_size_to_drop", "max_partition_size_to_drop")
 
@@ -91,6 +93,49 @@ def confined(client: "Client", login: Login, *, deletions: bool, clustered: bool
         _refused(client, statement)
     for statement in () if deletions else _statements("clickhouse_deletions.sql", login):
         _refused(client, statement)
+
+
+def sufficient(client: "Client", login: Login) -> list[str]:
+    """Prove that a user of somebody else's server may do what Langfuse needs; what could not be proven of it.
+
+    Raises:
+        CheckFailedError: names each right that is missing.
+    """
+    missing, roles = lacking(client, login)
+    if not missing:
+        return []
+    if roles:
+        return [f"that {login.user} has {', '.join(missing)}: what the roles {', '.join(roles)} give is not seen"]
+    raise _found(
+        f"SHOW GRANTS for {login.user}",
+        "missing",
+        [(need, f"{login.database}.*") for need in missing],
+        "GRANT",
+        f"TO {login.user}",
+    )
+
+
+def lacking(client: "Client", login: Login) -> tuple[list[str], list[str]]:
+    """Rights that Langfuse needs and the user does not have by itself, and roles that it has beside."""
+    groups = {str(name): str(group or "") for name, group in rows(client, "clickhouse_privilege_groups.sql")}
+    granted: set[str] = set()
+    roles: list[str] = []
+    for (statement,) in rows(client, "SHOW GRANTS"):
+        text = str(statement).replace("`", "")
+        if found := GRANTED.match(text):
+            if found["target"] in {"*.*", f"{login.database}.*"}:
+                granted |= {privilege.strip() for privilege in found["privileges"].split(",")}
+        elif found := ROLES.match(text):
+            roles.append(found["roles"])
+    return [need for need in NEEDED if not _covers(granted, need, groups)], roles
+
+
+def _covers(granted: set[str], need: str, groups: Mapping[str, str]) -> bool:
+    while need:
+        if need in granted:
+            return True
+        need = groups.get(need, "")
+    return "ALL" in granted
 
 
 def pinned(client: "Client", user: str) -> None:

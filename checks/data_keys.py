@@ -42,5 +42,10 @@ class DataKeys(CheckResource, module="checks", name="DataKeys"):
     provider = DataKeysProvider
 
 
+def fingerprint_of(salt: str, encryption_key: str) -> str:
+    """One fingerprint of both, kept beside the data; a short SALT cannot be guessed from it without the other."""
+    return _fingerprint("keys of data", f"{salt}\0{encryption_key}")
+
+
 def _fingerprint(name: str, value: str) -> str:
     return hashlib.scrypt(value.encode(), salt=f"langfuse-stack {name}".encode(), dklen=16, **COST).hex()

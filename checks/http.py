@@ -110,11 +110,13 @@ class GatewayProvider(CheckProvider):
     label = "gate gateway"
     libraries = ("httpx",)
     secrets = ("master_key",)
-    keys = ("url", "master_key", "models", "watch")
+    keys = ("url", "master_key", "models", "database", "watch")
 
     def probe(self, inputs: Inputs) -> Evidence:
         gateway = Gateway(inputs["url"], inputs["master_key"])
         gateway.ready()
+        if inputs.get("database"):
+            gateway.has_database()
         gateway.refuses_strangers()
         served = gateway.models()
         missing = [name for name in inputs["models"] if name not in served and not _covered(name, served)]
@@ -137,7 +139,8 @@ class GatewayGate(CheckResource, module="checks", name="Gateway"):
     """The gateway is ready, wants its master key, and serves every configured model.
 
     Args:
-        inputs: `url`, `master_key` (secret), `models` (names, or patterns such as `openai/*`), `watch`.
+        inputs: `url`, `master_key` (secret), `models` (names, or patterns such as `openai/*`), `watch`,
+            `database` (true where it has one).
     """
 
     provider = GatewayProvider

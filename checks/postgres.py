@@ -17,6 +17,8 @@ SQL = Path(__file__).parent / "sql"
 TIMEOUT_SECONDS = 5
 SESSION_OPTIONS = "-c statement_timeout=60000 -c lock_timeout=5000"
 """Milliseconds."""
+NO_OPTIONS = "unsupported startup parameter: options"
+"""PgBouncer before 1.20 refuses all options: then the deadline of the check is the only limit."""
 
 
 def parsed(url: str, what: str) -> PostgresUrl:
@@ -46,15 +48,15 @@ def connection(url: str, what: str, *, may_lag: bool = False) -> "Iterator[Conne
     import psycopg
 
     to = parsed(url, what)
+    # A pooler may find its tenant by the operator's own options.
+    own = to.parameter("options") or ""
     try:
-        opened = psycopg.connect(
-            to.libpq(),
-            connect_timeout=TIMEOUT_SECONDS,
-            autocommit=True,
-            # A pooler may find its tenant by the operator's own options.
-            options=f"{to.parameter('options') or ''} {SESSION_OPTIONS}".lstrip(),
-            prepare_threshold=None,
-        )
+        try:
+            opened = _connected(to, f"{own} {SESSION_OPTIONS}".lstrip())
+        except psycopg.OperationalError as error:
+            if own or NO_OPTIONS not in str(error):
+                raise
+            opened = _connected(to, "")
     except psycopg.OperationalError as error:
         refused = "password authentication failed" in str(error)
         raise CheckFailedError(
@@ -70,6 +72,14 @@ def connection(url: str, what: str, *, may_lag: bool = False) -> "Iterator[Conne
         yield opened
     finally:
         opened.close()
+
+
+def _connected(to: PostgresUrl, options: str) -> "Connection[Any]":
+    import psycopg
+
+    return psycopg.connect(
+        to.libpq(), connect_timeout=TIMEOUT_SECONDS, autocommit=True, options=options, prepare_threshold=None
+    )
 
 
 @contextmanager

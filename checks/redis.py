@@ -39,20 +39,27 @@ def client(
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
+    known = arguments(address, password, user=user, tls=tls, database=database)
+    return Redis(**known, retry=Retry(NoBackoff(), 0))
+
+
+def arguments(
+    address: str, password: str | None, *, user: str | None = None, tls: bool = False, database: int = 0
+) -> dict[str, Any]:
+    """What a client of either kind, blocking or not, is made with; see `client`."""
     host, _, port = address.rpartition(":")
-    return Redis(
-        host=host,
-        port=int(port),
-        username=user,
-        password=password,
-        db=database,
-        ssl=tls,
-        ssl_check_hostname=False,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        decode_responses=True,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return {
+        "host": host,
+        "port": int(port),
+        "username": user,
+        "password": password,
+        "db": database,
+        "ssl": tls,
+        "ssl_check_hostname": False,
+        "socket_timeout": TIMEOUT_SECONDS,
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+        "decode_responses": True,
+    }
 
 
 class RedisProvider(CheckProvider):

@@ -5,6 +5,7 @@ Works against Supabase and against any Postgres from the release's floor on.
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pulumi import dynamic
@@ -23,7 +24,7 @@ from checks.base import (
 )
 from checks.postgres import SQL, connection, findings, parsed, query, server_version
 from checks.postgres_rights import confined
-from urls import TRANSACTION_POOLER_PORT
+from urls import TRANSACTION_POOLER_PORT, postgres_url
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -37,13 +38,13 @@ class SchemaProvider(DataProvider):
     label = "langfuse schema"
     libraries = ("psycopg",)
     secrets = ("admin_url", "role_password")
-    keys = ("admin_url", "schema", "role", "role_password", "event_trigger", "owner")
+    keys = ("admin_url", "schema", "role", "role_password", "event_trigger", "owner", "data_keys")
 
     def probe(self, inputs: Inputs) -> Evidence:
         from psycopg import sql
 
         schema, role = inputs["schema"], inputs["role"]
-        with connection(inputs["admin_url"], "for schema changes") as db:
+        with connection(_database(inputs), "for schema changes") as db:
             known = inputs[KNOWN_IDENTITY]
             continuous(known, _identity(db, schema))
             _is_ours(db, inputs, is_known=bool(known))
@@ -56,6 +57,7 @@ class SchemaProvider(DataProvider):
                 "schema_text": sql.Literal(schema),
                 "database": sql.Identifier(database),
                 "owner_text": sql.Literal(inputs["owner"]),
+                "keys_text": sql.Literal(inputs.get("data_keys")),
                 "password": sql.Literal(_scram_verifier(db, role, inputs["role_password"])),
             }
             guard = ["event_trigger.sql"] if inputs["event_trigger"] else []
@@ -73,7 +75,9 @@ class LangfuseSchema(CheckResource, module="checks", name="LangfuseSchema"):
     Args:
         inputs: `admin_url` (secret; a role that may create schemas), `schema`, `role`, `role_password` (secret),
             `event_trigger` (whether the database refuses to drop what is outside the schema; needs a superuser),
-            `owner` (id of the stack), `takes_over` (whether the vault has the keys of the data that is there).
+            `owner` (id of the stack), `data_keys` (fingerprint of the keys of its data),
+            `takes_over` (whether the vault has the keys of the data that is there),
+            `database` (made if absent, for its role alone; without, the one that `admin_url` names).
     """
 
     provider = SchemaProvider
@@ -141,8 +145,8 @@ class UntouchedProvider(CheckProvider):
     keys = ("admin_url", "schema", "before", "image")
 
     def probe(self, inputs: Inputs) -> Evidence:
-        before = inputs["before"]["objects"]
-        after = foreign_objects(inputs["admin_url"], inputs["schema"])
+        before, seen = inputs["before"]["objects"], foreign_snapshot(inputs["admin_url"], inputs["schema"])
+        after = seen["objects"]
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         if changed:
             more = [f"and {len(changed) - NAMED_CHANGES} more"] if len(changed) > NAMED_CHANGES else []
@@ -153,11 +157,15 @@ class UntouchedProvider(CheckProvider):
                 "owner, the next run compares with how they are then",
                 final=True,
             )
-        return {"objects": len(after), "sha256": inputs["before"]["sha256"]}
+        emptied = sorted(set(inputs["before"].get("filled", ())) & set(seen["empty"]))
+        return {"objects": len(after), "sha256": inputs["before"]["sha256"], "emptied": emptied}
 
 
 class ForeignUntouched(CheckResource, module="checks", name="ForeignUntouched"):
     """Every schema that is not Langfuse's is defined as it was before the migrations.
+
+    Rows come and go there by their owners, and Langfuse's role was seen being refused: a table that was emptied
+    meanwhile is evidence, and no failure.
 
     Args:
         inputs: `admin_url` (secret), `schema`, `before` (see `foreign_snapshot`), `image` (the web that migrated).
@@ -167,24 +175,17 @@ class ForeignUntouched(CheckResource, module="checks", name="ForeignUntouched"):
 
 
 def foreign_snapshot(admin_url: str, own_schema: str) -> Evidence:
-    """How every schema but `own_schema` is defined.
-
-    Raises:
-        CheckFailedError: the catalog cannot be read.
-    """
-    objects = foreign_objects(admin_url, own_schema)
-    digest = hashlib.sha256(json.dumps(objects, sort_keys=True).encode()).hexdigest()
-    return {"taken_at": now(), "sha256": digest, "objects": objects}
-
-
-def foreign_objects(admin_url: str, own_schema: str) -> dict[str, str]:
-    """Fingerprint of every object outside `own_schema`, by what it is and what it is called.
+    """How every schema but `own_schema` is defined, and which tables there have rows.
 
     Raises:
         CheckFailedError: the catalog cannot be read.
     """
     with connection(admin_url, "to read the catalog") as db:
-        return dict(query(db, "schema_objects.sql", {"own": own_schema}))
+        objects = dict(query(db, "schema_objects.sql", {"own": own_schema}))
+        tables = query(db, "schema_filled.sql", {"own": own_schema})
+    digest = hashlib.sha256(json.dumps(objects, sort_keys=True).encode()).hexdigest()
+    filled, empty = (sorted(name for name, has_rows in tables if has_rows is wanted) for wanted in (True, False))
+    return {"taken_at": now(), "sha256": digest, "objects": objects, "filled": filled, "empty": empty}
 
 
 def applied_migrations(direct_url: str, schema: str) -> int:
@@ -207,6 +208,21 @@ def applied_migrations(direct_url: str, schema: str) -> int:
     return int(finished)
 
 
+def _database(inputs: Inputs) -> str:
+    """URL of the database that the schema is in, which is made where it is to be one of its own."""
+    from psycopg import sql
+
+    admin_url: str = inputs["admin_url"]
+    if not (name := inputs.get("database")):
+        return admin_url
+    with connection(admin_url, "to make a database") as db:
+        present = query(db, "SELECT 1 FROM pg_database WHERE datname = %(name)s", {"name": name})
+        for file in (*([] if present else ["database_create.sql"]), "database_private.sql"):
+            with findings(file):
+                db.execute(sql.SQL((SQL / file).read_text(encoding="utf-8")).format(database=sql.Identifier(name)))
+    return replace(postgres_url(admin_url), path=name).prisma()
+
+
 def _identity(db: "Connection[Any]", schema: str) -> Identity:
     """The schema's mark; none when there is no schema, or when somebody else made it."""
     marks = [str(mark) for (mark,) in query(db, "schema_identity.sql", {"schema": schema}) if mark]
@@ -216,18 +232,41 @@ def _identity(db: "Connection[Any]", schema: str) -> Identity:
 def _is_ours(db: "Connection[Any]", inputs: Inputs, *, is_known: bool) -> None:
     """Refuse a schema that another stack has marked, or that holds data which this one neither made nor has keys of."""
     schema, ours = inputs["schema"], inputs["owner"]
-    for owner, holds_tables in query(db, "schema_owner.sql", {"schema": schema}):
+    for owner, keys, holds_tables in query(db, "schema_owner.sql", {"schema": schema}):
         if owner and owner != ours:
             seen = f"of stack {owner}, and this is stack {ours}"
         elif holds_tables and not owner and not is_known and not inputs.get("takes_over"):
             seen = f"of nobody that stack {ours} knows, and there is data in it"
         else:
+            _written_with(schema, keys, inputs.get("data_keys"))
             continue
         raise CheckFailedError(
             f"owner of schema {schema}",
             seen,
             "work on the state that made it (PULUMI_BACKEND_URL); if that is lost, put STACK_ID, SALT and "
             "ENCRYPTION_KEY of that stack into the vault (docs/data-safety.md, Shared production); nothing was changed",
+            final=True,
+        )
+
+
+def refuse_other_keys(admin_url: str, schema: str, data_keys: str) -> None:
+    """Stop where the schema's mark says that its data was written with other keys; see `data_keys.fingerprint_of`.
+
+    Raises:
+        CheckFailedError: it does, or the server does not let itself be asked.
+    """
+    with connection(admin_url, "to see which keys the data was written with") as db:
+        for _, keys, _ in query(db, "schema_owner.sql", {"schema": schema}):
+            _written_with(schema, keys, data_keys)
+
+
+def _written_with(schema: str, keys: str | None, ours: str | None) -> None:
+    if keys and ours and keys != ours:
+        raise CheckFailedError(
+            f"fingerprint of SALT and ENCRYPTION_KEY in the comment of schema {schema}",
+            "its data was written with another SALT, another ENCRYPTION_KEY, or both",
+            "put those of the stack that wrote it into the vault; with others its API keys and what it encrypted are "
+            "lost. Nothing was changed",
             final=True,
         )
 

@@ -1,6 +1,8 @@
 """Ways to servers that are not reachable from here: a command for each, which opens a local port while a check runs."""
 
+import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -31,9 +33,10 @@ class TunnelError(Exception):
 
 @dataclass(frozen=True)
 class _Tunnel:
-    """A tunnel's local port, what keeps it open, and what its command said."""
+    """A tunnel's local port, its program and what that said, and what keeps all of them open."""
 
     port: int
+    program: str
     keeper: "subprocess.Popen[bytes]"
     said: IO[bytes]
 
@@ -68,7 +71,7 @@ def opened(
         TunnelError: one did not open in time, or something else has come to answer on its port; names its address.
     """
     with ExitStack() as stack:
-        local = {address: _keep(argv, stack) for address, argv in commands.items()}
+        local = _kept(commands, stack)
         patience = seconds or (PARTLY_SECONDS if partly else OPEN_SECONDS)
         deadline = time.monotonic() + patience
         for address, tunnel in list(local.items()):
@@ -88,18 +91,26 @@ def opened(
                 raise TunnelError(f"another program answered on the port of the way to {address}: run it again")
 
 
-def _keep(argv: Sequence[str], stack: ExitStack) -> _Tunnel:
-    """Start a tunnel whose keeper ends it when its standard input closes, so also when this process is killed."""
-    port = _free_port()
-    said = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+def _kept(commands: Mapping[str, Sequence[str]], stack: ExitStack) -> dict[str, _Tunnel]:
+    """Start the tunnels. One process keeps all, and ends them when its standard input closes, so also when we die."""
+    if not commands:
+        return {}
+    files = [stack.enter_context(tempfile.TemporaryFile()) for _ in commands]  # noqa: SIM115 - the stack closes them
+    ports = _free_ports(len(commands))
+    lines = [
+        command([part.replace("{port}", str(port)) for part in argv])
+        for port, argv in zip(ports, commands.values(), strict=True)
+    ]
+    said = [file.fileno() for file in files]
     keeper = subprocess.Popen(
-        [sys.executable, str(KEEPER), str(port), *command([part.replace("{port}", str(port)) for part in argv])],
+        [sys.executable, str(KEEPER), json.dumps(list(zip(ports, said, lines, strict=True)))],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        stderr=said,
+        pass_fds=said,
     )
     stack.callback(_close, keeper)
-    return _Tunnel(port, keeper, said)
+    made = (_Tunnel(port, line[0], keeper, file) for port, line, file in zip(ports, lines, files, strict=True))
+    return dict(zip(commands, made, strict=True))
 
 
 def _close(keeper: "subprocess.Popen[bytes]") -> None:
@@ -115,8 +126,9 @@ def _close(keeper: "subprocess.Popen[bytes]") -> None:
 def _await(address: str, tunnel: _Tunnel, deadline: float) -> None:
     """Wait until the tunnel itself listens: that somebody does is not enough, for a port is anybody's to take."""
     while not _listens(tunnel.keeper.pid, tunnel.port):
-        if tunnel.keeper.poll() is not None or time.monotonic() > deadline:
-            hint = "see that the platform's command line is installed and logged in, and that UDP is not blocked here"
+        ended = tunnel.keeper.poll() is not None or not shutil.which(tunnel.program)
+        if ended or time.monotonic() > deadline:
+            hint = "see that the platform's command line is installed and logged in, and not kept from the network"
             raise TunnelError(f"no way to {address} opened: {tunnel.reason or hint}")
         time.sleep(PAUSE_SECONDS)
 
@@ -140,10 +152,12 @@ def _listens(keeper: int, port: int) -> bool:
     return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((LOOPBACK, 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def _translated(value: Any, names: Mapping[str, str]) -> Any:

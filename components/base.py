@@ -153,5 +153,6 @@ class Component(pulumi.ComponentResource):
 
 def _watched(service: Service, inputs: Inputs, *reach: Address) -> Inputs:
     """The inputs of a gate, with the service it watches, the way there and where its log is."""
-    logs = {"logs": list(service.logs)} if service.logs and service.resource else {}
-    return {**inputs, "watch": service.identity, **ways(*service.addresses.values(), *reach), **logs}
+    asked = {"logs": service.logs, "restarts": service.restarts} if service.resource else {}
+    commands = {name: list(argv) for name, argv in asked.items() if argv}
+    return {**inputs, "watch": service.identity, **ways(*service.addresses.values(), *reach), **commands}

@@ -8,7 +8,7 @@ import pulumi
 
 from checks.base import CheckResource
 from checks.clickhouse import ClickHouseGate
-from components import clickhouse_cluster, minio
+from components import clickhouse_cluster
 from components.base import Component
 from components.clickhouse_cluster import PROXY, ClusterArgs, member
 from components.proxy import Behind, proxy
@@ -46,6 +46,16 @@ def user_of(generation: int) -> str:
 
 
 @dataclass(frozen=True)
+class BackupStore:
+    """Where the server writes backups to, and the key that it does so with."""
+
+    url: str
+    """Of the bucket, which is part of the path."""
+    access_key: str
+    secret_key: pulumi.Output[str]
+
+
+@dataclass(frozen=True)
 class ClickHouseArgs:
     """What makes one stack's ClickHouse differ from another's."""
 
@@ -56,8 +66,7 @@ class ClickHouseArgs:
     password_before: pulumi.Output[str] | None
     """Of the user whose turn it was before; the password in use where it may not log in any more."""
     admin_password: pulumi.Output[str]
-    backup_secret_key: pulumi.Output[str]
-    """Of the object store's user that backups are written with."""
+    backups: BackupStore
     database: str
     deletions: bool
     """Whether Langfuse may delete rows."""
@@ -65,7 +74,7 @@ class ClickHouseArgs:
     http_port: int
     native_port: int
     memory_ratio: float
-    """Share of the machine's memory the server may use, between 0 and 1."""
+    """Share of its own memory limit that the server may use, between 0 and 1."""
     query_log_ttl_days: int
     release: str
     """Langfuse release, for messages."""
@@ -88,6 +97,7 @@ class ClickHouse(Component):
 
     http: Address
     native: Address
+    native_tls = False
     user: str
     """Langfuse's user: confined to its database."""
     password: pulumi.Output[str]
@@ -181,12 +191,12 @@ def _server(name: str, volume: Volume, args: ClickHouseArgs, platform: Platform)
             "CLICKHOUSE_USER": ADMIN,
             "CLICKHOUSE_DB": args.database,
             "CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT": "1",
-            "BACKUP_URL": f"http://{platform.internal(minio.SERVICE, minio.API_PORT)}/{minio.BACKUP_BUCKET}/",
-            "BACKUP_ACCESS_KEY_ID": minio.BACKUP_USER,
+            "BACKUP_URL": args.backups.url,
+            "BACKUP_ACCESS_KEY_ID": args.backups.access_key,
         },
         secret_env={
             "CLICKHOUSE_PASSWORD": args.admin_password,
-            "BACKUP_SECRET_KEY": args.backup_secret_key,
+            "BACKUP_SECRET_KEY": args.backups.secret_key,
             **(clickhouse_cluster.server_secrets(cluster) if cluster else {}),
         },
         mounts=(Mount(volume, "/var/lib/clickhouse"),),

@@ -11,11 +11,13 @@ from checks.base import CheckResource
 from checks.http import EndToEndProof, GatewayGate
 from components.base import Component
 from components.gateway_config import FROM_ENVIRONMENT, GatewayModel, merged, served
+from components.gateway_database import VARIABLE, ManagedDatabase, declare
 from components.langfuse import LangfuseArgs, LangfuseWeb, trace_inputs
-from components.langfuse_env import Environment, Queue
+from components.langfuse_env import Environment, Queue, is_external
 from components.releases import Image
 from components.templates import read
 from platforms.spec import Address, ExecProbe, File, HealthSpec, Metrics, Platform, Port, Service, ServiceSpec
+from urls import PostgresUrl, http_url
 
 GATEWAY_PORT = 4000
 METRICS = Metrics(GATEWAY_PORT, "/metrics/")
@@ -23,7 +25,9 @@ CONFIG_FILE = "/etc/litellm/litellm.config.yaml"
 LISTEN = "--host="
 """Every address of both families: a private network may have only one of them, and the health check uses the other."""
 EXPORT_SECONDS = 60
-"""How long finished calls are tried again while Langfuse does not take them: long enough for web to be replaced."""
+"""How long finished calls are tried again while nobody takes them: long enough for the relay to be replaced."""
+SPANS_IN_MEMORY = 16384
+"""What may wait meanwhile; LiteLLM drops what comes on top."""
 HEALTHCHECK_FILE = "/etc/litellm/healthcheck.py"
 
 
@@ -40,11 +44,15 @@ class GatewayArgs:
     """False: calls are served and not sent to Langfuse, whose keys the gateway then does not get."""
     callback: str
     """LiteLLM's callback for Langfuse: `langfuse_otel` or `langfuse`."""
+    relay: Address | None
+    """Where traces go, to be kept until Langfuse has taken them; None: to web, which takes them or does not."""
     export_delay_ms: int
     """How long finished calls wait to be exported together, in milliseconds."""
     config: Mapping[str, Any]
     """The operator's own `litellm.config.yaml`, parsed; empty for none."""
     models: tuple[GatewayModel, ...]
+    config_is_secret: bool
+    """Whether something in either was set as a secret: then all of it is kept as one."""
     env: Mapping[str, str]
     """Further variables, which may be seen."""
     provider_keys: Mapping[str, str]
@@ -54,6 +62,9 @@ class GatewayArgs:
     metrics: bool
     """Whether it gives metrics to Prometheus."""
     langfuse: LangfuseArgs
+    database: ManagedDatabase | PostgresUrl | None
+    """Where virtual keys are kept; `None` where the master key is the only one."""
+    running: bool
 
 
 class Gateway(Component):
@@ -62,7 +73,7 @@ class Gateway(Component):
     Args:
         args: see `GatewayArgs`.
         web: the Langfuse it sends to.
-        redis: its response cache.
+        redis: has its cache of answers.
         platform: where it runs.
         after: gates that must be proven first.
     """
@@ -81,8 +92,11 @@ class Gateway(Component):
     ) -> None:
         super().__init__("gateway", after)
         stores, cache = args.langfuse.stores, _cache(redis)
-        config = _config(args, cache)
-        self.service = platform.service(
+        config = _config(args, cache, platform)
+        text = yaml.safe_dump(config, sort_keys=False)
+        database = declare(args.database, self, platform, running=args.running) if args.database else None
+        self.service = args.langfuse.outbound.service(
+            platform,
             "gateway",
             ServiceSpec(
                 name="gateway",
@@ -104,29 +118,27 @@ class Gateway(Component):
                     **(_langfuse_env(args, web) if args.tracing else {}),
                     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
                     # Where the stores are, without a key to them: for people and scripts that look into this service.
-                    "CLICKHOUSE_URL": f"http://{stores.clickhouse.http.internal}",
-                    "MINIO_ENDPOINT": f"http://{stores.minio.api.internal}",
+                    "CLICKHOUSE_URL": http_url(stores.clickhouse.http.internal),
+                    "MINIO_ENDPOINT": http_url(stores.minio.api.internal),
                     **cache.plain,
                 },
                 secret_env={
                     "LITELLM_MASTER_KEY": args.master_key,
                     **(_langfuse_keys(args) if args.tracing else {}),
                     **cache.secret,
+                    **({VARIABLE: database.url} if database else {}),
                     **{name: pulumi.Output.secret(key) for name, key in args.provider_keys.items()},
                 },
                 files=(
-                    File(
-                        CONFIG_FILE,
-                        yaml.safe_dump(config, sort_keys=False),
-                    ),
+                    File(CONFIG_FILE, pulumi.Output.secret(text) if args.config_is_secret else text),
                     File(HEALTHCHECK_FILE, read("gateway/healthcheck.py")),
                 ),
                 metrics=METRICS if args.metrics else None,
             ),
-            self.child(),
+            self.child(after=database.gates if database else ()),
         )
         self.address = self.service.addresses["http"]
-        self.gates = self.prove(
+        proof = self.prove(
             GatewayGate,
             "gateway-gate",
             self.service,
@@ -134,8 +146,10 @@ class Gateway(Component):
                 "url": f"http://{self.address.operator}",
                 "master_key": args.master_key,
                 "models": served(config),
+                **({"database": True} if database else {}),
             },
         )
+        self.gates = [*(database.gates if database else ()), *proof]
         self.register_outputs({"url": f"http://{self.address.operator}"})
 
 
@@ -163,7 +177,8 @@ class Proof(Component):
                 "master_key": args.master_key,
                 **trace_inputs(args.langfuse, web),
                 "ui_url": args.langfuse.public_url,
-                "store_url": f"http://{stores.minio.api.operator}",
+                # Somebody else's store answers signed requests only, and its own gate makes those.
+                **({} if is_external(stores.minio.api) else {"store_url": f"http://{stores.minio.api.operator}"}),
                 "http_address": stores.clickhouse.http.operator,
                 "user": stores.clickhouse.user,
                 "password": stores.clickhouse.password,
@@ -181,16 +196,17 @@ def _cache(redis: Queue) -> Environment:
     """How LiteLLM finds its response cache. It takes REDIS_URL before anything else, so that is there only if meant."""
     if redis.cache_url is not None:
         return Environment({}, {"REDIS_URL": redis.cache_url})
-    host, _, port = redis.address.internal.rpartition(":")
+    host, _, port = redis.cache.rpartition(":")
     return Environment({"REDIS_HOST": host, "REDIS_PORT": port}, {"REDIS_PASSWORD": redis.password})
 
 
 def _langfuse_env(args: GatewayArgs, web: LangfuseWeb) -> dict[str, str]:
-    host = f"http://{web.address.internal}"
+    traces = args.relay or web.address
     return {
         # Both, always: with one missing a callback may send prompts to the vendor's cloud.
-        "LANGFUSE_HOST": host,
-        "LANGFUSE_OTEL_HOST": host,
+        "LANGFUSE_HOST": f"http://{web.address.internal}",
+        "LANGFUSE_OTEL_HOST": f"http://{traces.internal}",
+        "OTEL_BSP_MAX_QUEUE_SIZE": str(SPANS_IN_MEMORY),
         "OTEL_BSP_SCHEDULE_DELAY": str(args.export_delay_ms),
         "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": str(EXPORT_SECONDS),
     }
@@ -201,7 +217,7 @@ def _langfuse_keys(args: GatewayArgs) -> dict[str, pulumi.Output[str]]:
     return {"LANGFUSE_PUBLIC_KEY": keys.public_key, "LANGFUSE_SECRET_KEY": keys.secret_key}
 
 
-def _config(args: GatewayArgs, cache: Environment) -> dict[str, Any]:
+def _config(args: GatewayArgs, cache: Environment, platform: Platform) -> dict[str, Any]:
     address = {
         name.removeprefix("REDIS_").lower(): f"{FROM_ENVIRONMENT}{name}" for name in (*cache.plain, *cache.secret)
     }
@@ -210,6 +226,8 @@ def _config(args: GatewayArgs, cache: Environment) -> dict[str, Any]:
         models=args.models,
         callback=args.callback if args.tracing else None,
         cache={**address, "ttl": args.cache_ttl_seconds},
-        variables=frozenset({*args.env, *args.provider_keys}),
+        variables={**args.env, **args.provider_keys},
+        platform=platform,
+        database=VARIABLE if args.database else None,
         metrics=args.metrics,
     )

@@ -13,6 +13,7 @@ import yaml
 
 from checks.trace import SMOKE_MODEL
 from components.templates import read
+from platforms.spec import Platform, misplaced
 from secretlike import looks_like_secret
 
 FROM_ENVIRONMENT = "os.environ/"
@@ -24,15 +25,23 @@ CACHE_ADDRESS = frozenset({"host", "port", "password", "url", "username", "ssl"}
 OWN_VARIABLES = frozenset(
     {
         "CLICKHOUSE_URL",
+        "DATABASE_HOST",
+        "DATABASE_NAME",
+        "DATABASE_PASSWORD",
         "DATABASE_URL",
+        "DATABASE_URL_READ_REPLICA",
+        "DATABASE_USER",
+        "DATABASE_USERNAME",
         "DIRECT_URL",
         "LANGFUSE_HOST",
         "LANGFUSE_OTEL_HOST",
         "LANGFUSE_PUBLIC_KEY",
         "LANGFUSE_SECRET_KEY",
+        "LITELLM_DATABASE_URL",
         "LITELLM_LOCAL_MODEL_COST_MAP",
         "LITELLM_MASTER_KEY",
         "MINIO_ENDPOINT",
+        "OTEL_BSP_MAX_QUEUE_SIZE",
         "OTEL_BSP_SCHEDULE_DELAY",
         "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
         "REDIS_HOST",
@@ -77,7 +86,9 @@ def merged(
     models: Sequence[GatewayModel],
     callback: str | None,
     cache: Mapping[str, Any],
-    variables: frozenset[str],
+    variables: Mapping[str, str],
+    platform: Platform,
+    database: str | None = None,
     metrics: bool = False,
 ) -> dict[str, Any]:
     """The whole configuration.
@@ -87,7 +98,9 @@ def merged(
         models: of the settings.
         callback: that sends calls to Langfuse; `None` without tracing.
         cache: the stack's part of `cache_params`.
-        variables: names of the environment variables that the operator gives the gateway.
+        variables: the environment variables that the operator gives the gateway.
+        platform: where it runs.
+        database: variable with the URL of the gateway's database; `None` without one.
         metrics: whether it gives metrics to Prometheus, to whoever asks on the private network.
 
     Raises:
@@ -95,7 +108,9 @@ def merged(
     """
     own = {key: value for key, value in own.items() if value is not None}
     entries = [model.entry() for model in models]
-    problems = [*_reserved(variables), *_plain_secrets({**own, "gateway:models": entries}), *_shapes(own)]
+    said = {**own, "gateway:models": entries}
+    problems = [*_reserved(variables), *_plain_secrets(said), *_shapes(own)]
+    problems += misplaced([*variables.items(), *_leaves(said)], platform)
     problems = problems or list(_conflicts(own, callback))
     base = yaml.safe_load(read("gateway/litellm.config.yaml"))
     if not problems:
@@ -111,7 +126,9 @@ def merged(
         base["litellm_settings"]["cache_params"] = stated | {
             name: value for name, value in cache.items() if name not in stated
         }
-        problems = [*_names(base["model_list"]), *_unset(base, variables | OWN_VARIABLES)]
+        if database:
+            base["general_settings"]["database_url"] = f"{FROM_ENVIRONMENT}{database}"
+        problems = [*_names(base["model_list"]), *_unset(base, OWN_VARIABLES | variables.keys())]
     if problems:
         raise GatewayConfigError("gateway:\n" + "\n".join(f"  - {problem}" for problem in dict.fromkeys(problems)))
     return dict(base)
@@ -145,8 +162,8 @@ def _section(own: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _reserved(variables: frozenset[str]) -> Iterator[str]:
-    for name in sorted(OWN_VARIABLES & variables):
+def _reserved(variables: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(OWN_VARIABLES & variables.keys()):
         yield f"{name} is set by the stack itself: take it out of gateway:providerKeys, gateway:env or PROVIDER_KEYS"
 
 
@@ -155,10 +172,10 @@ def _conflicts(own: Mapping[str, Any], callback: str | None) -> Iterator[str]:
     general, lite = _section(own, "general_settings"), _section(own, "litellm_settings")
     if general.get("master_key", MASTER_KEY) != MASTER_KEY:
         yield f"general_settings.master_key must be {MASTER_KEY} or absent: the stack generates the key"
-    if general.get("database_url") == f"{FROM_ENVIRONMENT}DATABASE_URL":
+    if "database_url" in general:
         yield (
-            "general_settings.database_url must name a variable of its own, such as "
-            f"{FROM_ENVIRONMENT}LITELLM_DATABASE_URL: LiteLLM migrates the database that DATABASE_URL names"
+            "general_settings.database_url is set by the stack: take it out, and set gateway:database to managed, or "
+            "to external with the URL in gateway:databaseUrl (--secret) or GATEWAY_DATABASE_URL of the vault"
         )
     for key in CALLBACK_LISTS:
         extra = LANGFUSE_CALLBACKS - ({callback} if key == "callbacks" else set())

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pulumi
 
-from checks.base import CheckResource
+from checks.base import CheckResource, now
 from checks.data_keys import DataKeys
 from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
@@ -14,14 +15,27 @@ from checks.supabase import ForeignUntouched
 from components import langfuse_env
 from components.base import Component, proven_before_start, ways
 from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
+from components.outbound import Outbound
 from components.proxy import Behind, proxy
 from components.releases import Image, Release
-from platforms.spec import Address, HealthSpec, HttpProbe, Platform, Port, Service, ServiceSpec, behind
+from platforms.spec import (
+    Address,
+    HealthSpec,
+    HttpProbe,
+    Platform,
+    Port,
+    Service,
+    ServiceSpec,
+    UnsupportedError,
+    behind,
+    misplaced,
+)
 
 WEB, WORKER = "langfuse-web", "langfuse-worker"
 WEB_PROXY = "langfuse-web-proxy"
 WEB_PORT = 3000
 WORKER_PORT = 3030
+NAMED_TABLES = 10
 MIGRATION_SECONDS = 300
 """Grace at web's start: a first start applies hundreds of migrations, and cutting one short leaves a dirty ledger."""
 WEB_STOP_GRACE = 120
@@ -38,8 +52,8 @@ class LangfuseArgs:
     version: str
     web_image: Image
     worker_image: Image
-    proxy_image: Image | None
-    """What stands before several webs; `None` where nothing needs it."""
+    proxy_image: Image
+    """What stands before several webs."""
     web_replicas: int
     worker_replicas: int
     web_port: int
@@ -57,6 +71,7 @@ class LangfuseArgs:
     bootstrap: Bootstrap
     crypto: Crypto
     stores: Stores
+    outbound: Outbound
     unproven_image: str | None
     """Web image that was let start and never proven to have left foreign schemas alone; `None` for none."""
 
@@ -128,6 +143,8 @@ class LangfuseWeb(Component):
             )
             for proof in migrations
         ]
+        for proof in untouched:
+            pulumi.Output.all(proof.checked_at, proof.evidence).apply(partial(_warn_of_emptied, now()))
         self.gates = [*migrations, *gate, *untouched]
         self.register_outputs({"url": f"http://{self.address.operator}"})
 
@@ -153,7 +170,7 @@ class LangfuseWeb(Component):
 
     def _behind_proxy(self, first: Service, args: LangfuseArgs, platform: Platform) -> Service:
         """All webs as one service, with one address; the only one as it is."""
-        if args.web_replicas == 1 or args.proxy_image is None:
+        if args.web_replicas == 1:
             return first
         front = platform.service(
             WEB_PROXY,
@@ -235,6 +252,18 @@ def _foreign(evidence: Mapping[str, Any]) -> Any:
     return evidence.get("foreign") or {}
 
 
+def _warn_of_emptied(since: str, seen: Sequence[Any]) -> None:
+    """Say which tables of other people lost their rows while web migrated, in the run that saw it."""
+    checked_at, evidence = seen
+    tables = (evidence or {}).get("emptied")
+    if tables and checked_at and checked_at >= since:
+        more = f" and {len(tables) - NAMED_TABLES} more" if len(tables) > NAMED_TABLES else ""
+        pulumi.log.warn(
+            f"while web migrated, tables of others were emptied: {', '.join(tables[:NAMED_TABLES])}{more}. Langfuse's "
+            "role may not, as postgres-gate saw: ask their owner"
+        )
+
+
 def _replica(service: str, number: int) -> str:
     return service if number == 1 else f"{service}-{number}"
 
@@ -255,6 +284,8 @@ def _spec(
     stop_grace: int,
     own: Environment,
 ) -> ServiceSpec:
+    if wrong := misplaced([*args.extra_env.items(), *args.secret_env.items()], platform):
+        raise UnsupportedError("langfuse:\n" + "\n".join(f"  - {each}" for each in wrong))
     both = langfuse_env.shared(
         args.release,
         args.stores,
@@ -267,7 +298,7 @@ def _spec(
     )
     environment = langfuse_env.combined(both, own)
     plain = {**environment.plain, "PORT": str(port.number), **args.extra_env}
-    return ServiceSpec(
+    spec = ServiceSpec(
         name=name,
         image=image.image,
         ports=(port,),
@@ -279,3 +310,4 @@ def _spec(
             **environment.secret,
         },
     )
+    return args.outbound.through(spec, platform)

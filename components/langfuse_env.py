@@ -11,12 +11,14 @@ from typing import Protocol
 import pulumi
 
 from checks.base import CheckResource
-from components.clickhouse import ClickHouse
-from components.minio import Minio
+from components.minio import Buckets
 from components.releases import Release
 from platforms.spec import Address
+from urls import http_url
 
 Values = dict[str, pulumi.Input[str]]
+KINDS = ("EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT")
+"""Uses of the object store, in the order of `Buckets.names`."""
 MEDIA_ENDPOINT = "LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT"
 
 
@@ -44,6 +46,59 @@ class Crypto:
     encryption_key: pulumi.Output[str]
 
 
+class Analytics(Protocol):
+    """A ClickHouse with Langfuse's database in it, whoever runs it."""
+
+    http: Address
+    native: Address
+
+    @property
+    def native_tls(self) -> bool:
+        """Whether the native protocol is spoken over TLS."""
+
+    user: str
+    """Langfuse's."""
+    password: pulumi.Output[str]
+    database: str
+
+    @property
+    def clustered(self) -> bool:
+        """Whether migrations are for several servers at once."""
+
+    gates: list[CheckResource]
+
+
+class Objects(Protocol):
+    """A store for raw events, media and exports, whoever runs it."""
+
+    api: Address
+
+    @property
+    def buckets(self) -> Buckets:
+        """Names of the buckets."""
+
+    access_key: str
+    """Empty where web and worker have a role instead of a key."""
+
+    @property
+    def secret_key(self) -> pulumi.Output[str] | None:
+        """`None` where they have a role."""
+
+    @property
+    def region(self) -> str:
+        """Part of every signature."""
+
+    @property
+    def by_path(self) -> bool:
+        """Whether the bucket is part of the path and not of the host's name."""
+
+    @property
+    def prefix(self) -> str:
+        """What the names of all objects begin with."""
+
+    gates: list[CheckResource]
+
+
 class Database(Protocol):
     """A Postgres with Langfuse's schema in it, whoever runs it. All URLs are secret and name the schema."""
 
@@ -66,8 +121,10 @@ class Queue(Protocol):
     password: pulumi.Output[str]
     url: pulumi.Output[str] | None
     """A foreign server as Langfuse reads it (secret); `None` where address and password are all there is to know."""
+    cache: str
+    """`host:port` of the gateway's cache of answers, with the same password."""
     cache_url: pulumi.Output[str] | None
-    """The same as LiteLLM reads it."""
+    """A foreign server as LiteLLM reads it (secret), in place of `cache`."""
     key_prefix: str
     """Sets Langfuse's keys apart in a Redis that it shares; empty for none."""
     gates: list[CheckResource]
@@ -77,8 +134,8 @@ class Queue(Protocol):
 class Stores:
     """The proven data tier."""
 
-    clickhouse: ClickHouse
-    minio: Minio
+    clickhouse: Analytics
+    minio: Objects
     postgres: Database
     redis: Queue
 
@@ -93,15 +150,26 @@ class Environment:
 
 def addresses(stores: Stores, bootstrap: Bootstrap) -> dict[str, str]:
     """Where data is found, by what names it. `policy.addresses` says what each would leave behind."""
+    store, buckets = stores.minio, stores.minio.buckets
     return {
-        "clickhouse:database": stores.clickhouse.database,
+        "clickhouse:database": _found(stores.clickhouse.http, stores.clickhouse.database),
         "redis:keyPrefix": stores.redis.key_prefix,
         "langfuse:project": bootstrap.project_id,
-        "bucket of events": stores.minio.buckets.events,
-        "bucket of media": stores.minio.buckets.media,
-        "bucket of exports": stores.minio.buckets.exports,
+        "bucket of events": _found(store.api, buckets.events, store.prefix),
+        "bucket of media": _found(store.api, buckets.media, store.prefix),
+        "bucket of exports": _found(store.api, buckets.exports, store.prefix),
         "schema of Postgres": stores.postgres.schema,
     }
+
+
+def is_external(address: Address) -> bool:
+    """Whether an address over HTTP is of somebody else's server: those are URLs."""
+    return "://" in address.internal
+
+
+def _found(address: Address, *parts: str) -> str:
+    """A name in a store of the stack's own; in somebody else's, with where that is."""
+    return "/".join((address.internal, *parts)) if is_external(address) else parts[0]
 
 
 def shared(
@@ -123,7 +191,7 @@ def shared(
             "NEXTAUTH_URL": public_url,
             "TELEMETRY_ENABLED": _flag(telemetry),
             "LANGFUSE_LOG_LEVEL": log_level,
-            "CLICKHOUSE_URL": f"http://{stores.clickhouse.http.internal}",
+            "CLICKHOUSE_URL": http_url(stores.clickhouse.http.internal),
             "CLICKHOUSE_USER": stores.clickhouse.user,
             "CLICKHOUSE_DB": stores.clickhouse.database,
             "CLICKHOUSE_CLUSTER_ENABLED": _flag(stores.clickhouse.clustered),
@@ -137,9 +205,7 @@ def shared(
             **redis.secret,
             "SALT": crypto.salt,
             "ENCRYPTION_KEY": crypto.encryption_key,
-            "LANGFUSE_S3_EVENT_UPLOAD_SECRET_ACCESS_KEY": stores.minio.secret_key,
-            "LANGFUSE_S3_MEDIA_UPLOAD_SECRET_ACCESS_KEY": stores.minio.secret_key,
-            "LANGFUSE_S3_BATCH_EXPORT_SECRET_ACCESS_KEY": stores.minio.secret_key,
+            **_bucket_keys(stores.minio),
         },
     )
 
@@ -149,6 +215,7 @@ def web_only(stores: Stores, crypto: Crypto, bootstrap: Bootstrap, *, media_url:
     return Environment(
         plain={
             "CLICKHOUSE_MIGRATION_URL": f"clickhouse://{stores.clickhouse.native.internal}",
+            **({"CLICKHOUSE_MIGRATION_SSL": "true"} if stores.clickhouse.native_tls else {}),
             "AUTH_DISABLE_SIGNUP": _flag(not sign_up),
             # Web only signs links to media, for browsers and SDKs; the worker itself reads, writes and deletes them.
             MEDIA_ENDPOINT: media_url,
@@ -187,21 +254,24 @@ def _redis(redis: Queue) -> Environment:
     return Environment({"REDIS_HOST": host, "REDIS_PORT": port, **prefix}, {"REDIS_AUTH": redis.password})
 
 
-def _buckets(minio: Minio, media_url: str) -> dict[str, str]:
-    kinds = {
-        "EVENT_UPLOAD": minio.buckets.events,
-        "MEDIA_UPLOAD": minio.buckets.media,
-        "BATCH_EXPORT": minio.buckets.exports,
-    }
+def _bucket_keys(store: Objects) -> Values:
+    if store.secret_key is None:
+        return {}
+    return {f"LANGFUSE_S3_{kind}_SECRET_ACCESS_KEY": store.secret_key for kind in KINDS}
+
+
+def _buckets(store: Objects, media_url: str) -> dict[str, str]:
+    kinds = dict(zip(KINDS, store.buckets.names, strict=True))
     values = {
         f"LANGFUSE_S3_{kind}_{name}": value
         for kind, bucket in kinds.items()
         for name, value in {
             "BUCKET": bucket,
-            "ENDPOINT": f"http://{minio.api.internal}",
-            "REGION": "us-east-1",
-            "ACCESS_KEY_ID": minio.access_key,
-            "FORCE_PATH_STYLE": "true",
+            "ENDPOINT": http_url(store.api.internal),
+            "REGION": store.region,
+            "FORCE_PATH_STYLE": _flag(store.by_path),
+            **({"ACCESS_KEY_ID": store.access_key} if store.access_key else {}),
+            **({"PREFIX": store.prefix} if store.prefix else {}),
         }.items()
     }
     return values | {

@@ -8,6 +8,7 @@ import pulumi
 from checks.backup_key import BackupKey
 from checks.base import CheckResource
 from checks.bucket import AppKey, Bucket, ObjectStoreGate
+from checks.s3 import REGION
 from components.base import Component, ways
 from components.proxy import Behind, proxy
 from components.releases import Image
@@ -79,6 +80,9 @@ class Minio(Component):
 
     api: Address
     buckets = Buckets()
+    region = REGION
+    by_path = True
+    prefix = ""
     access_key: str
     secret_key: pulumi.Output[str]
     gates: list[CheckResource]

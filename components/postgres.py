@@ -28,6 +28,8 @@ class PostgresArgs:
     role_password: pulumi.Output[str]
     owner: pulumi.Output[str]
     """Id of the stack."""
+    data_keys: pulumi.Output[str]
+    """Fingerprint of the keys that data is written with."""
     volume: VolumeSpec
     port: int
     event_trigger: bool
@@ -86,6 +88,7 @@ class Postgres(Component):
                 "role": ROLE,
                 "role_password": args.role_password,
                 "owner": args.owner,
+                "data_keys": args.data_keys,
                 "event_trigger": args.event_trigger,
             },
             self.data(after=[service.resource] if service.resource else []),

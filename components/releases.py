@@ -20,12 +20,13 @@ BACKFILL = "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL"
 """Variables of Langfuse: the write mode, and whether the worker copies release 3's rows into release 4's tables."""
 
 IMAGE_REFERENCES: Mapping[str, str] = {
-    "clickhouse": "clickhouse/clickhouse-server:25.12",
-    "minio": "cgr.dev/chainguard/minio:latest",
-    "redis": "redis:7.2.11",
-    "postgres": "postgres:15.15",
-    "litellm": "ghcr.io/berriai/litellm:main-v1.106.2-stable",
-    "proxy": "haproxy:3.0-alpine",
+    "clickhouse": "clickhouse/clickhouse-server:25.12.11.4",
+    "minio": "cgr.dev/chainguard/minio@sha256:bd014394a80898e68c149f2311fdf8d5a2c2f3bb2c33b9327ae6d02b4b065ae1",
+    "redis": "redis:7.2.14",
+    "postgres": "postgres:15.19",
+    "litellm": "ghcr.io/berriai/litellm:v1.106.2",
+    "proxy": "haproxy:3.0.29-alpine",
+    "relay": "otel/opentelemetry-collector-contrib:0.165.0",
     "prometheus": "prom/prometheus:v3.5.0",
     "alertmanager": "prom/alertmanager:v0.28.1",
     "blackbox-exporter": "prom/blackbox-exporter:v0.27.0",
@@ -33,7 +34,8 @@ IMAGE_REFERENCES: Mapping[str, str] = {
     "pushgateway": "prom/pushgateway:v1.11.1",
     "redis-exporter": "oliver006/redis_exporter:v1.74.0-alpine",
 }
-"""Official image of every part but Langfuse. Resolution pins each to its content before anything runs."""
+"""Image of every part but Langfuse, by exact tag. MinIO's own registries serve no community release any more, and
+Chainguard's free tier tags only its newest build, so that one is named by digest (MinIO 2026-09-22T19-25-18Z)."""
 
 MonitoringPart = Literal[
     "prometheus", "alertmanager", "blackbox-exporter", "postgres-exporter", "pushgateway", "redis-exporter"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import pulumi
 import pulumi_random as random
 
+from checks.data_keys import fingerprint_of
 from components.base import Component
 
 HEX_DIGITS = 64
@@ -16,6 +17,11 @@ def generation(name: str, number: int) -> str:
     return name if number == 1 else f"{name}-{number}"
 
 
+def keys_of_data(salt: pulumi.Output[str], encryption_key: pulumi.Output[str]) -> pulumi.Output[str]:
+    """Fingerprint of the keys that stored data depends on."""
+    return pulumi.Output.all(salt, encryption_key).apply(lambda both: fingerprint_of(*both))
+
+
 class StackSecrets(Component):
     """All generated secrets. Each opens data or decrypts it, so each is declared as data.
 
@@ -25,6 +31,7 @@ class StackSecrets(Component):
     Args:
         rotations: secret to the generation in use; what is not listed is in its first.
         clustered: whether ClickHouse is a cluster.
+        gateway_database: whether the gateway has a database on the stack's Postgres.
     """
 
     stack_id: pulumi.Output[str]
@@ -57,12 +64,15 @@ class StackSecrets(Component):
     clickhouse_cluster_secret: pulumi.Output[str] | None
     """What the servers of a ClickHouse cluster know each other by; `None` for a single server."""
 
+    gateway_database_password: pulumi.Output[str] | None
+    """Password of the Postgres role that is confined to the gateway's database; `None` without one."""
+
     first: dict[str, pulumi.Output[str]]
     """Rotatable secret to its first generation, by logical name."""
     before: dict[str, pulumi.Output[str]]
     """Rotated secret to the generation before the one in use, by logical name."""
 
-    def __init__(self, rotations: Mapping[str, int], *, clustered: bool) -> None:
+    def __init__(self, rotations: Mapping[str, int], *, clustered: bool, gateway_database: bool = False) -> None:
         super().__init__("secrets")
         self._rotations = rotations
         self.first, self.before = {}, {}
@@ -98,7 +108,14 @@ class StackSecrets(Component):
             "gateway-master-key", lambda name: pulumi.Output.concat("sk-", self._hex(name))
         )
         self.clickhouse_cluster_secret = self._hex("clickhouse-cluster-secret") if clustered else None
+        self.gateway_database_password = self._hex("gateway-database-password") if gateway_database else None
         self.register_outputs({})
+
+    @property
+    def langfuse_keys_before(self) -> tuple[pulumi.Output[str], pulumi.Output[str]] | None:
+        """The project's pair of keys before the one in use, which Langfuse takes too until people delete it."""
+        pair = [self.before.get(f"langfuse-{part}-key") for part in ("public", "secret")]
+        return (pair[0], pair[1]) if pair[0] and pair[1] else None
 
     def _newest(
         self, name: str, make: Callable[[str], pulumi.Output[str]], *, rotated: str | None = None

@@ -1,7 +1,6 @@
 """`adopt`: marks apps that are there already as the stack's, once it is seen that it has the keys of their data."""
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,16 @@ from rich.console import Console
 
 from ops.answer import answer
 from ops.evidence import recorded
+from ops.fly_host import ask
 from ops.recover import exclusive
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.state import State, read_state
-from platforms.fly.ownership import owners
+from platforms.fly.apps import Claim, owners
+from platforms.fly.looks import Inspect
 from settings import Vault, open_vault
 
 APP = "langfuse-stack:fly:App$command:local:Command"
-SERVICES = ("langfuse-web", "langfuse-worker", "gateway")
+SERVICES = ("langfuse-web", "langfuse-worker", "relay", "relay-proxy", "gateway")
 """What every stack runs beside its stores."""
 KEYS: Mapping[str, str] = {"STACK_ID": "stack_id", "SALT": "salt", "ENCRYPTION_KEY": "encryption_key"}
 """What a stack must have from the vault before it takes over data that its state does not know."""
@@ -53,7 +54,7 @@ def adopt(stack: str, config_file: Path | None, *, apply: bool, as_json: bool) -
     if apply and free:
         with recorded(session, "adopt", {"apps": free, "owner": owner}), exclusive(session):
             for app in free:
-                call(session, "claim", {"app": app, "owner": owner})
+                ask(session, Claim(app=app, owner=owner))
     elif free:
         console.print("`python -m ops adopt --apply` marks them; `make up` then takes them over.")
     if as_json:
@@ -74,6 +75,29 @@ def refuse_unowned(session: Session, state: State) -> None:
         )
 
 
+def refuse_other_keys(session: Session) -> None:
+    """Stop before anything is staged where the vault takes data over, and its keys are not those of that data.
+
+    Raises:
+        RefusedError: they are others, or the database cannot be asked.
+    """
+    settings = session.settings
+    if settings.stack.secrets != "vault" or settings.postgres.place != "external":
+        return
+    vault = open_vault(settings, dry_run=True)[0]
+    if not (vault.stack_id and vault.salt and vault.encryption_key and vault.postgres_direct_url):
+        return
+    from checks.base import CheckFailedError
+    from checks.data_keys import fingerprint_of
+    from checks.supabase import refuse_other_keys as refuse
+    from components.postgres import SCHEMA
+
+    try:
+        refuse(vault.postgres_direct_url.prisma(), SCHEMA, fingerprint_of(vault.salt, vault.encryption_key))
+    except CheckFailedError as failure:
+        raise RefusedError(str(failure)) from None
+
+
 def unknown_apps(session: Session, state: State) -> list[Found]:
     """Apps of the stack's names that exist and that its state does not know, with what the platform says of them."""
     known = {
@@ -86,13 +110,8 @@ def unknown_apps(session: Session, state: State) -> list[Found]:
     names = {settings.fly_app(service) for service in services}
     if not names - known:
         return []
-    seen = call(session, "inspect", {"apps": sorted(names - known)})["apps"]
+    seen = ask(session, Inspect(apps=sorted(names - known)))["apps"]
     return [_found(app, facts) for app, facts in sorted(seen.items()) if "error" not in facts]
-
-
-def call(session: Session, action: str, request: Mapping[str, Any]) -> Any:
-    """What the platform's own command line answers."""
-    return session.json([sys.executable, "-m", "platforms.fly", action], stdin=json.dumps(request))
 
 
 def state_of(session: Session) -> State:

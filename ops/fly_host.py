@@ -1,14 +1,20 @@
-"""A stack's services on Fly, through the platform's own command line: `python -m platforms.fly`."""
+"""A stack's services on Fly, through the platform's own actions."""
 
 import json
-import sys
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
+from evidence import EvidenceError
 from ops.host import Status
 from ops.session import OpsError, Session
 from ops.state import State, read_state
+from platforms.fly.action import Action
+from platforms.fly.client import Client, run
+from platforms.fly.errors import FlyError
+from platforms.fly.looks import Inspect, Logs
+from platforms.fly.machines import SetState
+from platforms.fly.volumes import TakeSnapshot
 from settings import Settings
 
 SERVICE = "langfuse-stack:fly:Service"
@@ -32,20 +38,20 @@ class FlyHost:
 
     def logs(self, service: str, lines: int) -> str:
         """See `Host`."""
-        return str(self._call("logs", {"app": self._app(service), "lines": lines})["text"])
+        return str(ask(self._session, Logs(app=self._app(service), lines=lines))["text"])
 
     def stop(self, service: str) -> None:
         """See `Host`."""
-        self._call("state", {"app": self._app(service), "want": "stopped"})
+        ask(self._session, SetState(app=self._app(service), want="stopped"))
 
     def start(self, service: str) -> None:
         """See `Host`."""
         replicas = self._session.settings.replicas(service)
-        self._call("state", {"app": self._app(service), "want": "started", "replicas": replicas})
+        ask(self._session, SetState(app=self._app(service), want="started", replicas=replicas))
 
     def snapshots(self) -> Mapping[str, str]:
         """See `Host`."""
-        return {str(volume["name"]): self._call("snapshot", volume)["snapshot"] for volume in self._volumes}
+        return {volume.name: ask(self._session, volume)["snapshot"] for volume in self._volumes}
 
     def facts(self) -> Mapping[str, Any]:
         """See `Host`."""
@@ -55,29 +61,39 @@ class FlyHost:
     def _inspected(self, *, machines_only: bool) -> Mapping[str, Any]:
         """App to what Fly says of it."""
         apps = sorted(self._apps.values())
-        return dict(self._call("inspect", {"apps": apps, "machines_only": machines_only})["apps"])
+        return dict(ask(self._session, Inspect(apps=apps, machines_only=machines_only))["apps"])
 
     @cached_property
     def _apps(self) -> dict[str, str]:
         return apps_of(self._session.settings, read_state(self._session))
 
     @property
-    def _volumes(self) -> list[Mapping[str, Any]]:
-        """Name and id of every volume that the state knows."""
+    def _volumes(self) -> list[TakeSnapshot]:
+        """Every volume that the state knows."""
         answers = [
             json.loads(entry["outputs"]["stdout"])
             for entry in read_state(self._session).resources
             if entry["urn"].rpartition("::")[0].endswith(f"{VOLUME}$command:local:Command")
         ]
-        return [{field: answer[field] for field in ("name", "id")} for answer in answers]
+        return [TakeSnapshot(name=answer["name"], id=answer["id"]) for answer in answers]
 
     def _app(self, service: str) -> str:
         if service not in self._apps:
             raise OpsError(f"there is no app of {service}: run `make up`")
         return self._apps[service]
 
-    def _call(self, action: str, request: Mapping[str, Any]) -> Any:
-        return self._session.json([sys.executable, "-m", "platforms.fly", action], stdin=json.dumps(request))
+
+def ask(session: Session, action: Action) -> Mapping[str, Any]:
+    """What the platform answers.
+
+    Raises:
+        OpsError: it could not be done; names the reason and the fix.
+    """
+    fly = Client(partial(run, environment=session.variables), action.hidden)
+    try:
+        return action.do(fly)
+    except (FlyError, EvidenceError) as error:
+        raise OpsError(fly.clean(str(error))) from None
 
 
 def apps_of(settings: Settings, state: State) -> dict[str, str]:

@@ -11,17 +11,19 @@ if TYPE_CHECKING:
 
 
 def write(session: Session, resolved: "Mapping[str, ResolvedImage]") -> bool:
-    """Lock the stack to these images; whether the lock file is another one now."""
-    from toolchain.images.lock import Locked, write_lock
+    """Lock the stack to these images; whether the lock file is another one now.
 
-    return write_lock(
-        session.lock_file,
-        session.stack,
-        {
-            service: Locked(image.reference, image.version, image.digest, None if image.digest else image.source)
-            for service, image in resolved.items()
-        },
-    )
+    An image that was built here does not take the place of what is locked for the same reference.
+    """
+    from toolchain.images.lock import Locked, read_lock, write_lock
+
+    locked = read_lock(session.lock_file)
+    for service, image in resolved.items():
+        if image.digest:
+            locked[service] = Locked(image.reference, image.version, image.digest)
+        elif service not in locked or locked[service].reference != image.reference:
+            locked[service] = Locked(image.reference, image.version, built=image.source)
+    return write_lock(session.lock_file, session.stack, locked)
 
 
 def refuse_unlocked(session: Session, resolved: "Mapping[str, ResolvedImage]") -> None:

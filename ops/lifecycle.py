@@ -10,15 +10,16 @@ from rich.markup import escape
 
 from checks.base import CheckFailedError
 from ops import report
-from ops.adopt import refuse_unowned
+from ops.adopt import refuse_other_keys, refuse_unowned
 from ops.answer import answer
 from ops.evidence import recorded
+from ops.former_replicas import refuse_former_replicas
 from ops.image_lock import refuse_unlocked
 from ops.migrate_state import refuse_unmigrated
 from ops.plan import GatedPlan, apply, as_dict, gated_plan, require_done
 from ops.preflight import preflight
 from ops.recover import exclusive, recover
-from ops.session import OpsError, RefusedError, Session, open_session
+from ops.session import OpsError, RefusedError, Session, make, open_session
 from ops.smoke import access
 from ops.state import read_state
 from ops.volume_holder import hold, volumes_of
@@ -49,9 +50,9 @@ def put_up(session: Session, console: Console, *, expect_no_changes: bool = Fals
     with recorded(session, "langfuse_self_host_executed") as run:
         with exclusive(session):
             refuse_unlocked(session, resolved)
+            refuse_other_keys(session)
             session.create()
-            recover(session, console)
-            preflight(session)
+            preflight(session, recover(session, console))
             plan = converge(session, console, expect_no_changes=expect_no_changes)
             hold(session, volumes_of(plan.plan))
         with access(session) as to:
@@ -75,9 +76,13 @@ def preview(stack: str, config_file: Path | None, *, as_json: bool, expect_no_ch
     console = Console(stderr=as_json)
     session = open_session(stack, config_file)
     report.resolve_images(session, console)
+    refuse_other_keys(session)
     session.create()
-    if session.settings.is_shared and shutil.which("fly", path=session.environment.get("PATH")):
-        refuse_unowned(session, read_state(session))
+    if session.settings.is_shared:
+        state = read_state(session)
+        refuse_former_replicas(session, state)
+        if shutil.which("fly", path=session.environment.get("PATH")):
+            refuse_unowned(session, state)
     plan = gated_plan(session, console)
     if plan.judges_shape_only:
         console.print(
@@ -104,7 +109,8 @@ def down(stack: str, config_file: Path | None, *, as_json: bool) -> None:
             raise RefusedError(f"there is no stack {stack}: nothing is up")
         recover(session, console)
         plan = converge(session, console, running=False)
-    console.print("Nothing runs any more; every volume, bucket, schema and secret is kept. `make up` starts again.")
+    again = f"`{make('up', stack)}` starts again"
+    console.print(f"Nothing runs any more; every volume, bucket, schema and secret is kept. {escape(again)}.")
     if as_json:
         answer(as_dict(plan))
 

@@ -25,6 +25,7 @@ class Limits:
     gateway_errors_percent: float
     memory_percent: float
     parts_percent: float
+    relay_percent: float
     secret_age_days: float
     waiting_jobs: float
     waiting_seconds: float

@@ -1,4 +1,4 @@
-"""`migrate-state`: takes over what former versions kept in the state folder, and moves the state where it is shared.
+"""`migrate-state`: takes over what former versions left, and moves the state where it is shared.
 
 Switches and known data become part of the state. Where the backend at hand is another than the folder's own, the whole
 state moves there too, with its secrets encrypted for it. The folder itself is left as it is.
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from ops.answer import answer
 from ops.evidence import recorded
+from ops.former_replicas import retire
 from ops.recover import exclusive
 from ops.session import ROOT, OpsError, RefusedError, Session, explain, open_session
 from ops.stackfile import drop_salt
@@ -97,9 +98,14 @@ def migrate(stack: str, config_file: Path | None, *, source: Path | None, as_jso
         moves = session.environment["PULUMI_BACKEND_URL"] != old.backend
         done = _moved(session, old) if moves else _carried(session, old)
         run.facts["resources"] = done
+        run.facts["retired"] = retired = retire(session)
     has = replace(session).recorded
     switches, known = len(has.switches), len(has.known_data or ())
     console.print(f"Taken over: {done} resources, {switches} switches in force, {known} known data.", highlight=False)
+    for service, app in sorted(retired.items()):
+        console.print(
+            f"{service} is stopped and out of the state: `fly apps destroy {app}` when you like.", highlight=False
+        )
     if moves:
         console.print(
             f"The state is in {session.environment['PULUMI_BACKEND_URL']} now. Commit {session.config_file.name}. "
@@ -108,7 +114,7 @@ def migrate(stack: str, config_file: Path | None, *, source: Path | None, as_jso
             soft_wrap=True,
         )
     if as_json:
-        answer({"moved": moves, "resources": done, "switches": switches, "known_data": known})
+        answer({"moved": moves, "resources": done, "switches": switches, "known_data": known, "retired": retired})
 
 
 def refuse_unmigrated(session: Session) -> None:

@@ -12,7 +12,7 @@ from ops.session import OpsError, RefusedError, Session, open_session
 def sign_in(session: Session) -> str:
     """What `up` ends with: where, who, and the command that shows the password."""
     stack = "" if session.stack == "local" else f" --stack {session.stack}"
-    owner = session.settings.langfuse.owner.email
+    owner = session.settings.owner_email
     return f"Sign in   as {owner}; `python -m ops owner-password{stack}` shows the password"
 
 
@@ -55,7 +55,7 @@ def second_owner(session: Session, created: str | None) -> tuple[str, ...]:
         session: the stack.
         created: e-mail of the owner that web last made sure of; None where it made none yet.
     """
-    asked = session.settings.langfuse.owner.email
+    asked = session.settings.owner_email
     if created is None or created == asked:
         return ()
     said = (

@@ -16,7 +16,7 @@ from ops.fingerprint import fingerprint, of_state, remember, remembered
 from ops.guarded import inventory_of, lacking
 from ops.owner import second_owner
 from ops.preview import ENFORCED, preview
-from ops.session import OpsError, RefusedError, Session
+from ops.session import OpsError, RefusedError, Session, errors_in
 from ops.state import read_state
 from policy.allowed_changes import FILE, AllowListError, read_allowed
 from policy.guards import in_one_line
@@ -25,6 +25,10 @@ from policy.plan_gate import Verdict, judge
 from settings.recorded import of_resources
 
 UP = ("up", "--yes", "--skip-preview", *ENFORCED)
+ECHOES = frozenset(
+    {"update failed", "preview failed", "resource monitor shut down while waiting on step's done channel"}
+)
+"""Errors of the engine that only say that there was one."""
 SYMBOLS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]"}
 
 
@@ -112,7 +116,8 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
         raise GateRefusedError(
             f"changed since the gate read the plan: {', '.join(moved)}. Nothing was applied; run the command again"
         )
-    argv = session.with_config(*UP, **overrides)
+    session.event_log.unlink(missing_ok=True)
+    argv = session.with_config(*UP, "--event-log", str(session.event_log), **overrides)
     code = transcribed("pulumi up", argv, partial(session.run, aside=console.stderr))
     if code == 0:
         remember_applied(session, **overrides)
@@ -158,7 +163,10 @@ def require_done(session: Session, code: int) -> None:
     """
     if code != 0:
         session.check_passphrase()
-        raise OpsError(f"the engine ended with exit code {code}: what it said before says why")
+        causes = [text for text in errors_in(session.event_log) if text not in ECHOES]
+        if not causes:
+            raise OpsError(f"the engine ended with exit code {code}: what it said before says why")
+        raise OpsError("\n".join(["the engine could not finish:", *causes]))
 
 
 def _standing_on(session: Session, **overrides: object) -> dict[str, str]:

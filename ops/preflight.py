@@ -1,15 +1,16 @@
 """What must be true of this machine before anything is created or changed."""
 
 import shutil
-import socket
 from pathlib import Path
 
 from ops import docker
 from ops.adopt import refuse_unowned
+from ops.former_replicas import refuse_former_replicas
+from ops.ports import is_free
 from ops.session import RefusedError, Session
-from ops.state import read_state
+from ops.state import State
+from platforms.fly.client import require_version
 from platforms.fly.errors import FlyError
-from platforms.fly.process import require_version
 from settings import Settings, images, only_here, refused_by_fly
 
 LEAST_FREE_GB = 2
@@ -17,8 +18,12 @@ MACHINES = "amd64"
 """What Fly's machines are."""
 
 
-def preflight(session: Session) -> None:
+def preflight(session: Session, state: State) -> None:
     """Look for lost and strangers' volumes, taken ports, a full disk; for Fly, for its command line and usable images.
+
+    Args:
+        session: the stack.
+        state: what it knows.
 
     Raises:
         RefusedError: lists everything that is in the way, with the setting that moves it.
@@ -26,9 +31,10 @@ def preflight(session: Session) -> None:
     if session.settings.stack.platform == "fly":
         problems = [*_unusable_command_line(session), *_images_it_cannot_run(session)]
         if not problems:
-            refuse_unowned(session, read_state(session))
+            refuse_former_replicas(session, state)
+            refuse_unowned(session, state)
     else:
-        problems = [*_volumes(session), *_taken_ports(session), *_full_disk(session)]
+        problems = [*_volumes(session, state), *_taken_ports(session), *_full_disk(session)]
     if problems:
         raise RefusedError("this machine is not ready:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
@@ -56,9 +62,9 @@ def _images_it_cannot_run(session: Session) -> list[str]:
     ]
 
 
-def _volumes(session: Session) -> list[str]:
+def _volumes(session: Session, state: State) -> list[str]:
     """Docker makes a volume that is asked for, and hands one that exists to whoever asks: both without a word."""
-    state, there = read_state(session), docker.volumes(session)
+    there = docker.volumes(session)
     wanted = _declared(session.settings) - state.volumes
     lost = [
         f"volume {name} was present, now missing: bring it back from a backup before anything else, since Docker would "
@@ -79,7 +85,7 @@ def _declared(settings: Settings) -> set[str]:
     from components.clickhouse_cluster import KEEPERS
 
     servers, keepers = settings.cluster_volumes(KEEPERS)
-    return {*(settings.volume(store) for store in settings.stores), *servers, *keepers}
+    return {*(settings.volume(store) for store in (*settings.stores, "relay")), *servers, *keepers}
 
 
 def _taken_ports(session: Session) -> list[str]:
@@ -87,18 +93,8 @@ def _taken_ports(session: Session) -> list[str]:
     return [
         f"port {port} is in use: stop what listens there, or `pulumi config set {setting} <free port>`"
         for setting, port in session.settings.published_ports.items()
-        if port not in ours and not _free(port)
+        if port not in ours and not is_free(port)
     ]
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _full_disk(session: Session) -> list[str]:

@@ -9,8 +9,9 @@ import fcntl
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -52,8 +53,11 @@ def exclusive(session: Session) -> Iterator[None]:
         yield
 
 
-def recover(session: Session, console: Console) -> None:
+def recover(session: Session, console: Console) -> State:
     """Clear away what an interrupted run left; says what it cleared. Call it inside `exclusive`.
+
+    Returns:
+        The state as it was found; containers that are gone may be out of it since.
 
     Raises:
         OpsError: containers of the same instance belong to another stack.
@@ -68,6 +72,8 @@ def recover(session: Session, console: Console) -> None:
         _forget_pending(session, state, console)
     if found:
         _remove_orphans(session, state, *found, console)
+        _forget_missing(session, state, found[0], console)
+    return state
 
 
 def _release_stale_lock(session: Session, console: Console) -> None:
@@ -108,6 +114,36 @@ def _forget_pending(session: Session, state: State, console: Console) -> None:
     deployment.pop("pending_operations")
     session.text(session.argv("stack", "import"), stdin=json.dumps({**state.export, "deployment": deployment}))
     console.print(f"[yellow]recovered[/] unfinished operations of an interrupted run: {names}")
+
+
+def _forget_missing(session: Session, state: State, containers: Sequence[docker.Container], console: Console) -> None:
+    """Take containers that are gone out of the state, so that the run makes them again; they hold no data.
+
+    Where volumes are gone too, this may be another machine's Docker: nothing is forgotten, and the run refused later.
+    """
+    missing = {
+        str(entry["urn"]): str(entry["outputs"]["name"]) for entry in docker.missing_of(state.resources, containers)
+    }
+    if not missing or state.volumes - docker.volumes(session).keys():
+        return
+    kept = [_without(entry, missing) for entry in state.resources if entry["urn"] not in missing]
+    deployment = {**state.export["deployment"], "resources": kept}
+    deployment.pop("pending_operations", None)
+    session.text(session.argv("stack", "import"), stdin=json.dumps({**state.export, "deployment": deployment}))
+    names = ", ".join(missing.values())
+    console.print(f"[yellow]missing[/] since the last run, made again below: {names}", soft_wrap=True)
+
+
+def _without(entry: Mapping[str, Any], urns: Container[str]) -> dict[str, Any]:
+    """A resource that depends on none of `urns` any more."""
+    by_property = entry.get("propertyDependencies") or {}
+    return {
+        **entry,
+        "dependencies": [urn for urn in entry.get("dependencies") or [] if urn not in urns],
+        "propertyDependencies": {
+            name: [urn for urn in found or [] if urn not in urns] for name, found in by_property.items()
+        },
+    }
 
 
 def _remove_orphans(

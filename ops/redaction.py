@@ -9,18 +9,10 @@ from urllib.parse import unquote, urlsplit
 from evidence import SHORTEST_SECRET, redact
 from ops.session import Session
 from ops.state import State
+from secretlike import masked
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the engine's mark of a secret value
 ASSIGNMENT = re.compile(r"^[A-Z][A-Z0-9_]*=(?P<value>.*)$", re.DOTALL)
-LOOKS_SECRET = (
-    re.compile(r"(?<=://)(?P<before>[^\s:/@]*:)[^\s@]+(?=@)"),
-    re.compile(r"(?P<before>\b(?:bearer|basic)\s+)[\w+/.=~-]{8,}", re.IGNORECASE),
-    re.compile(
-        r"(?P<before>[\w-]*(?:password|passwd|secret|token|api[_-]?key)[\w-]*[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&)}]{6,}",
-        re.IGNORECASE,
-    ),
-    re.compile(r"(?P<before>\b(?:sk|pk)-(?:lf-)?)[A-Za-z0-9_-]{8,}"),
-)
 
 
 class Redactor:
@@ -35,10 +27,7 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """`text` without the known secrets in any spelling, and without what looks like a secret."""
-        text = redact(text, self._values)
-        for pattern in LOOKS_SECRET:
-            text = pattern.sub(r"\g<before>…", text)
-        return text
+        return masked(redact(text, self._values))
 
 
 def of_state(state: State) -> set[str]:

@@ -22,8 +22,8 @@ OPTIONS = {
     "--run-program": "belongs to destroy, which is not offered.",
 }
 COMMANDS = {
-    "destroy": "Nothing here destroys a stack that holds data. `make down` removes containers and network and keeps "
-    "every volume, bucket, schema and secret; `make up` finds them again.",
+    "destroy": "Only a stack that was made with langfuse-stack:disposable can be destroyed. `make down` removes "
+    "containers and network and keeps every volume, bucket, schema and secret; `make up` finds them again.",
     "refresh": "A refresh takes what is missing outside out of the state, so that the next run would make an empty "
     "one. `make status` shows what runs; `make down` and `make up` start containers anew.",
     "state": "Editing the state takes data out of its protection. docs/data-safety.md has the sanctioned ways.",

@@ -21,7 +21,7 @@ from ops.guarded import lacking
 from ops.host import Host, host_of
 from ops.image_lock import write
 from ops.owner import sign_in
-from ops.session import OpsError, Session, open_session
+from ops.session import OpsError, Session, make, open_session
 from ops.smoke import Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
 from ops.state import State, read_state
@@ -126,14 +126,29 @@ def _smoke(to: Access, *, as_json: bool, deadline_seconds: float) -> None:
         sys.exit(1)
 
 
-def _healthy(session: Session) -> list[docker.Container]:
-    found = sorted(docker.containers(session), key=lambda container: container.service)
-    others = [f"{entry.service} {entry.health}" for entry in found if entry.health != "healthy"]
+def _well(container: docker.Container) -> bool:
+    """Whether it runs and is healthy; of the relay, which Docker does not watch, its proxy says so."""
+    return _condition(container) in {"healthy", docker.UNWATCHED}
+
+
+def _healthy(session: Session, state: State) -> list[docker.Container]:
+    found = _services(session, state)
+    others = [f"{entry.service} {_condition(entry)}" for entry in found if not _well(entry)]
     if others:
         logs = f"see `docker logs {session.settings.stack.instance}-<service>`"
-        fix = f"{logs}; `python -m ops start <service>` starts a stopped one"
+        fix = f"{logs}; `python -m ops start <service>` starts a stopped one, `make up` makes a missing one"
         raise CheckFailedError("docker inspect", ", ".join(others), fix)
     return found
+
+
+def _services(session: Session, state: State) -> list[docker.Container]:
+    """Containers of the stack, and those that its state knows and that are gone."""
+    found = docker.containers(session)
+    return sorted([*found, *docker.missing(state.resources, found)], key=lambda container: container.service)
+
+
+def _condition(container: docker.Container) -> str:
+    return container.health if container.state == "running" else container.state
 
 
 def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
@@ -142,17 +157,22 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     if session.settings.stack.platform != "docker":
         _states(session, as_json=as_json)
         return
-    found = sorted(docker.containers(session), key=lambda container: container.service)
-    healthy = bool(found) and all(entry.state == "running" and entry.health == "healthy" for entry in found)
+    state = _state(session)
+    found = _services(session, state)
+    healthy = bool(found) and all(_well(entry) for entry in found)
     if as_json:
-        _print_json(session, [asdict(entry) for entry in found], healthy=healthy)
+        _print_json(session, state, [asdict(entry) for entry in found], healthy=healthy)
     elif found:
         show_switches(session, Console())
         Console().print(services_table(session, found))
-        _remind(session)
+        gone = [entry.service for entry in found if entry.state == "missing"]
+        if gone:
+            again = f"{', '.join(gone)}: `{make('up', stack)}` makes them again"
+            Console().print(f"[bold red]MISSING[/]  {escape(again)}", highlight=False, soft_wrap=True)
+        _remind(session, state)
     else:
-        Console().print(f"Nothing of stack {stack} runs: `make up`.")
-        _show_missing_guards(session, _state(session))
+        Console().print(f"Nothing of stack {stack} runs: `{make('up', stack)}`.")
+        _show_missing_guards(session, state)
     if not healthy:
         sys.exit(1)
 
@@ -169,9 +189,8 @@ def show_warnings(warnings: Sequence[str], console: Console) -> None:
         console.print(f"[yellow]warning[/]  {escape(warning)}", highlight=False, soft_wrap=True)
 
 
-def _print_json(session: Session, services: list[dict[str, Any]], *, healthy: bool) -> None:
+def _print_json(session: Session, state: State, services: list[dict[str, Any]], *, healthy: bool) -> None:
     switches = [asdict(switch) for switch in session.switches]
-    state = _state(session)
     secrets = [asdict(age) for age in _ages(session, state)] if services else []
     answer(
         {
@@ -192,11 +211,11 @@ def _states(session: Session, *, as_json: bool) -> None:
     running = bool(found) and all(entry.runs for entry in found.values())
     if as_json:
         services = [{"service": entry.service, "state": entry.state} for entry in found.values()]
-        _print_json(session, services, healthy=running)
+        _print_json(session, _state(session), services, healthy=running)
     else:
         show_switches(session, Console())
         Console().print(states_table(host))
-        _remind(session)
+        _remind(session, _state(session))
     if not running:
         sys.exit(1)
 
@@ -218,12 +237,11 @@ def _ages(session: Session, state: State) -> "list[Age]":
         return []
 
 
-def _remind(session: Session) -> None:
+def _remind(session: Session, state: State) -> None:
     """Say how old the secrets are that may be rotated, and which guards the state lacks."""
     from ops.limits import limits
     from ops.rotation.age import reminder
 
-    state = _state(session)
     Console().print(
         reminder(_ages(session, state), limits(session.settings.monitoring.limits).secret_age_days),
         highlight=False,
@@ -252,16 +270,17 @@ def services_table(session: Session, found: list[docker.Container]) -> Table:
     from settings import images as resolved_images
 
     by_id = {image.image: image for image in resolved_images(session.settings, session.environment).values()}
-    table = Table("service", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("service", no_wrap=True, min_width=max(len(entry.service) for entry in found))
     table.add_column("image", no_wrap=True, max_width=20)
-    for column in ("health", "address", "since (UTC)"):
+    for column in ("health", "local port", "since (UTC)"):
         table.add_column(column, no_wrap=True)
     for entry in found:
         image = by_id.get(entry.image)
         named = f"{image.version}{' stand-in' if image.stand_in else ''}" if image else entry.image[7:19]
-        health = entry.health if entry.state == "running" else entry.state
-        addresses = "127.0.0.1:" + ",".join(str(port) for port in entry.ports) if entry.ports else "-"
-        table.add_row(entry.service, named, health, addresses, entry.started_at[5:16].replace("T", " "))
+        ports = ",".join(str(port) for port in entry.ports) or "-"
+        since = entry.started_at[5:16].replace("T", " ") or "-"
+        table.add_row(entry.service, named, _condition(entry), ports, since)
     return table
 
 
@@ -272,7 +291,8 @@ def summary(session: Session, console: Console) -> dict[str, Any]:
         CheckFailedError: Docker does not call every service healthy in time.
     """
     if session.settings.stack.platform == "docker":
-        healthy = until_healthy(lambda: _healthy(session), deadline_seconds=SETTLE_SECONDS)
+        state = read_state(session)
+        healthy = until_healthy(lambda: _healthy(session, state), deadline_seconds=SETTLE_SECONDS)
         console.print(services_table(session, healthy))
     else:
         console.print(states_table(host_of(session)))
@@ -280,6 +300,9 @@ def summary(session: Session, console: Console) -> dict[str, Any]:
     console.print(f"Langfuse  {outputs['langfuse_url']}")
     console.print(sign_in(session), highlight=False, soft_wrap=True)
     console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")
-    console.print("Keys      `make env` writes the application's .env")
+    console.print(f"Keys      `{make('env', session.stack)}` writes the application's .env", highlight=False)
+    for lines in (outputs.get("not_proven") or {}).values():
+        for line in lines:
+            console.print(f"not proven, for it is somebody else's server: {line}", soft_wrap=True, markup=False)
     show_switches(session, console)
     return outputs

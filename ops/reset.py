@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from ops import lifecycle, report
+from ops import docker, lifecycle, report
 from ops.answer import answer
 from ops.evidence import recorded
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.state import read_state
-from platforms.docker_labels import INSTANCE_LABEL
 
 if TYPE_CHECKING:
     from toolchain.resolve import ResolvedImage
@@ -38,6 +37,8 @@ def reset(stack: str, config_file: Path | None, *, as_json: bool) -> None:
             f"clickhouse-reset works on the local Docker platform only, and stack {stack} is on "
             f"{session.settings.stack.platform}: nothing was touched"
         )
+    if "clickhouse" in session.settings.external:
+        raise RefusedError(f"ClickHouse of stack {stack} is somebody else's (clickhouse:place): nothing was touched")
     if session.settings.clickhouse.clustered:
         raise RefusedError(
             f"clickhouse-reset empties the volume of a single server, and ClickHouse of stack {stack} is a "
@@ -80,8 +81,9 @@ def _back_up(session: Session, volume: str, image: "ResolvedImage", console: Con
     backup = f"{volume}_backup_{dt.datetime.now(tz=dt.UTC):%Y%m%dT%H%M%SZ}"
     if session.text(["docker", "volume", "ls", "--quiet", "--filter", f"name=^{backup}$"]).strip():
         raise RefusedError(f"{backup} exists already: wait a second and run again; nothing was touched")
-    label = f"{INSTANCE_LABEL}={session.settings.stack.instance}"
-    session.text(["docker", "volume", "create", "--label", label, backup])
+    labels = docker.labels(session, [volume])[volume]
+    options = [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
+    session.text(["docker", "volume", "create", *options, backup])
     console.print(f"copying {volume} to {backup} and comparing both …")
     try:
         files, _, digest, _ = _script(session, "copy_volume", image, f"{volume}:/from:ro", f"{backup}:/to").split()

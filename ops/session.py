@@ -1,7 +1,9 @@
 """One operator run: the toolchain's environment, the stack it is about, and the engine called in that environment."""
 
 import json
+import re
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,8 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from checks.trust import believe
 from ops.stackfile import add_keys, config_of, copy_keys, read_document, remember_salt, working_text
-from settings import Settings, load
+from settings import Settings, ca_bundle, load
 from settings.recorded import Recorded, of_resources
 from switches import SETTING as SWITCHES
 from switches import Switch, SwitchesError, as_text
@@ -27,10 +30,15 @@ ROOT = Path(__file__).resolve().parent.parent
 STANDARD_ERROR = 2
 MARK_VARIABLE = "LANGFUSE_STACK_RUN"
 """In the environment of all that a run starts: which stack of which state folder it works on."""
+EVENTS_OFFERED = {"PULUMI_DEBUG_COMMANDS": "true"}
+"""Has the engine take `--event-log`."""
 NOT_OPENED = (
     "the passphrase does not open this stack: put the one it was made with into the file that "
     "PULUMI_CONFIG_PASSPHRASE_FILE names (0600), or set PULUMI_CONFIG_PASSPHRASE"
 )
+
+COLOURS = re.compile(r"<\{%.*?%\}>")
+"""The engine's own marks in its messages."""
 
 FIXES: Mapping[str, str] = {
     "incorrect passphrase": NOT_OPENED,
@@ -96,7 +104,10 @@ class Session:
             StackFileError: the settings file is missing or is not one.
         """
         held = {} if self.held is None else {SWITCHES: as_text(self.held)}
-        return load({**config_of(self.document), **held}, self.recorded)
+        settings = load({**config_of(self.document), **held}, self.recorded)
+        if ca_bundle(settings.stack.ca_bundle):
+            believe(str(settings.stack.ca_bundle))
+        return settings
 
     @property
     def switches(self) -> tuple[Switch, ...]:
@@ -147,6 +158,11 @@ class Session:
         changed = {**held, **{f"langfuse-stack:{name}": value for name, value in overrides.items()}}
         return working_text(self.name, self.document, changed)
 
+    @property
+    def event_log(self) -> Path:
+        """Where an engine call may leave its events for `errors_in`."""
+        return self._folder / "events.jsonl"
+
     @cached_property
     def _folder(self) -> Path:
         folder, remove = private_folder()
@@ -162,16 +178,24 @@ class Session:
         Args:
             argv: of the command.
             aside: show all of it on standard error, since a script reads standard output.
+
+        Raises:
+            KeyboardInterrupt: the command was interrupted, and has ended because of it.
         """
-        shown = STANDARD_ERROR if aside else None
+        shown, interrupted = STANDARD_ERROR if aside else None, False
         with subprocess.Popen(
             argv, cwd=ROOT, env=self.variables, stdin=subprocess.DEVNULL, stdout=shown, process_group=0
         ) as process:
             while True:
                 try:
-                    return process.wait()
+                    code = process.wait()
                 except KeyboardInterrupt:
+                    interrupted = True
                     process.send_signal(signal.SIGINT)
+                else:
+                    if interrupted and code:
+                        raise KeyboardInterrupt
+                    return code
 
     def text(self, argv: Sequence[str], *, stdin: str | None = None) -> str:
         """Standard output of a command.
@@ -255,7 +279,7 @@ class Session:
         Raises:
             ToolchainError: the caller wants one passed on that can change what runs.
         """
-        return {**passed_on(), **self.environment, MARK_VARIABLE: self.mark}
+        return {**passed_on(), **self.environment, **EVENTS_OFFERED, MARK_VARIABLE: self.mark}
 
     @property
     def backend(self) -> str:
@@ -272,6 +296,22 @@ class Session:
 def stack_name(stack: str) -> str:
     """The last part of a stack's name: Pulumi Cloud puts organization and project before it."""
     return stack.rpartition("/")[2]
+
+
+def errors_in(event_log: Path) -> list[str]:
+    """What the engine gave as errors, in its order, each once; nothing where it left no events."""
+    try:
+        events = [json.loads(line) for line in event_log.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return []
+    said = [event.get("diagnosticEvent") or {} for event in events]
+    texts = [COLOURS.sub("", str(entry["message"])).strip() for entry in said if entry.get("severity") == "error"]
+    return list(dict.fromkeys(text.removeprefix("error: ") for text in texts if text))
+
+
+def make(target: str, stack: str) -> str:
+    """The command line of a make target, as it can be pasted."""
+    return f"make {target}" if stack == "local" else f"make {target} STACK={shlex.quote(stack)}"
 
 
 def explain(message: str) -> str:

@@ -5,25 +5,32 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from checks import bucket, redis, tunnels
+from checks import redis, tunnels
 from checks.base import CheckFailedError, until_healthy
 from checks.clickhouse_login import Login
+from checks.relay import Relay
+from checks.s3 import S3
 from checks.trace import (
     BULL,
     SMOKE_MODEL,
     Gateway,
     PublicApi,
     clickhouse_rows,
-    drained_queue,
+    exported_object,
     new_user_id,
     stored_object,
+    taken_jobs,
+    trace_id_of,
 )
 from ops.session import OpsError, Session
 from ops.state import State, read_state
 
-GATES = ("clickhouse-gate", "minio-gate", "redis-gate", "end-to-end-proof")
+Found = TypeVar("Found")
+Passed = tuple[str, Callable[[], object]]
+"""Name of a hop, and what looks at it."""
+GATES = ("clickhouse-gate", "minio-gate", "redis-gate", "relay-gate", "end-to-end-proof")
 """Whose inputs say where everything is."""
 
 
@@ -44,9 +51,9 @@ class Way:
     api: PublicApi
     login: Login
     traces_table: str
-    store_address: str
-    store_access_key: str
-    store_secret_key: str
+    read_path: str
+    """Of the public API, by `{trace_id}`."""
+    store: S3
     bucket: str
     project_id: str
     redis_address: str
@@ -63,6 +70,8 @@ class Access(Way):
     """Everything the smoke test talks to."""
 
     gateway: Gateway
+    relay: Relay | None = None
+    """None: the gateway sends to web."""
     tracing: bool = True
     """False: the gateway does not send to Langfuse, so its answer is the only hop."""
 
@@ -122,9 +131,8 @@ def _access(session: Session, known: State, there: tunnels.Translation) -> Acces
             output("clickhouse-gate", "database"),
         ),
         traces_table=session.settings.release.traces_table,
-        store_address=output("minio-gate", "endpoint"),
-        store_access_key=output("minio-gate", "access_key"),
-        store_secret_key=output("minio-gate", "secret_key"),
+        read_path=session.settings.release.read_path,
+        store=S3.of(there(known.outputs("minio-gate"))),
         bucket=output("minio-gate", "buckets")[0],
         project_id=session.settings.langfuse.project.id,
         redis_address=output("redis-gate", "address"),
@@ -133,6 +141,14 @@ def _access(session: Session, known: State, there: tunnels.Translation) -> Acces
         redis_tls=output("redis-gate", "tls"),
         redis_database=known.outputs("redis-gate").get("db", 0),
         queue_prefix=session.settings.redis.key_prefix or BULL,
+        relay=Relay(
+            output("relay-gate", "url"),
+            output("relay-gate", "metrics_url"),
+            output("relay-gate", "public_key"),
+            output("relay-gate", "secret_key"),
+        )
+        if session.settings.gateway.relayed
+        else None,
         tracing=session.settings.gateway.tracing,
     )
 
@@ -153,6 +169,8 @@ def smoke(to: Access, *, deadline_seconds: float = 30, on_hop: Callable[[Hop], N
     trail.hop(
         "gateway answer", lambda: to.gateway.call_smoke(user_id), lambda seen: f"model {SMOKE_MODEL} said {seen!r}"
     )
+    if to.tracing and to.relay:
+        trail.hop("relay", to.relay.takes, lambda held: f"{held.waiting} bytes wait for Langfuse")
     if to.tracing:
         _follow(to, user_id, since, trail)
     return trail.hops
@@ -191,41 +209,82 @@ class _Trail:
         self._started = time.monotonic()
         self.hops: list[Hop] = []
 
-    def hop(self, name: str, probe: Callable[[], object], describe: Callable[[Any], str]) -> None:
-        """Prove the next one. Raises BrokenHopError if it cannot be."""
+    def hop(
+        self, name: str, probe: Callable[[], Found], describe: Callable[[Found], str], passed: Sequence[Passed] = ()
+    ) -> Found:
+        """Prove the next one; what was seen.
+
+        Args:
+            name: of the hop.
+            probe: proves it.
+            describe: turns what was seen into words.
+            passed: hops that this one proves by itself, and that are looked at one by one when it does not.
+
+        Raises:
+            BrokenHopError: it cannot be proven; names the first of those that it would have passed, else itself.
+        """
         try:
-            seen = until_healthy(probe, deadline_seconds=self._deadline_seconds)
+            seen: Found = until_healthy(probe, deadline_seconds=self._deadline_seconds)
         except CheckFailedError as failure:
-            raise BrokenHopError(name, failure, self._why()) from None
+            broken = next(filter(None, (_broken(*hop) for hop in passed)), (name, failure))
+            raise BrokenHopError(*broken, self._why()) from None
         self.hops.append(Hop(name, describe(seen), (time.monotonic() - self._started) * 1000))
         self._on_hop(self.hops[-1])
         if len(self.hops) == 1:
             self._started = time.monotonic()
+        return seen
+
+
+def _broken(name: str, probe: Callable[[], object]) -> tuple[str, CheckFailedError] | None:
+    try:
+        probe()
+    except CheckFailedError as failure:
+        return name, failure
+    return None
 
 
 def _follow(to: Way, user_id: str, since: datetime, trail: _Trail) -> None:
-    """The hops after the one that sent the trace."""
-    store = bucket.client(to.store_address, to.store_access_key, to.store_secret_key)
-    trail.hop(
-        "object in the bucket",
-        lambda: stored_object(store, to.bucket, to.project_id, user_id, since),
-        lambda key: f"{to.bucket}/…/{key[-17:]}",
-    )
+    """The hops after the one that sent the trace.
+
+    Rows prove what came before them, whatever else is in the bucket and the queues. Only when there are none is it
+    looked at where the trace is. A store that is entered by a role is open to the containers alone.
+    """
+    trace_id, project, within = trace_id_of(user_id), to.project_id, to.store.prefix
+    store = to.store.client() if to.store.access_key else None
     with redis.client(
         to.redis_address, to.redis_password, user=to.redis_user, tls=to.redis_tls, database=to.redis_database
     ) as queue:
-        trail.hop("queue drained", lambda: drained_queue(queue, to.queue_prefix), lambda left: f"{left} jobs left")
-    trail.hop(
-        "rows in ClickHouse",
-        lambda: clickhouse_rows(to.login, to.traces_table, user_id),
-        lambda rows: f"{rows} in {to.login.database}.{to.traces_table}",
-    )
-    trail.hop("read back by the API", lambda: to.api.find_trace(user_id), lambda trace: f"trace {trace}")
+        rows = trail.hop(
+            "rows in ClickHouse",
+            lambda: clickhouse_rows(to.login, to.traces_table, to.project_id, trace_id),
+            lambda rows: f"{rows.count} in {to.login.database}.{to.traces_table}",
+            passed=(
+                *(
+                    [
+                        (
+                            "object in the bucket",
+                            lambda: exported_object(store, to.bucket, project, trace_id, since, prefix=within),
+                        )
+                    ]
+                    if store
+                    else []
+                ),
+                ("taken by the worker", lambda: taken_jobs(queue, to.queue_prefix, since)),
+            ),
+        )
+    if store:
+        trail.hop(
+            "object in the bucket",
+            lambda: stored_object(store, to.bucket, project, trace_id, rows.key, prefix=within),
+            lambda key: f"{to.bucket}/…/{key[-17:]}",
+        )
+    trail.hop("read back by the API", lambda: to.api.read_trace(to.read_path, trace_id), lambda _: f"trace {trace_id}")
 
 
 def causes(to: Access) -> list[CheckFailedError]:
     """Services that do not answer the stack's own keys at this moment."""
-    return _refusals([to.gateway.ready, to.api.keys_accepted, _login(to)])
+    by_relay = [to.relay.takes] if to.relay else []
+    return _refusals([to.gateway.ready, *by_relay, to.api.keys_accepted, _login(to)])
 
 
 def _login(to: Way) -> Callable[[], object]:

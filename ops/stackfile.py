@@ -80,9 +80,8 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def config_of(document: Mapping[str, Any]) -> dict[str, str]:
-    """Plain settings as strings, as the engine hands them to the program; secret values are left out."""
-    entries = document.get("config") or {}
-    return {key: _as_text(value) for key, value in entries.items() if not _is_secret(value)}
+    """Plain settings as strings, as the engine hands them to the program; secret values are left out, however deep."""
+    return {key: _as_text(value) for key, value in _without_secrets(document.get("config") or {}).items()}
 
 
 def working_text(name: str, document: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> str:
@@ -159,6 +158,11 @@ def remember_salt(name: str, made: Path) -> None:
     write_private(_salt_path(name), yaml.safe_dump({SALT: read_document(made)[SALT]}))
 
 
+def forget_salt(name: str) -> None:
+    """Forget the salt of a stack that is no more."""
+    _salt_path(name).unlink(missing_ok=True)
+
+
 def _salt_path(name: str) -> Path:
     return state_dir() / f"Pulumi.{name}.yaml"
 
@@ -172,7 +176,9 @@ def _text(path: Path) -> str:
             raise StackFileError(f"{path} is larger than {MAX_BYTES} bytes: is it the settings file?")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise StackFileError(f"{path} does not exist: create it, or name another with --config-file") from None
+        raise StackFileError(
+            f"{path} does not exist: `make new STACK=<name>` writes one, --config-file names another"
+        ) from None
     except UnicodeDecodeError as error:
         raise StackFileError(f"{path} cannot be read: it is not UTF-8 at byte {error.start}") from None
     except (OSError, ValueError) as error:
@@ -237,6 +243,14 @@ def _brief(error: Exception) -> str:
         return f"{error.problem} (line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1})"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return "; ".join(lines[:2])[:300] or type(error).__name__
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_secrets(inner) for key, inner in value.items() if not _is_secret(inner)}
+    if isinstance(value, list):
+        return [_without_secrets(inner) for inner in value if not _is_secret(inner)]
+    return value
 
 
 def _is_secret(value: object) -> bool:

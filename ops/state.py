@@ -12,6 +12,10 @@ STACK = "pulumi:pulumi:Stack"
 NETWORK = "docker:index/network:Network"
 
 
+EXTERNAL: Mapping[str, str] = dict.fromkeys(("minio-gate", "minio-app-key", "minio-backup-key"), "s3-gate")
+"""Check of the stack's own store to the one that knows the same of an external store."""
+
+
 @dataclass(frozen=True)
 class State:
     """An exported deployment."""
@@ -61,13 +65,14 @@ class State:
         return declared | known
 
     def resource(self, logical_name: str) -> Mapping[str, Any]:
-        """One resource by its logical name.
+        """One resource by its logical name, or what knows the same of an external store.
 
         Raises:
             OpsError: the state has none; the stack is not up.
         """
+        names = {logical_name, EXTERNAL.get(logical_name, logical_name)}
         for entry in self.resources:
-            if entry["urn"].rpartition("::")[2] == logical_name and "outputs" in entry:
+            if entry["urn"].rpartition("::")[2] in names and "outputs" in entry:
                 return entry
         raise OpsError(f"the stack has no {logical_name} yet: run `make up`")
 

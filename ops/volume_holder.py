@@ -35,8 +35,7 @@ def hold(session: Session, volumes: Sequence[str]) -> None:
     instance = session.settings.stack.instance
     label = f"{HOLDER_LABEL}={instance}"
     name = f"{instance}-volume-holder-{hashlib.sha256(' '.join(held).encode()).hexdigest()[:8]}"
-    listing = ["docker", "ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}}"]
-    others = set(session.text(listing).split())
+    others = set(docker.holders(session))
     if name not in others:
         _make_image(session)
         mounts = [

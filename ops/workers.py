@@ -2,29 +2,34 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
 from rich.console import Console
 
-from ops.host import Status, host_of
+from components.langfuse import WEB_STOP_GRACE
+from components.redis import CACHE
+from ops.host import Host, Status, host_of
 from ops.session import OpsError, Session
 from policy.plan import Plan, Step
 from toolchain.paths import state_dir
 
 WORKER = re.compile(r"langfuse-worker(-\d+)?")
+WEB = re.compile(r"docker:index/container:Container::(langfuse-web(?:-\d+)?)$")
 STORE = re.compile(
     r"langfuse-stack:index:(?:ClickHouse|Redis)\$"
-    r"(?:docker:index/container:Container|langfuse-stack:fly:Service\$command:local:Command)::"
+    rf"(?:docker:index/container:Container|langfuse-stack:fly:Service\$command:local:Command)::(?!{CACHE}\b)"
 )
-"""What runs a store that workers write to, in a URN."""
+"""What runs a store that workers write to, in a URN; the cache beside Redis is none."""
 
 
 @contextmanager
 def workers_waiting(session: Session, plan: Plan, console: Console, *, running: bool) -> Iterator[None]:
     """Stop the workers that run before the plan stops or restarts ClickHouse or Redis, and start them afterwards.
 
-    A run that is killed meanwhile leaves a note of the workers that it stopped, and the next run starts them.
+    Webs that the plan deletes with them are stopped first, all at once.
+    A run that is cut short meanwhile leaves a note of what it stopped, and the next run starts that.
 
     Args:
         session: the stack, held by `exclusive`.
@@ -44,13 +49,16 @@ def workers_waiting(session: Session, plan: Plan, console: Console, *, running: 
     try:
         if any(map(_restarts_a_store, plan.steps)):
             found = host.services()
-            active = (name for name, status in found.items() if WORKER.fullmatch(name) and _may_write(status))
-            waiting = sorted({*waiting, *active})
-            note.write_text(json.dumps(waiting))
+            workers = {name for name in found if WORKER.fullmatch(name) and _may_write(found[name])}
+            webs = sorted(name for name in _webs_to_delete(plan) & found.keys() if _may_write(found[name]))
+            waiting = sorted({*waiting, *workers})
+            note.write_text(json.dumps([*waiting, *webs]))
             for worker in waiting:
                 host.stop(worker)
             if waiting:
                 console.print(f"stopped while a store is: {', '.join(waiting)}; traces wait in the queue")
+            if webs:
+                _stop_together(host, webs, console)
         yield
     except BaseException:
         for worker in waiting if running else ():
@@ -63,6 +71,18 @@ def workers_waiting(session: Session, plan: Plan, console: Console, *, running: 
             for worker in sorted({*waiting} & there.keys(), reverse=True):
                 starts.callback(host.start, worker)
     note.unlink(missing_ok=True)
+
+
+def _webs_to_delete(plan: Plan) -> set[str]:
+    """Webs of this machine that the engine would stop one after the other, and wait as long for each."""
+    return {found[1] for step in plan.steps if step.op == "delete" and (found := WEB.search(step.urn))}
+
+
+def _stop_together(host: Host, webs: Sequence[str], console: Console) -> None:
+    console.print(f"stopping {', '.join(webs)}: web serves on for up to {WEB_STOP_GRACE} s", highlight=False)
+    with ThreadPoolExecutor(len(webs)) as pool:
+        for stopped in [pool.submit(host.stop, web) for web in webs]:
+            stopped.result()
 
 
 def _may_write(status: Status) -> bool:

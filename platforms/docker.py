@@ -1,10 +1,13 @@
 """Docker on one machine: one private network, every port published on loopback only."""
 
+from collections.abc import Callable
+
 import pulumi
 import pulumi_docker as docker
 
-from platforms.docker_labels import INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
+from platforms.docker_labels import DISPOSABLE_LABEL, INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
 from platforms.spec import (
+    OPERATORS_MACHINE,
     Address,
     HealthSpec,
     HttpProbe,
@@ -15,6 +18,7 @@ from platforms.spec import (
     VolumeSpec,
     reject_overlap,
 )
+from urls import is_loopback
 
 LOOPBACK = "127.0.0.1"
 LOG_LINES = "200"
@@ -26,15 +30,31 @@ class DockerPlatform:
     Args:
         instance: prefix of every container and the name of the network, so that two stacks can share a machine.
         owner: identity of the stack, which tells what it made from what another stack of the same instance made.
+        memory_mb: memory limit of a service.
         running: `False` leaves every volume and removes containers and network.
+        reaches_machine: whether containers need a name for the machine that they run on.
+        disposable: marks each volume that is made as one that `make destroy` may remove. One that is there stays as it
+            was made.
     """
 
     bind_address = "0.0.0.0"  # noqa: S104 - inside the private network; published on loopback only
     replicates = False
 
-    def __init__(self, instance: str, owner: pulumi.Input[str], *, running: bool) -> None:
+    def __init__(
+        self,
+        instance: str,
+        owner: pulumi.Input[str],
+        memory_mb: Callable[[str], int],
+        *,
+        running: bool,
+        reaches_machine: bool = False,
+        disposable: bool = False,
+    ) -> None:
         self._instance = instance
+        self._memory_mb = memory_mb
+        self._disposable = disposable
         self._owner = owner
+        self._hosts = [docker.ContainerHostArgs(host=OPERATORS_MACHINE, ip="host-gateway")] if reaches_machine else None
         self._network = (
             docker.Network(
                 "network",
@@ -57,6 +77,7 @@ class DockerPlatform:
             labels=[
                 docker.VolumeLabelArgs(label=INSTANCE_LABEL, value=self._instance),
                 docker.VolumeLabelArgs(label=OWNER_LABEL, value=self._owner),
+                *([docker.VolumeLabelArgs(label=DISPOSABLE_LABEL, value="true")] if self._disposable else []),
             ],
             # Immutable and irrelevant: a changed label must never ask for a new volume.
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["labels", "driverOpts"])),
@@ -85,7 +106,9 @@ class DockerPlatform:
                 name=f"{self._instance}-{spec.name}",
                 image=spec.image,
                 command=list(spec.command) or None,
+                user=spec.user or None,
                 envs=_env_list(spec),
+                hosts=self._hosts,
                 networks_advanced=[
                     docker.ContainerNetworksAdvancedArgs(name=self._network.name, aliases=[spec.name]),
                 ],
@@ -100,11 +123,10 @@ class DockerPlatform:
                 ],
                 uploads=[docker.ContainerUploadArgs(file=file.path, content=file.content) for file in spec.files],
                 healthcheck=_healthcheck(spec.health),
-                memory=spec.memory_mb,
-                # Docker would set it to twice as much, and every run would want it back.
-                memory_swap=spec.memory_mb,
                 wait=spec.until_healthy or None,
                 wait_timeout=_patience(spec.health) if spec.until_healthy else None,
+                memory=spec.memory_mb or self._memory_mb(spec.name),
+                memory_swap=spec.memory_mb or self._memory_mb(spec.name),
                 restart="unless-stopped",
                 stop_timeout=spec.stop_grace,
                 destroy_grace_seconds=spec.stop_grace,
@@ -119,8 +141,9 @@ class DockerPlatform:
                 opts,
                 pulumi.ResourceOptions(
                     delete_before_replace=True,
-                    # The provider reports a changed health check as updated, but Docker cannot change one in place.
-                    replace_on_changes=["healthcheck"],
+                    # The provider reports a changed health check as updated, but Docker cannot change one in place. A
+                    # memory limit it can, but servers read theirs when they start.
+                    replace_on_changes=["healthcheck", "memory", "memorySwap"],
                 ),
             ),
         )
@@ -129,11 +152,24 @@ class DockerPlatform:
             addresses,
             resource=container,
             logs=("docker", "logs", "--tail", LOG_LINES, f"{self._instance}-{spec.name}"),
+            restarts=("docker", "inspect", "--format", "{{.RestartCount}}", f"{self._instance}-{spec.name}"),
+        )
+
+    def unreachable(self, host: str) -> str:
+        """A container is its own loopback."""
+        if not is_loopback(host):
+            return ""
+        return (
+            f"{host} is each container itself: write {OPERATORS_MACHINE} for this machine, where the server must "
+            "listen on all addresses"
         )
 
     def external(self, host: str, port: int) -> Address:
-        """A server beside the stack, under the same name from everywhere."""
-        return Address(f"{host}:{port}", f"{host}:{port}")
+        """A server beside the stack, under the same name from everywhere but the machine itself."""
+        if reason := self.unreachable(host):
+            raise UnsupportedError(f"{host}:{port}: {reason}")
+        operator = LOOPBACK if host == OPERATORS_MACHINE else host
+        return Address(f"{host}:{port}", f"{operator}:{port}")
 
 
 def _env_list(spec: ServiceSpec) -> list[pulumi.Input[str]]:
@@ -148,9 +184,11 @@ def _patience(health: HealthSpec) -> int:
     return health.start_period + health.retries * (health.interval + health.timeout)
 
 
-def _healthcheck(health: HealthSpec) -> docker.ContainerHealthcheckArgs:
+def _healthcheck(health: HealthSpec) -> docker.ContainerHealthcheckArgs | None:
     probe = health.probe
     argv: tuple[str, ...]
+    if isinstance(probe, HttpProbe) and not probe.from_inside:
+        return None
     if isinstance(probe, HttpProbe):
         argv = ("wget", "-q", "-O", "/dev/null", f"http://{LOOPBACK}:{probe.port}{probe.path}")
     else:

@@ -1,8 +1,10 @@
 """What a component asks of a platform: plain descriptions, no provider in sight."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import pulumi
 
@@ -56,6 +58,8 @@ class HttpProbe:
 
     port: int
     path: str
+    from_inside: bool = True
+    """Whether the image has a program that can ask. Without, a platform that can only ask from inside does not."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,9 @@ class ServiceSpec:
     replicas: int = 1
     balanced: bool = False
     """Whether callers are spread over its replicas, and sent to healthy ones only."""
+    user: str = ""
+    """Who runs it, where a new volume does not belong to the image's own user; a platform that gives it to that user
+    has no need of it."""
     metrics: Metrics | None = None
     """What a platform that has a Prometheus of its own reads from it."""
     memory_mb: int | None = None
@@ -128,16 +135,16 @@ class Address:
     """Where one port of a service is reached."""
 
     internal: str
-    """`host:port` for the other services of the stack."""
+    """`host:port` for the other services of the stack; of somebody else's HTTP server, the URL."""
     operator: str
-    """`host:port` for the machine that runs Pulumi, the checks and the operator commands."""
+    """The same for the machine that runs Pulumi, the checks and the operator commands."""
     tunnel: tuple[str, ...] = ()
     """Command that makes `operator` reachable on the local port it is given for `{port}`; empty when it already is."""
 
 
 def tunnels(*addresses: Address) -> dict[str, list[str]]:
     """Operator address to the command that opens the way to it, for those that need one."""
-    return {address.operator: list(address.tunnel) for address in addresses if address.tunnel}
+    return {address.operator.rpartition("//")[2]: list(address.tunnel) for address in addresses if address.tunnel}
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,8 @@ class Service:
     """Changes whenever another release runs, where the resource itself stays the same."""
     logs: tuple[str, ...] = ()
     """Command that prints the end of the service's log and returns."""
+    restarts: tuple[str, ...] = ()
+    """Command that prints how often the platform started the service again by itself."""
 
     @property
     def identity(self) -> pulumi.Output[str] | None:
@@ -177,6 +186,7 @@ def behind(front: Service, *services: Service) -> Service:
         resource=front.resource,
         version=pulumi.Output.all(*known).apply("/".join) if front.resource else None,
         logs=services[0].logs,
+        restarts=services[0].restarts,
     )
 
 
@@ -201,12 +211,46 @@ class Platform(Protocol):
             UnsupportedError: the platform cannot do what the spec asks.
         """
 
+    def unreachable(self, host: str) -> str:
+        """Why no service reaches this host, and what to write instead; empty where they do."""
+
     def external(self, host: str, port: int) -> Address:
-        """Where a server is reached that this stack uses and does not run."""
+        """Where a server is reached that this stack uses and does not run.
+
+        Raises:
+            UnsupportedError: no service reaches it under that name.
+        """
 
 
 class UnsupportedError(pulumi.RunError):
     """A platform was asked for something it cannot do."""
+
+
+OPERATORS_MACHINE = "host.docker.internal"
+"""The name by which containers reach the machine that they run on."""
+SERVER_NAMES = re.compile(
+    r"(?:issuer|smtp_connection_url|api_base|(?<!proxy_)base_url|endpoint|https?_proxy)$", re.IGNORECASE
+)
+"""Names of settings whose values are URLs of servers that a service calls."""
+
+
+def misplaced(values: Iterable[tuple[str, object]], platform: Platform) -> list[str]:
+    """Servers among these settings that no service reaches: each by the path of its setting, with what to write.
+
+    Args:
+        values: path of a setting, whose last part is its name, and its value.
+        platform: where the services run.
+    """
+    found = []
+    for path, value in values:
+        if isinstance(value, str) and SERVER_NAMES.search(path) and "://" in value:
+            try:
+                host = urlsplit(value).hostname or ""
+            except ValueError:
+                continue
+            if reason := platform.unreachable(host):
+                found.append(f"{path}: {reason}")
+    return found
 
 
 def reject_overlap(spec: ServiceSpec) -> None:

@@ -69,7 +69,10 @@ def _refused(urn: str, volume: str, keys: set[tuple[str, str]], inventory: Inven
     """Nothing where one of the entries of a volume lets the resource mount it."""
     stack, may = stack_of(urn), [inventory.options.get(key, {}).get("mountedBy") for key in keys]
     if not keys:
-        yield f"it mounts {volume}, which is no volume in the inventory of stack {stack}"
+        yield (
+            f"it mounts {volume}, which is no volume in the inventory of stack {stack}. "
+            f"If the program declares it as new, `{command(stack)}` adds it; commit the file"
+        )
     elif None in may:
         yield (
             f"it mounts {volume}, and the inventory of stack {stack} does not say who may. "

@@ -12,8 +12,10 @@ CHECKS = frozenset(
         "ClickHouse",
         "DataKeys",
         "EndToEnd",
+        "ExternalStore",
         "ForeignUntouched",
         "Gateway",
+        "GatewayDatabase",
         "LangfuseSchema",
         "LangfuseTrace",
         "LangfuseWeb",
@@ -22,6 +24,7 @@ CHECKS = frozenset(
         "Monitoring",
         "ObjectStore",
         "Redis",
+        "Relay",
         "Supabase",
     )
 )

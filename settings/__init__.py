@@ -4,7 +4,9 @@ Unknown keys, wrong types and values out of range are all reported at once, each
 """
 
 from settings.backend import refused_backend
+from settings.ca_bundle import ca_bundle
 from settings.gateway_config import gateway_config
+from settings.gateway_database import NO_ENGINES, gateway_database
 from settings.loading import SettingsError, from_engine, load
 from settings.media import media_is_public, media_url, media_warning
 from settings.model import Settings
@@ -14,12 +16,15 @@ from settings.vault import Vault, VaultError, open_vault
 
 __all__ = [
     "IMAGES_FILE_VARIABLE",
+    "NO_ENGINES",
     "Settings",
     "SettingsError",
     "Vault",
     "VaultError",
+    "ca_bundle",
     "from_engine",
     "gateway_config",
+    "gateway_database",
     "images",
     "load",
     "media_is_public",

@@ -6,11 +6,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from settings.groups import Group, Slug
+from settings.memory import NEEDS
 
 AppName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$")]
 SERVICES = (
-    r"clickhouse(-[23])?|clickhouse-keeper-[123]|clickhouse-proxy|minio|postgres|redis"
-    r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|gateway|media"
+    r"clickhouse(-[23])?|clickhouse-keeper-[123]|clickhouse-proxy|minio|postgres|redis|cache"
+    r"|langfuse-web(-[2-8])?|langfuse-web-proxy|langfuse-worker(-[2-8])?|relay|relay-proxy|gateway|media"
 )
 ServiceName = Annotated[str, Field(pattern=f"^({SERVICES})$")]
 PublicName = Literal["langfuse-web", "gateway", "media"]
@@ -25,8 +26,11 @@ class Machine(Group):
     """Size of each machine that runs a service."""
 
     cpu_kind: Literal["shared", "performance"] = "shared"
+    """Kind of processor."""
     cpus: Annotated[int, Field(ge=1, le=16)] = 2
+    """Number of processors."""
     memory_mb: Annotated[int, Field(ge=256, le=131072)] = 4096
+    """Memory in MB: 256 to 2048 a shared CPU, 2048 to 8192 a performance CPU."""
 
     @model_validator(mode="after")
     def _exists(self) -> Self:
@@ -40,32 +44,30 @@ class Machine(Group):
         return self
 
 
-MACHINES: Mapping[str, Machine] = {
-    service: Machine.model_validate(size)
-    for service, size in {
-        "clickhouse": {"cpuKind": "performance", "memoryMb": 8192},
-        "clickhouse-keeper": {"cpus": 1, "memoryMb": 1024},
-        "clickhouse-proxy": {"cpus": 1, "memoryMb": 512},
-        "minio": {"cpus": 1, "memoryMb": 2048},
-        "postgres": {"cpus": 1, "memoryMb": 2048},
-        "redis": {"cpus": 1, "memoryMb": 2048},
-        "langfuse-web": {},
-        "langfuse-worker": {},
-        "gateway": {"memoryMb": 2048},
-        "media": {"cpus": 1, "memoryMb": 512},
-    }.items()
+PROCESSORS: Mapping[str, Mapping[str, object]] = {
+    "clickhouse": {"cpuKind": "performance"},
+    "clickhouse-keeper": {"cpus": 1},
+    "clickhouse-proxy": {"cpus": 1},
+    "minio": {"cpus": 1},
+    "postgres": {"cpus": 1},
+    "redis": {"cpus": 1},
+    "cache": {"cpus": 1},
+    "langfuse-web": {},
+    "langfuse-worker": {},
+    "relay": {"cpus": 1},
+    "relay-proxy": {"cpus": 1},
+    "gateway": {},
+    "media": {"cpus": 1},
 }
-"""Sizes that Langfuse's documentation asks for, and half of them for what needs less."""
+"""Those that Langfuse's documentation asks for, and half of them for what needs less."""
+MACHINES: Mapping[str, Machine] = {
+    service: Machine.model_validate({"memoryMb": NEEDS[service].ample, **processors})
+    for service, processors in PROCESSORS.items()
+}
 
 
 PROXIES = 2
 """Machines of the proxy in front of several ClickHouse servers: their address outlives one of them."""
-
-
-def kind_of(service: str) -> str:
-    """What a service is one of: its name without the number of a replica."""
-    name, _, number = service.rpartition("-")
-    return name if number.isdigit() else service
 
 
 class FlySettings(Group):
@@ -73,10 +75,13 @@ class FlySettings(Group):
 
     namespace = "fly"
     organization: Slug = "personal"
+    """Slug of the organization: `fly orgs list`."""
     region: Annotated[str, Field(pattern=r"^[a-z]{3}$")] = "ord"
+    """Region of all machines and volumes."""
     apps: Mapping[ServiceName, AppName] = {}
     """Service to app; what is not named here is called `<instance>-<service>`."""
     machines: Mapping[ServiceName, Machine] = {}
+    """Service to the size of its machines; what is not named here has the size that Langfuse documents."""
     public: tuple[PublicName, ...] = ("langfuse-web",)
     """Services with an address on the internet. What holds data can never have one: `media` passes signed links to
     media and exports, and nothing else, to the store."""

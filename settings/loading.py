@@ -10,8 +10,9 @@ from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from secretlike import looks_like_secret
 from settings import recorded
-from settings.groups import Group, StackSettings
+from settings.groups import FORMER_PLACE, Group, StackSettings
 from settings.model import GROUPS, Settings
 from settings.recorded import NOTHING, Recorded
 from switches import SETTING as SWITCHES
@@ -74,15 +75,31 @@ def from_engine() -> Settings:
         SettingsError: see `load`; or the state records switches that are none.
     """
     config = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    _require_secret(config)
     load(config)  # settings that are refused leave nothing in the state, and the question below leaves its provider
     try:
         before = recorded.of_engine()
     except SwitchesError as error:
         raise SettingsError(str(error)) from None
     settings = load(config, before)
-    for switch in settings.switches:
-        pulumi.log.warn(str(switch))
+    for warning in (*map(str, settings.switches), *renamed(config)):
+        pulumi.log.warn(warning)
     return settings
+
+
+def renamed(config: Mapping[str, str]) -> list[str]:
+    """One line for each setting whose value has another name by now; the former name stays valid."""
+    return [
+        f"{key}: {FORMER_PLACE} is called managed now (`pulumi config set {key} managed`); nothing else changes"
+        for key, value in config.items()
+        if value == FORMER_PLACE and key.endswith(":place")
+    ]
+
+
+def _require_secret(config: Mapping[str, str]) -> None:
+    for key in ("gateway:databaseUrl", "langfuse-stack:httpProxy", "langfuse-stack:httpsProxy"):
+        if looks_like_secret(key, config.get(key, "")) and not runtime_config.is_config_secret(key):
+            raise SettingsError(f"{key} holds a password: run `pulumi config set --secret {key} <url>`")
 
 
 def _attribute(group: type[Group]) -> str:

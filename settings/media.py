@@ -15,13 +15,15 @@ MEDIA = "media"
 
 def media_is_public(settings: "Settings") -> bool:
     """Whether the platform gives media an address on the internet."""
-    return settings.stack.platform == "fly" and MEDIA in settings.fly.public
+    return settings.stack.platform == "fly" and MEDIA in settings.fly.public and settings.s3.place == "managed"
 
 
 def media_url(settings: "Settings") -> str | None:
     """Where browsers and SDKs reach media and exports; None where the store is private."""
     if settings.minio.public_url:
         return settings.minio.public_url.rstrip("/")
+    if settings.s3.place == "external":
+        return settings.s3.url
     if settings.stack.platform == "docker":
         return f"http://localhost:{settings.minio.api_port}"
     return f"https://{settings.fly_app(MEDIA)}.fly.dev" if media_is_public(settings) else None
@@ -45,8 +47,9 @@ def media_warning(settings: "Settings", langfuse_url: str) -> str | None:
     if urlsplit(url).scheme == "https":
         return None
     if urlsplit(url).hostname != "localhost":
+        setting = "minio:publicUrl" if settings.minio.public_url else "s3:endpoint"
         return (
-            f"minio:publicUrl {url} is neither https:// nor http://localhost, and Langfuse's pages show pictures "
+            f"{setting} {url} is neither https:// nor http://localhost, and Langfuse's pages show pictures "
             f"from nowhere else: {own}"
         )
     if urlsplit(langfuse_url).hostname not in ("localhost", "127.0.0.1", "::1"):

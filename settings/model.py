@@ -5,7 +5,7 @@ from pydantic.alias_generators import to_camel
 
 from components.releases import MONITORING, RELEASES, Release, references
 from platforms.spec import SHARED
-from settings.fly import MACHINES, PROXIES, FlySettings, Machine, kind_of
+from settings.fly import MACHINES, PROXIES, FlySettings, Machine
 from settings.groups import (
     ClickHouseSettings,
     GatewaySettings,
@@ -16,11 +16,13 @@ from settings.groups import (
     PostgresSettings,
     ProxySettings,
     RedisSettings,
+    RelaySettings,
+    S3Settings,
     StackSettings,
     WebSettings,
     WorkerSettings,
 )
-from settings.media import media_is_public
+from settings.memory import fitted, kind_of
 from settings.recorded import NOTHING, Recorded
 from switches import Switch
 
@@ -28,6 +30,7 @@ GROUPS: tuple[type[Group], ...] = (
     StackSettings,
     ClickHouseSettings,
     MinioSettings,
+    S3Settings,
     PostgresSettings,
     RedisSettings,
     LangfuseSettings,
@@ -36,6 +39,7 @@ GROUPS: tuple[type[Group], ...] = (
     WebSettings,
     WorkerSettings,
     ProxySettings,
+    RelaySettings,
     MonitoringSettings,
 )
 
@@ -47,6 +51,7 @@ class Settings(BaseModel):
     stack: StackSettings
     clickhouse: ClickHouseSettings
     minio: MinioSettings
+    s3: S3Settings
     postgres: PostgresSettings
     redis: RedisSettings
     langfuse: LangfuseSettings
@@ -55,6 +60,7 @@ class Settings(BaseModel):
     web: WebSettings
     worker: WorkerSettings
     proxy: ProxySettings
+    relay: RelaySettings
     monitoring: MonitoringSettings
     switches: tuple[Switch, ...] = ()
     """Settings that an operator holds at another value than the settings file's; they are in force above."""
@@ -76,6 +82,11 @@ class Settings(BaseModel):
     def langfuse_version(self) -> str:
         """Exact Langfuse version."""
         return self.langfuse.version or self.release.version
+
+    @property
+    def owner_email(self) -> str:
+        """E-mail of the first user. Another one than the stack has would make a second owner."""
+        return self.langfuse.owner.email or self.recorded.owner_email or "owner@example.com"
 
     @property
     def langfuse_url(self) -> str:
@@ -102,14 +113,12 @@ class Settings(BaseModel):
             "langfuse-worker": self.langfuse.worker_image,
             "litellm": self.gateway.image,
             "proxy": self.proxy.image,
+            "relay": self.relay.image,
             **{str(part): image for part, image in self.monitoring.images.items()},
         }
         given = {service: reference for service, reference in overrides.items() if reference}
         wanted = references(self.release, self.langfuse.version, given)
-        several_webs = self.web.replicas > 1 and self.stack.platform == "docker"
-        proxied = self.clickhouse.clustered or several_webs or media_is_public(self)
-        left_out = {*(() if proxied else ("proxy",)), *(() if self.monitored else MONITORING)}
-        return {service: reference for service, reference in wanted.items() if service not in left_out}
+        return {name: image for name, image in wanted.items() if self.monitored or name not in MONITORING}
 
     @property
     def monitored(self) -> bool:
@@ -119,10 +128,11 @@ class Settings(BaseModel):
     @property
     def published_ports(self) -> dict[str, int]:
         """Setting to port, for every port the stack publishes on this machine."""
+        stores = (self.clickhouse, self.minio, self.postgres, self.redis)
         return {
             f"{group.namespace}:{to_camel(name)}": getattr(group, name)
             for group in (
-                *(self.clickhouse, self.minio, self.postgres, self.redis, self.langfuse, self.gateway),
+                *(*stores, self.langfuse, self.gateway, self.relay),
                 *((self.monitoring,) if self.monitored else ()),
             )
             for name in type(group).model_fields
@@ -130,10 +140,20 @@ class Settings(BaseModel):
         }
 
     @property
+    def external(self) -> dict[str, str]:
+        """Parts that hold data and are somebody else's, each with the setting that says so."""
+        places = {
+            "clickhouse": ("clickhouse:place", self.clickhouse.place),
+            "minio": ("s3:place", self.s3.place),
+            "postgres": ("postgres:place", self.postgres.place),
+            "redis": ("redis:place", self.redis.place),
+        }
+        return {part: setting for part, (setting, place) in places.items() if place == "external"}
+
+    @property
     def stores(self) -> list[str]:
         """Parts that hold data and are the stack's own."""
-        external = [part for part in ("postgres", "redis") if getattr(self, part).place == "external"]
-        return [part for part in ("clickhouse", "minio", "postgres", "redis") if part not in external]
+        return [part for part in ("clickhouse", "minio", "postgres", "redis") if part not in self.external]
 
     def volume(self, store: str) -> str:
         """Physical name of a store's volume."""
@@ -155,6 +175,12 @@ class Settings(BaseModel):
             return [], []
         servers = [self.volume(f"clickhouse_{number}") for number in range(2, self.clickhouse.replicas + 1)]
         return servers, [self.volume(f"keeper_{number}") for number in range(1, keepers + 1)]
+
+    def memory_mb(self, service: str, machine_mb: int) -> int:
+        """Memory limit of a service in MB, on a machine of so much memory; on Fly each has a machine of its own."""
+        if self.stack.platform == "fly":
+            return self.fly_machine(service).memory_mb
+        return fitted(machine_mb, self.stack.memory_mb)[kind_of(service)]
 
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""

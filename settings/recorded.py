@@ -27,6 +27,8 @@ class Recorded:
     """Version of Langfuse that migrated the stack's data; None for none."""
     unproven_image: str | None = None
     """Langfuse's web image that was let start, and was never proven to have left foreign schemas alone."""
+    owner_email: str | None = None
+    """Of the first user of Langfuse, as the last run made sure of it."""
 
 
 NOTHING = Recorded()
@@ -52,6 +54,7 @@ def of_resources(resources: Sequence[Mapping[str, Any]]) -> Recorded:
         None if known is None else frozenset(map(str, known)),
         release or None,
         started if started != proven else None,
+        outputs.get(STACK, {}).get("owner_email") or None,
     )
 
 

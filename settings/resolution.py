@@ -39,18 +39,18 @@ def images(settings: Settings, environment: Mapping[str, str] = os.environ) -> d
         )
     try:
         resolved = json.loads(Path(path).read_text(encoding="utf-8"))
-        found = {service: image_of(entry) for service, entry in resolved.items()}
+        wanted = settings.image_references
+        found = {
+            service: image_of(entry)
+            for service, reference in wanted.items()
+            if (entry := resolved.get(service, {}).get(reference)) is not None
+        }
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise SettingsError(f"{IMAGES_FILE_VARIABLE}={path} cannot be read ({error}): {fix}") from error
-    wanted = settings.image_references
-    stale = [
-        f"{service} ({reference})"
-        for service, reference in wanted.items()
-        if service not in found or found[service].reference != reference
-    ]
+    stale = [f"{service} ({reference})" for service, reference in wanted.items() if service not in found]
     if stale:
         raise SettingsError(f"no image resolved for {', '.join(stale)}: {fix}")
-    return {service: found[service] for service in wanted}
+    return found
 
 
 def image_of(entry: Mapping[str, Any]) -> Image:
@@ -66,8 +66,8 @@ def only_here(settings: Settings, found: Mapping[str, Image]) -> dict[str, Image
         settings: which services the stack runs itself.
         found: see `images`.
     """
-    external = {part for part in ("postgres", "redis") if getattr(settings, part).place == "external"}
-    return {service: image for service, image in found.items() if service not in external and image.digest is None}
+    foreign = settings.external
+    return {service: image for service, image in found.items() if service not in foreign and image.digest is None}
 
 
 def refused_by_fly(settings: Settings, found: Mapping[str, Image]) -> str:

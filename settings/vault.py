@@ -15,7 +15,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from settings.loading import SettingsError
 from settings.model import Settings
 from settings.reserved import taken
-from urls import TRANSACTION_POOLER_PORT, PostgresUrl, RedisUrl, UrlError, postgres_url, redis_url
+from urls import (
+    TRANSACTION_POOLER_PORT,
+    ClickHouseUrl,
+    NativeUrl,
+    PostgresUrl,
+    RedisUrl,
+    UrlError,
+    clickhouse_url,
+    native_url,
+    postgres_url,
+    redis_url,
+)
 
 PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLE = PROJECT / "vault" / "llm-gateway-secrets.example.json"
@@ -36,6 +47,14 @@ def _postgres(value: object) -> PostgresUrl:
 
 def _redis(value: object) -> RedisUrl:
     return redis_url(_text(value))
+
+
+def _clickhouse(value: object) -> ClickHouseUrl:
+    return clickhouse_url(_text(value))
+
+
+def _native(value: object) -> NativeUrl:
+    return native_url(_text(value))
 
 
 def _text(value: object) -> str:
@@ -59,6 +78,11 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]+$")]
 """A value that is not the stack's to judge: a salt that can never change, or what a model provider calls a key."""
 Postgres = Annotated[PostgresUrl, BeforeValidator(_postgres)]
 Redis = Annotated[RedisUrl, BeforeValidator(_redis)]
+FORMER_KEYS: Mapping[str, str] = {
+    "SUPABASE_DIRECT_URL": "LANGFUSE_DIRECT_URL",
+    "SUPABASE_POOLED_URL": "LANGFUSE_DATABASE_URL",
+}
+"""Names that keys of the vault had, which stay valid."""
 MEANING: Mapping[str, str] = {
     "CLICKHOUSE_PASSWORD": "16 or more letters and digits, nothing else",
     "MINIO_ROOT_USER": "3 or more letters, digits, - or _, and not the application's user",
@@ -69,7 +93,10 @@ MEANING: Mapping[str, str] = {
     "ENCRYPTION_KEY": "64 hexadecimal digits",
     "STACK_ID": "16 hexadecimal digits, in lower case",
     "SALT": "a string that is not empty",
+    "GATEWAY_DATABASE_URL": "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=SCHEMA",
     "LANGFUSE_ENV": "an object of variable names and their values",
+    "S3_ACCESS_KEY_ID": "the key's id, 8 or more printable characters",
+    "S3_SECRET_ACCESS_KEY": "the key's secret, 8 or more printable characters",
     "PROVIDER_KEYS": "an object of variable names and their values, each a string or a JSON object",
 }
 
@@ -86,8 +113,18 @@ class Vault(BaseModel):
     langfuse_secret_key: PrintableSecret | None = Field(None, alias="LANGFUSE_SECRET_KEY")
     langfuse_host: HttpUrl | None = Field(None, alias="LANGFUSE_HOST")
     redis_url: Redis | None = Field(None, alias="REDIS_URL")
-    postgres_direct_url: Postgres | None = Field(None, alias="SUPABASE_DIRECT_URL")
-    postgres_pooled_url: Postgres | None = Field(None, alias="SUPABASE_POOLED_URL")
+    redis_cache_url: Redis | None = Field(None, alias="REDIS_CACHE_URL")
+    """Of another server for the gateway's cache of answers, where the queue's is external."""
+    postgres_direct_url: Postgres | None = Field(None, alias="LANGFUSE_DIRECT_URL")
+    postgres_pooled_url: Postgres | None = Field(None, alias="LANGFUSE_DATABASE_URL")
+    gateway_database_url: Postgres | None = Field(None, alias="GATEWAY_DATABASE_URL")
+    clickhouse_url: Annotated[ClickHouseUrl, BeforeValidator(_clickhouse)] | None = Field(None, alias="CLICKHOUSE_URL")
+    clickhouse_migration_url: Annotated[NativeUrl, BeforeValidator(_native)] | None = Field(
+        None, alias="CLICKHOUSE_MIGRATION_URL"
+    )
+    """Without, the usual native port of the same server."""
+    s3_access_key_id: PrintableSecret | None = Field(None, alias="S3_ACCESS_KEY_ID")
+    s3_secret_access_key: PrintableSecret | None = Field(None, alias="S3_SECRET_ACCESS_KEY")
     salt: Text | None = Field(None, alias="SALT")
     encryption_key: Hex64 | None = Field(None, alias="ENCRYPTION_KEY")
     stack_id: Hex16 | None = Field(None, alias="STACK_ID")
@@ -126,13 +163,13 @@ class Vault(BaseModel):
             )
         if direct and direct.port == TRANSACTION_POOLER_PORT:
             problems.append(
-                f"SUPABASE_DIRECT_URL: port {TRANSACTION_POOLER_PORT} is the transaction pooler, which loses the lock "
+                f"LANGFUSE_DIRECT_URL: port {TRANSACTION_POOLER_PORT} is the transaction pooler, which loses the lock "
                 "that migrations hold; use the direct or the session-pooler URL (port 5432)"
             )
         if direct and pooled and direct.path != pooled.path:
-            problems.append("SUPABASE_DIRECT_URL and SUPABASE_POOLED_URL name different databases")
+            problems.append("LANGFUSE_DIRECT_URL and LANGFUSE_DATABASE_URL name different databases")
         if direct and pooled and _without_tenant(direct, pooled) != _without_tenant(pooled, direct):
-            problems.append("SUPABASE_DIRECT_URL and SUPABASE_POOLED_URL log in as different users")
+            problems.append("LANGFUSE_DIRECT_URL and LANGFUSE_DATABASE_URL log in as different users")
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -223,10 +260,23 @@ def _without_twins(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 def _checked(document: Any, name: object) -> Vault:
     if not isinstance(document, dict):
         raise VaultError(f"the vault {name} must be a JSON object: compare it with {EXAMPLE.name}")
+    former = {key: FORMER_KEYS[key] for key in document if key in FORMER_KEYS}
+    twice = [
+        f"{key} is the former name of {today}, and they differ: keep {today} alone"
+        for key, today in former.items()
+        if today in document and document[today] != document[key]
+    ]
     try:
-        return Vault.model_validate(document)
+        vault = Vault.model_validate({former.get(key, key): value for key, value in document.items()})
     except ValidationError as error:
-        problems = sorted({_problem(item) for item in error.errors(include_input=False, include_url=False)})
+        said = {_problem(item) for item in error.errors(include_input=False, include_url=False)}
+        for key, today in former.items():
+            said = {problem.replace(today, key) for problem in said}
+        problems = sorted({*said, *twice})
+    else:
+        if not twice:
+            return vault
+        problems = twice
     listed = "\n".join(f"  - {problem}" for problem in problems)
     raise VaultError(f"the vault {name}:\n{listed}\n{EXAMPLE.name} shows every key")
 
@@ -244,16 +294,17 @@ def _problem(error: Any) -> str:
 
 
 def _complete(vault: Vault, settings: Settings, name: object) -> None:
-    """Refuse a vault without the address of a server that is external; whatever else it lacks is generated."""
+    """Refuse a vault without the login of a server that is external; whatever else it lacks is generated."""
     needed = {
+        "clickhouse": ("clickhouse_url",),
+        "minio": ("s3_access_key_id", "s3_secret_access_key") if settings.s3.credentials == "key" else (),
         "postgres": ("postgres_direct_url", "postgres_pooled_url"),
         "redis": ("redis_url",),
     }
     missing = [
-        f"  - {Vault.model_fields[field].alias} is missing, and {part}:place is external"
-        for part, fields in needed.items()
-        if getattr(settings, part).place == "external"
-        for field in fields
+        f"  - {Vault.model_fields[field].alias} is missing, and {setting} is external"
+        for part, setting in settings.external.items()
+        for field in needed[part]
         if getattr(vault, field) is None
     ]
     if missing:

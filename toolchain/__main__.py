@@ -45,14 +45,14 @@ def images(
     from dataclasses import asdict
 
     from toolchain.docker import ensure_docker
-    from toolchain.resolve import resolution_file, resolve
+    from toolchain.resolve import known_images, resolution_file, resolve
 
     path = resolution_file()
     if not path.exists():
         raise ToolchainError(f"No images are known yet ({path}). Run: make images")
     report = Report()
     ensure_docker(report)
-    references = {service: known["reference"] for service, known in json.loads(path.read_text()).items()}
+    references = {service: list(answers)[-1] for service, answers in known_images().items()}
     resolved = resolve(references, report, refresh=refresh)
     if as_json:
         print(json.dumps({service: asdict(image) for service, image in resolved.items()}, indent=2))

@@ -1,4 +1,7 @@
-"""Keeps what Pulumi adds to `Pulumi.local.yaml` on each machine out of commits, where it belongs to that machine.
+"""What a checkout needs before the engine works in it: its Python environment, and a clean settings file.
+
+`Pulumi.yaml` names the environment `.venv`, which `pulumi install` makes. The commands here use the locked environment
+in the cache instead, so that `.venv` is a link to it, unless `pulumi install` made one with the same packages.
 
 The engine writes `encryptionsalt` into the committed file when a stack is made. Where the state is a folder, it belongs
 to this machine's own passphrase and is also in the state, so git is told to disregard the line: `.gitattributes` names
@@ -7,9 +10,12 @@ the filter, and each checkout has to define it. Where the state is shared, the l
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
+
+from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +23,37 @@ if TYPE_CHECKING:
 _SETTINGS = "Pulumi.local.yaml"
 _KEY = "filter.pulumi-salt.clean"
 _COMMAND = "sed /^encryptionsalt:/d"
+
+
+def see_to_environment(root: Path, prefix: Path) -> None:
+    """Let `.venv` of the checkout at `root` be the environment in which the commands run.
+
+    Args:
+        root: of the checkout.
+        prefix: of the locked environment.
+
+    Raises:
+        ToolchainError: `.venv` is a folder that has other packages.
+    """
+    own = root / ".venv"
+    if own.is_dir() and not own.is_symlink():
+        if missing := sorted(_packages(prefix) - _packages(own)):
+            raise ToolchainError(
+                f"{own} lacks {', '.join(missing[:3])}{' and more' if missing[3:] else ''}: bring it up to date with "
+                "`pulumi install`, or remove the folder"
+            )
+        return
+    if not own.is_symlink() or own.readlink() != prefix:
+        part = own.with_name(f".venv.{os.getpid()}")
+        part.unlink(missing_ok=True)
+        part.symlink_to(prefix, target_is_directory=True)
+        part.replace(own)
+
+
+def _packages(prefix: Path) -> set[str]:
+    """Installed packages, as `name-version`; those that make environments differ and do not matter."""
+    found = {path.name.removesuffix(".dist-info") for path in prefix.glob("lib/python*/site-packages/*.dist-info")}
+    return {name for name in found if not name.startswith(("pip-", "setuptools-", "wheel-"))}
 
 
 def see_to_salt(root: Path, *, is_shared: bool) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from toolchain.checkout import see_to_salt
+from toolchain.checkout import see_to_environment, see_to_salt
 from toolchain.paths import locked, state_dir
 from toolchain.report import ToolchainError
 
@@ -37,6 +37,7 @@ def environment(engine: Engine, docker: DockerEngine) -> dict[str, str]:
     """
     state = state_dir()
     backend = _backend(state)
+    see_to_environment(_ROOT, Path(sys.prefix))
     see_to_salt(_ROOT, is_shared=urlsplit(backend).scheme != "file")
     variables = {
         "PATH": _path(engine),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolchain.images import catalog, client
 from toolchain.images.facts import facts_of
@@ -48,8 +48,12 @@ class ResolvedImage:
     clickhouse_floor: list[int] | None = None
 
 
+Known = dict[str, dict[str, ResolvedImage]]
+"""Service to reference to answer, the one that was asked for last at the end."""
+
+
 def resolution_file() -> Path:
-    """Where the answers are kept for the Pulumi program: JSON, service to the fields of ResolvedImage."""
+    """Where the answers are kept for the Pulumi program: `Known` as JSON."""
     return state_dir() / "images.json"
 
 
@@ -60,11 +64,11 @@ def resolve(
     locked: Mapping[str, Locked] | None = None,
     refresh: bool = False,
 ) -> dict[str, ResolvedImage]:
-    """The image of every service, remembered in the resolution file.
+    """The image of every service, remembered in the resolution file under the reference that was asked for.
 
-    An answer is kept while the same reference is asked for, its image is on the machine, is the locked one if any is
-    locked and, if it was built here, its recipe is the same. So a service does not change its version because a
-    registry comes or goes.
+    An answer holds while its image is on the machine, is the locked one if any is locked and, if it was built here, its
+    recipe is the same. So a service does not change its version because a registry comes or goes, or because another
+    reference was tried in between.
 
     Args:
         references: Service to image reference.
@@ -76,24 +80,44 @@ def resolve(
         ToolchainError: an image can neither be found, pulled nor built.
     """
     digests = {} if refresh else _digests(references, locked or {})
-    remembered = _read()
-    kept = {} if refresh else _still_right(remembered, references, digests)
+    known = known_images()
+    kept = {} if refresh else _still_right(known, references, digests)
     missing = {service: reference for service, reference in references.items() if service not in kept}
     obtained = obtain(missing, report, digests)
     fresh = {service: _described(service, references[service], what) for service, what in obtained.items()}
     resolved = {service: kept.get(service) or fresh[service] for service in references}
-    if resolved != remembered:
-        content = {service: asdict(image) for service, image in resolved.items()}
-        write_private(resolution_file(), json.dumps(content, indent=2) + "\n")
+    for service, image in resolved.items():
+        of_service = known.setdefault(service, {})
+        of_service.pop(image.reference, None)
+        of_service[image.reference] = image
+    _remember(known)
     return resolved
 
 
-def _read() -> dict[str, ResolvedImage]:
+def known_images() -> Known:
+    """What the resolution file holds; nothing where it cannot be read."""
     try:
         content = json.loads(resolution_file().read_text())
-        return {service: ResolvedImage(**fields) for service, fields in content.items()}
+        return {
+            service: {reference: ResolvedImage(**fields) for reference, fields in _by_reference(answers).items()}
+            for service, answers in content.items()
+        }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def _by_reference(answers: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answers for one service; former versions kept only the last one."""
+    last = answers.get("reference")
+    return {last: answers} if isinstance(last, str) else answers
+
+
+def _remember(known: Known) -> None:
+    content = {
+        service: {reference: asdict(image) for reference, image in answers.items()}
+        for service, answers in known.items()
+    }
+    write_private(resolution_file(), json.dumps(content, indent=2) + "\n")
 
 
 def _digests(references: Mapping[str, str], locked: Mapping[str, Locked]) -> dict[str, str]:
@@ -105,15 +129,11 @@ def _digests(references: Mapping[str, str], locked: Mapping[str, Locked]) -> dic
     }
 
 
-def _still_right(
-    remembered: Mapping[str, ResolvedImage], references: Mapping[str, str], digests: Mapping[str, str]
-) -> dict[str, ResolvedImage]:
+def _still_right(known: Known, references: Mapping[str, str], digests: Mapping[str, str]) -> dict[str, ResolvedImage]:
     candidates = {
-        service: remembered[service]
+        service: answer
         for service, reference in references.items()
-        if service in remembered
-        and remembered[service].reference == reference
-        and remembered[service].digest == digests.get(service, remembered[service].digest)
+        if (answer := known.get(service, {}).get(reference)) and answer.digest == digests.get(service, answer.digest)
     }
     present = {image.id: image for image in client.inspect([entry.image for entry in candidates.values()])}
     return {

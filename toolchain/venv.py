@@ -1,4 +1,6 @@
-"""Stage zero: `python3 toolchain/venv.py ARGS…` runs ARGS with a Python that has every locked package.
+"""Stage zero: `python3 toolchain/venv.py [--lock FILE] ARGS…` runs ARGS with a Python that has every locked package.
+
+Without --lock these are the program's own.
 
 The environment is made once in the cache, per lock and Python version, and shared by all clones. Needs nothing but
 the standard library.
@@ -85,14 +87,17 @@ def _run(command: list[str], what: str) -> None:
 
 def main() -> None:
     """Become the environment's Python."""
+    arguments, lock = sys.argv[1:], ROOT / "requirements.lock"
+    if arguments[:1] == ["--lock"]:
+        lock, arguments = Path(arguments[1]).resolve(), arguments[2:]
     try:
-        python = ensure_venv(ROOT / "requirements.lock", Report())
+        python = ensure_venv(lock, Report())
     except ToolchainError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted; the next run goes on from here")
     # Whatever PYTHONPATH and its like name is not part of the program.
-    os.execv(python, [str(python), "-E", *sys.argv[1:]])  # noqa: S606  # its whole purpose
+    os.execv(python, [str(python), "-E", *arguments])  # noqa: S606  # its whole purpose
 
 
 if __name__ == "__main__":

@@ -66,6 +66,6 @@ def declare() -> None:
     register_delete_hook()
     config = pulumi.Config()
     instance, image = config.require("instance"), config.require("image")
-    platform = DockerPlatform(instance, "bench", running=True)
+    platform = DockerPlatform(instance, "bench", lambda _: 512, running=True)
     for number in range(config.require_int("count")):
         Extra(name_of(number), instance, image, platform)

@@ -1,4 +1,4 @@
--- The mark tells this data from any other, and whose it is. It stands in the schema's comment, behind what may be there
+-- The mark tells this data from any other, whose it is, and which keys it was written with. It stands in the schema's comment, behind what may be there
 -- already: dumps carry it along, and an empty schema has none.
 DO $mark$
 DECLARE
@@ -10,7 +10,11 @@ BEGIN
         present := obj_description(to_regnamespace({schema_text}), 'pg_namespace');
     END IF;
     IF present !~ '\mowner:[0-9a-f]{{16}}' THEN
-        EXECUTE format('COMMENT ON SCHEMA %I IS %L', {schema_text}, present || ' owner:' || {owner_text});
+        present := present || ' owner:' || {owner_text};
+        EXECUTE format('COMMENT ON SCHEMA %I IS %L', {schema_text}, present);
+    END IF;
+    IF present !~ '\mkeys:[0-9a-f]{{32}}' AND {keys_text} IS NOT NULL THEN
+        EXECUTE format('COMMENT ON SCHEMA %I IS %L', {schema_text}, present || ' keys:' || {keys_text});
     END IF;
 END
 $mark$;

@@ -1,22 +1,25 @@
 """Where the stores of a stack that is up are, and the keys to them, as its state says."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from checks import tunnels
 from checks.clickhouse_login import Login
+from checks.s3 import ROLE, S3
 from components.clickhouse_cluster import member
 from ops import docker
 from ops.backup import clickhouse, postgres
+from ops.backup.postgres import Server as PostgresServer
 from ops.backup.store import Store, connect
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State, read_state
-from settings import SettingsError, images
+from settings import Settings, SettingsError, images
 
 POSTGRES, CLICKHOUSE = "postgres", "clickhouse"
 GATE, KEY, SCHEMA = "clickhouse-gate", "minio-backup-key", "langfuse-schema"
+GATEWAY_SCHEMA = "gateway-schema"
 APP_KEY, REDIS_GATE, WEB_GATE, PROOF = "minio-app-key", "redis-gate", "langfuse-web-gate", "end-to-end-proof"
 CHECKS = (SCHEMA, APP_KEY, REDIS_GATE, WEB_GATE, PROOF)
 """By which another Langfuse with the same keys can be made, and proven."""
@@ -41,6 +44,8 @@ class Access:
     """Service to container, where Docker runs them; ClickHouse, Postgres and MinIO run, others may be stopped."""
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Check to what it was told when the stack was put up; one that was never made is not there."""
+    gateway: PostgresServer | None = None
+    """The gateway's database on the stack's Postgres; `None` where it has none there."""
     redis_image: str | None = None
     """Of a Redis of the stack's own, also where it has none."""
 
@@ -91,7 +96,8 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
         traces=settings.release.traces_table,
         postgres=postgres.Server(output(SCHEMA, "admin_url"), containers.get(POSTGRES), session.variables),
         schema=output(SCHEMA, "schema"),
-        store=_store(state, there),
+        gateway=_gateway(state, output, containers.get(POSTGRES), session.variables),
+        store=store_of(session.settings, state, there),
         containers=containers,
         checks={name: told for name in CHECKS if (told := state.outputs(name))},
         redis_image=_redis_image(session),
@@ -99,7 +105,7 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
 
 
 @contextmanager
-def backups(state: State) -> Iterator[Store]:
+def backups(session: Session, state: State) -> Iterator[Store]:
     """The bucket of backups alone, with the way there open.
 
     Raises:
@@ -107,20 +113,44 @@ def backups(state: State) -> Iterator[Store]:
     """
     try:
         with tunnels.opened(state.tunnels((KEY,))) as (there, _):
-            yield _store(state, there)
+            yield store_of(session.settings, state, there)
     except tunnels.TunnelError as error:
         raise OpsError(str(error)) from None
 
 
-def _store(state: State, there: tunnels.Translation) -> Store:
-    known = there(state.outputs(KEY))
+def store_of(settings: Settings, state: State, there: tunnels.Translation) -> Store:
+    """Where backups go, as the state says.
+
+    Raises:
+        RefusedError: there is no key to write them with, or ClickHouse does not reach the store.
+    """
+    known, foreign = state.outputs(KEY), settings.external
+    entered = S3.of(there(known))
+    if not entered.access_key:
+        raise RefusedError(f"backups are written with a key of the object store, and s3:credentials is role: {ROLE}")
+    if "clickhouse" in foreign and "minio" not in foreign:
+        raise RefusedError(
+            "ClickHouse is somebody else's and writes backups itself, and the stack's own object store is private: "
+            "set s3:place external to a store that both reach, or use the backups of that ClickHouse"
+        )
     return Store(
-        endpoint=known["endpoint"],
-        internal=state.output(KEY, "internal"),
-        bucket=known["bucket"],
-        data=tuple(known["data"]),
-        client=connect(known["endpoint"], known["access_key"], known["secret_key"]),
+        endpoint=entered.endpoint,
+        internal=str(known["internal"]),
+        bucket=str(known["bucket"]),
+        data=tuple(dict.fromkeys(known["data"])),
+        client=connect(entered),
+        prefix=entered.prefix,
+        key=(entered.access_key, entered.secret_key) if "clickhouse" in foreign else None,
     )
+
+
+def _gateway(
+    state: State, output: Callable[[str, str], Any], container: str | None, variables: Mapping[str, str]
+) -> postgres.Server | None:
+    if not state.outputs(GATEWAY_SCHEMA):
+        return None
+    server = postgres.Server(output(GATEWAY_SCHEMA, "admin_url"), container, variables)
+    return server.at_database(output(GATEWAY_SCHEMA, "database"))
 
 
 def _redis_image(session: Session) -> str | None:
@@ -137,6 +167,6 @@ def _containers(session: Session) -> dict[str, str]:
     if serving := next((running[service] for service in members if service in running), None):
         running[CLICKHOUSE] = serving  # of a cluster, any server will do
     for service in (CLICKHOUSE, POSTGRES, "minio"):
-        if service not in running:
+        if service in session.settings.stores and service not in running:
             raise OpsError(f"{service} does not run: `make status` shows what is not up, `make up` starts it")
     return {**{entry.service: entry.name for entry in found}, **running}

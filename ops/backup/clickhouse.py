@@ -1,14 +1,16 @@
 """ClickHouse's own BACKUP and RESTORE, as the operator's user; the server's configuration has the bucket's key."""
 
+import contextlib
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from checks.base import without_secrets
 from checks.clickhouse_cluster import CLUSTER
 from checks.clickhouse_login import Login
 from ops.backup.errors import told
@@ -28,6 +30,32 @@ Progress = Callable[[str], None]
 
 Facts = Mapping[tuple[str, str], tuple[int, str]]
 """Table and part to its rows and the hash of its files."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where ClickHouse keeps its files of a backup.
+
+    Args:
+        url: of the folder.
+        key: id and secret that the server is given with each statement; None for one that has its own.
+    """
+
+    url: str
+    key: tuple[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def sql(self) -> str:
+        """As statements name it."""
+        return f"S3({', '.join(_quoted(value) for value in (self.url, *(self.key or ())))})"
+
+    @contextlib.contextmanager
+    def unshown(self) -> Iterator[None]:
+        """Keep the key out of what a failure says: a server may quote the statement."""
+        try:
+            yield
+        except OpsError as error:
+            raise OpsError(without_secrets(str(error), list((self.key or ())[1:]))) from None
 
 
 @dataclass(frozen=True)
@@ -52,7 +80,7 @@ class Server:
             return replace(self.login, answer_seconds=ANSWER_SECONDS).connect()
 
 
-def back_up(client: "Client", database: str, url: str, *, run: str, base: str | None, progress: Progress) -> None:
+def back_up(client: "Client", database: str, place: Place, *, run: str, base: Place | None, progress: Progress) -> None:
     """Write a backup of a database.
 
     The key may delete nothing, so ClickHouse cannot remove its lock in the end and calls the backup failed for that
@@ -61,24 +89,24 @@ def back_up(client: "Client", database: str, url: str, *, run: str, base: str | 
     Args:
         client: as the operator's user.
         database: to back up.
-        url: where to.
+        place: where to.
         run: name of this run in `system.backups`.
-        base: URL of the backup that holds what did not change.
+        base: the backup that holds what did not change.
         progress: is told how far it is.
 
     Raises:
         OpsError: it failed for any other reason.
     """
-    chosen = f", base_backup = S3('{base}')" if base else ""
-    with told(f"back up ClickHouse's database {database}"):
-        client.command(_statement("backup.sql", database=_plain(database), url=url, id=run, base=chosen))
+    chosen = f", base_backup = {base.sql}" if base else ""
+    with place.unshown(), told(f"back up ClickHouse's database {database}"):
+        client.command(_statement("backup.sql", database=_plain(database), place=place.sql, id=run, base=chosen))
         error = _finished(client, run, progress)
         if error and not REFUSED_REMOVAL.search(error):
             raise OpsError(error)
 
 
 def restore(
-    client: "Client", database: str, into: str, url: str, *, run: str, progress: Progress, clustered: bool = False
+    client: "Client", database: str, into: str, place: Place, *, run: str, progress: Progress, clustered: bool = False
 ) -> None:
     """Restore a database under another name, with merges stopped so that its parts stay as they were.
 
@@ -86,7 +114,7 @@ def restore(
         client: as the operator's user.
         database: name it had.
         into: new name.
-        url: where the backup is.
+        place: where the backup is.
         run: name of this run in `system.backups`.
         progress: is told how far it is.
         clustered: see `Server`.
@@ -94,8 +122,13 @@ def restore(
     Raises:
         OpsError: it failed.
     """
-    names = {"database": _plain(database), "into": _plain(into), "url": url, "everywhere": _everywhere(clustered)}
-    with told(f"restore ClickHouse's database {database} as {into}"):
+    names = {
+        "database": _plain(database),
+        "into": _plain(into),
+        "place": place.sql,
+        "everywhere": _everywhere(clustered),
+    }
+    with place.unshown(), told(f"restore ClickHouse's database {database} as {into}"):
         for step, how in (("tables", "structure_only = true"), ("rows", "create_table = 'if-not-exists'")):
             client.command(_statement("restore.sql", **names, id=f"{run}-{step}", how=how))
             if error := _finished(client, f"{run}-{step}", progress):
@@ -197,6 +230,10 @@ def _merges(verb: str, client: "Client", database: str, *, clustered: bool) -> N
         names = {"database": database, "table": table}
         statement = f"SYSTEM {verb} MERGES{_everywhere(clustered)} {{database:Identifier}}.{{table:Identifier}}"
         client.command(statement, parameters=names)
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _everywhere(clustered: bool) -> str:

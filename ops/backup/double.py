@@ -66,6 +66,8 @@ class Plan:
 
 def lacking(to: Access) -> str:
     """Why there cannot be a throw-away Langfuse; empty when there can."""
+    if MINIO not in to.containers and "://" in to.store.endpoint:
+        return "Langfuse was not rehearsed: its object store is somebody else's, and there is no container to be like"
     for service in (WEB, WORKER, MINIO):
         if service not in to.containers:
             return f"{service} was not rehearsed: there is no container to be like; `make up` makes one"

@@ -11,6 +11,7 @@ from checks.bucket import AppKeyProvider, BucketProvider
 from checks.clickhouse_login import Login
 from checks.http import WebProvider, WorkerProvider
 from checks.redis import RedisProvider
+from checks.s3 import S3
 from checks.supabase import SchemaProvider
 from checks.trace import BULL, PublicApi
 from components.langfuse import MIGRATION_SECONDS, WEB, WEB_PORT, WORKER, WORKER_PORT
@@ -179,9 +180,8 @@ class Proof:
             api=self._api(),
             login=self.restored.reader,
             traces_table=release.traces_table,
-            store_address=self.addresses[MINIO],
-            store_access_key=str(key["access_key"]),
-            store_secret_key=str(key["secret_key"]),
+            read_path=release.read_path,
+            store=S3(self.addresses[MINIO], str(key["access_key"]), str(key["secret_key"])),
             bucket=key["buckets"][0],
             project_id=self.plan.project,
             redis_address=self.addresses[REDIS],

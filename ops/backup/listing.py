@@ -41,7 +41,7 @@ def buckets(store: Store, backup: str) -> tuple[Part, list[Bucket]]:
 
     def objects() -> Iterator[Object]:
         for name in store.data:
-            for entry in store.versions("", name):
+            for entry in store.versions(store.prefix, name):
                 if entry.latest and not entry.removed:
                     counted[name][0] += 1
                     counted[name][1] += entry.size

@@ -1,16 +1,30 @@
 """Makes one backup. Its manifest is written last: what has none is not a backup."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from checks.clickhouse import ledger
+from components.gateway_database import SCHEMA as GATEWAY_SCHEMA
 from ops.backup import clickhouse, contents, listing, postgres
 from ops.backup.access import Access
 from ops.backup.catalog import newest
 from ops.backup.contents import Contents
 from ops.backup.errors import told
-from ops.backup.manifest import DUMP, LISTING, NAME, ClickHouse, Kind, Manifest, Object, Part, Postgres, new_id
+from ops.backup.manifest import (
+    DUMP,
+    GATEWAY_DUMP,
+    LISTING,
+    NAME,
+    ClickHouse,
+    Kind,
+    Manifest,
+    Object,
+    Part,
+    Postgres,
+    new_id,
+)
 from ops.session import OpsError
 
 Progress = Callable[[str], None]
@@ -36,10 +50,16 @@ def back_up(to: Access, *, incremental: bool = False, progress: Progress = lambd
     backup, started = new_id(kind), datetime.now(UTC)
     progress(f"ClickHouse to {backup}")
     with ThreadPoolExecutor(1) as meanwhile:
-        of_postgres = meanwhile.submit(_postgres, to, backup)
+        of_postgres = meanwhile.submit(_dumped, to, to.postgres, to.schema, f"{backup}/{DUMP}")
+        of_gateway = (
+            meanwhile.submit(_dumped, to, to.gateway, GATEWAY_SCHEMA, f"{backup}/{GATEWAY_DUMP}")
+            if to.gateway
+            else None
+        )
         clickhouse_part, written = _clickhouse(to, backup, base, progress)
         progress("Postgres")
         postgres_part, dump = of_postgres.result()
+        gateway_part, *gateway_dump = of_gateway.result() if of_gateway else (None,)
     progress("listing the buckets")
     listed, buckets = listing.buckets(to.store, backup)
     manifest = Manifest(
@@ -53,9 +73,10 @@ def back_up(to: Access, *, incremental: bool = False, progress: Progress = lambd
         clickhouse=clickhouse_part,
         postgres=postgres_part,
         buckets=buckets,
-        parts=[dump, written, listed],
+        parts=[dump, written, listed, *gateway_dump],
+        gateway=gateway_part,
     )
-    to.store.put_text(f"{backup}/{NAME}", manifest.model_dump_json(indent=1))
+    to.store.put_text(f"{backup}/{NAME}", manifest.as_json())
     return manifest
 
 
@@ -64,8 +85,9 @@ def _clickhouse(to: Access, backup: str, base: str | None, progress: Progress) -
     try:
         before = clickhouse.facts(client, to.database)
         started = datetime.now(UTC)
-        source = to.store.url(base) if base else None
-        clickhouse.back_up(client, to.database, to.store.url(backup), run=backup, base=source, progress=progress)
+        source = to.store.place(base) if base else None
+        with _allowed(to):
+            clickhouse.back_up(client, to.database, to.store.place(backup), run=backup, base=source, progress=progress)
         seconds = (datetime.now(UTC) - started).total_seconds()
         known = {**before, **clickhouse.facts(client, to.database)}
         with told("read ClickHouse's ledger"):
@@ -87,6 +109,20 @@ def _clickhouse(to: Access, backup: str, base: str | None, progress: Progress) -
     return part, listing.write(to.store, f"{backup}/{LISTING}", objects)
 
 
+@contextmanager
+def _allowed(to: Access) -> Iterator[None]:
+    """Say of a refusal that a managed service may not allow backups at all."""
+    try:
+        yield
+    except OpsError as error:
+        if not to.clickhouse.login.is_external:
+            raise
+        raise OpsError(
+            f"{error}\nClickHouse is somebody else's, and a managed service may refuse BACKUP TO S3: it makes backups "
+            "of its own, and this command has none to offer there"
+        ) from None
+
+
 def _complete(to: Access, backup: str) -> tuple[Contents, list[Object]]:
     """What ClickHouse wrote, seen to be all of what it says it wrote."""
     prefix = f"{backup}/clickhouse/"
@@ -101,12 +137,12 @@ def _complete(to: Access, backup: str) -> tuple[Contents, list[Object]]:
     return held, objects
 
 
-def _postgres(to: Access, backup: str) -> tuple[Postgres, Part]:
-    with postgres.snapshot(to.postgres, to.schema) as (moment, seen):
-        options = ("--format=custom", f"--schema={to.schema}", f"--snapshot={moment}")
-        with to.postgres.tool("pg_dump", *options) as dump:
-            part = to.store.put(f"{backup}/{DUMP}", dump)
+def _dumped(to: Access, server: postgres.Server, schema: str, key: str) -> tuple[Postgres, Part]:
+    with postgres.snapshot(server, schema) as (moment, seen):
+        options = ("--format=custom", f"--schema={schema}", f"--snapshot={moment}")
+        with server.tool("pg_dump", *options) as dump:
+            part = to.store.put(key, dump)
     record = Postgres(
-        version=seen.version, schema_name=to.schema, ledger=seen.ledger, owner=seen.owner, tables=seen.tables
+        version=seen.version, schema_name=schema, ledger=seen.ledger, owner=seen.owner, tables=seen.tables
     )
     return record, part

@@ -57,7 +57,7 @@ class ClickHouse(_Record):
 
 
 class Postgres(_Record):
-    """The dump of Langfuse's schema."""
+    """The dump of a schema."""
 
     version: str
     schema_name: str
@@ -93,6 +93,12 @@ class Manifest(_Record):
     postgres: Postgres
     buckets: Sequence[Bucket]
     parts: Sequence[Part]
+    gateway: Postgres | None = None
+    """Of the gateway's database; `None` where it has none on the stack's Postgres."""
+
+    def as_json(self) -> str:
+        """As it is stored: former versions read it too, unless the gateway has a database."""
+        return self.model_dump_json(indent=1, exclude=None if self.gateway else {"gateway"})
 
     @property
     def age_seconds(self) -> float:
@@ -110,7 +116,8 @@ class Manifest(_Record):
 
 
 DUMP, LISTING, BUCKETS = "postgres.dump", "clickhouse.jsonl.gz", "buckets.jsonl.gz"
-"""File names of the parts: the dump, what ClickHouse wrote, and what the stack's buckets held."""
+GATEWAY_DUMP = "gateway.dump"
+"""File names of the parts: the dumps, what ClickHouse wrote, and what the stack's buckets held."""
 
 
 def new_id(kind: Kind) -> str:

@@ -37,6 +37,10 @@ class Server:
     container: str | None
     variables: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
+    def at_database(self, name: str) -> "Server":
+        """Another database of the same server."""
+        return replace(self, url=replace(postgres_url(self.url), path=name).prisma())
+
     @contextlib.contextmanager
     def session(self, database: str | None = None) -> "Iterator[Connection[Any]]":
         """A connection for the time of the block; to another database of the server if one is named."""
@@ -141,6 +145,15 @@ def exists(server: Server, schema: str) -> bool:
     """Whether there is a schema of that name."""
     with server.session() as db:
         return bool(db.execute(_read("postgres_owner.sql").encode(), [schema]).fetchall())
+
+
+def make_database(server: Server, name: str) -> Server:
+    """Make an empty database; as what it is reached."""
+    from psycopg import sql
+
+    with server.session() as db, told(f"make database {name}"):
+        db.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+    return server.at_database(name)
 
 
 def restore(server: Server, dump: IO[bytes], database: str | None = None, *options: str) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from checks.base import CheckFailedError, until_healthy
 from checks.clickhouse import ledger
 from checks.clickhouse_login import Login, rows
+from components.gateway_database import DATABASE as GATEWAY_DATABASE
 from ops.backup import clickhouse, double, langfuse, postgres, throwaway
 from ops.backup.access import CLICKHOUSE, POSTGRES, Access
 from ops.backup.errors import told
-from ops.backup.manifest import Manifest
+from ops.backup.manifest import GATEWAY_DUMP, Manifest, Postgres
 from ops.backup.rehearsal import Progress, Rehearsal
-from ops.backup.restore import compare_postgres, dump_of, require_sound, restore_clickhouse
+from ops.backup.restore import Compared, compare_postgres, dump_of, require_sound, restore_clickhouse
+from ops.backup.store import Store
 from ops.backup.throwaway import Copy
 from ops.session import OpsError, RefusedError
 
@@ -41,8 +43,8 @@ def rehearse(to: Access, manifest: Manifest, progress: Progress) -> Rehearsal:
     """
     if not {CLICKHOUSE, POSTGRES} <= to.containers.keys():
         raise RefusedError(
-            "rehearse makes servers of its own on Docker, and this stack is on another platform: "
-            "`python -m ops restore --into NAME` there, or rehearse a Docker stack with the same bucket"
+            "rehearse makes servers like the stack's own containers, and this stack has its ClickHouse or Postgres "
+            "elsewhere: `python -m ops restore --into NAME` there, or rehearse a Docker stack with the same bucket"
         )
     lacking = double.lacking(to)
     plan = None if lacking else double.planned(to)
@@ -68,8 +70,12 @@ def rehearse(to: Access, manifest: Manifest, progress: Progress) -> Rehearsal:
             postgres.make_role(database, manifest.postgres.owner)
             with dump_of(to.store, manifest) as dump:
                 postgres.restore(database, dump)
-            done.compared += compare_postgres(database, manifest, manifest.postgres.schema_name)
+            done.compared += compare_postgres(database, manifest.postgres, manifest.postgres.schema_name)
             say(f"{sum(table.rows for table in manifest.postgres.tables):,} rows")
+        if manifest.gateway:
+            with done.step("the gateway's database", progress) as say:
+                done.compared += restore_gateway(to.store, manifest, manifest.gateway, database)
+                say(f"{sum(table.rows for table in manifest.gateway.tables):,} rows")
         with done.step("read as Langfuse", progress) as say:
             say(_read(to, manifest, reader, done))
         if plan:
@@ -116,6 +122,15 @@ def _postgres(to: Access, done: Rehearsal, servers: ExitStack, network: str) -> 
 
     _wait("Postgres", answers)
     return copy, server
+
+
+def restore_gateway(store: Store, manifest: Manifest, wanted: Postgres, server: postgres.Server) -> list[Compared]:
+    """Restore the gateway's database into a server that has none, and compare it."""
+    postgres.make_role(server, wanted.owner)
+    database = postgres.make_database(server, GATEWAY_DATABASE)
+    with dump_of(store, manifest, GATEWAY_DUMP) as dump:
+        postgres.restore(database, dump)
+    return compare_postgres(database, wanted, wanted.schema_name, "gateway")
 
 
 def _read(to: Access, manifest: Manifest, reader: Login, done: Rehearsal) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from components.gateway_database import SCHEMA as GATEWAY_SCHEMA
 from ops.backup import clickhouse, postgres
 from ops.backup.access import Access
-from ops.backup.manifest import DUMP, Manifest, Table
+from ops.backup.manifest import DUMP, GATEWAY_DUMP, Manifest, Postgres, Table
 from ops.backup.store import Store
 from ops.backup.verify import problems
 from ops.session import OpsError, RefusedError
@@ -42,8 +43,8 @@ def require_new(to: Access, into: str) -> None:
     """
     if not NAME.fullmatch(into) or RESERVED.fullmatch(into):
         raise RefusedError(f"{into!r} cannot be restored into: use a new name of a-z, 0-9 and _; nothing was touched")
-    if into in {to.database, to.schema}:
-        raise RefusedError(f"{into} is what Langfuse works with: restore into a new name; nothing was touched")
+    if into in {to.database, to.schema, GATEWAY_SCHEMA}:
+        raise RefusedError(f"{into} is what the stack works with: restore into a new name; nothing was touched")
     client = to.clickhouse.connect()
     try:
         taken = clickhouse.exists(client, into)
@@ -51,8 +52,9 @@ def require_new(to: Access, into: str) -> None:
         client.close()
     if taken:
         raise RefusedError(f"ClickHouse has a database {into} already: restore into a new name; nothing was touched")
-    if postgres.exists(to.postgres, into):
-        raise RefusedError(f"Postgres has a schema {into} already: restore into a new name; nothing was touched")
+    for server in filter(None, (to.postgres, to.gateway)):
+        if postgres.exists(server, into):
+            raise RefusedError(f"Postgres has a schema {into} already: restore into a new name; nothing was touched")
 
 
 def require_sound(store: Store, manifest: Manifest, progress: Progress) -> None:
@@ -67,7 +69,7 @@ def require_sound(store: Store, manifest: Manifest, progress: Progress) -> None:
 
 
 def restore(to: Access, manifest: Manifest, into: str, progress: Progress) -> list[Compared]:
-    """Restore a backup as a new database and a new schema, both called `into`.
+    """Restore a backup as a new database and a new schema, both called `into`; the gateway's as a schema of it too.
 
     Args:
         to: the stack.
@@ -86,12 +88,19 @@ def restore(to: Access, manifest: Manifest, into: str, progress: Progress) -> li
         progress("Postgres")
         with dump_of(to.store, manifest) as dump:
             postgres.restore_as(to.postgres, dump, manifest.postgres.schema_name, into)
+        if manifest.gateway and to.gateway:
+            progress("the gateway's database")
+            with dump_of(to.store, manifest, GATEWAY_DUMP) as dump:
+                postgres.restore_as(to.gateway, dump, manifest.gateway.schema_name, into)
     except OpsError as error:
         raise OpsError(
             f"{error}\nwhat was restored so far stays below the name {into}, and Langfuse does not use it: "
             "take another name for the next try"
         ) from None
-    return [*compared, *compare_postgres(to.postgres, manifest, into)]
+    compared += compare_postgres(to.postgres, manifest.postgres, into)
+    if manifest.gateway and to.gateway:
+        compared += compare_postgres(to.gateway, manifest.gateway, into, "gateway")
+    return compared
 
 
 def restore_clickhouse(
@@ -106,8 +115,8 @@ def restore_clickhouse(
     client = server.connect()
     try:
         run = f"{manifest.id}-as-{into}"
-        url, clustered = store.url(manifest.id), server.clustered
-        clickhouse.restore(client, wanted.database, into, url, run=run, progress=progress, clustered=clustered)
+        place, clustered = store.place(manifest.id), server.clustered
+        clickhouse.restore(client, wanted.database, into, place, run=run, progress=progress, clustered=clustered)
         found = clickhouse.restored_tables(client, into)
         if damaged := clickhouse.damaged(client, into, progress):
             raise OpsError(f"the restored database {into} is damaged: {'; '.join(damaged)}")
@@ -117,20 +126,20 @@ def restore_clickhouse(
     yield from _compare("ClickHouse", wanted.tables, found)
 
 
-def compare_postgres(server: postgres.Server, manifest: Manifest, schema: str) -> list[Compared]:
+def compare_postgres(server: postgres.Server, wanted: Postgres, schema: str, store: str = "Postgres") -> list[Compared]:
     """Compare the tables of a restored schema."""
     with postgres.snapshot(server, schema) as (_, seen):
-        return list(_compare("Postgres", manifest.postgres.tables, seen.tables))
+        return list(_compare(store, wanted.tables, seen.tables))
 
 
 @contextlib.contextmanager
-def dump_of(store: Store, manifest: Manifest) -> Iterator[IO[bytes]]:
+def dump_of(store: Store, manifest: Manifest, name: str = DUMP) -> Iterator[IO[bytes]]:
     """The dump of a backup as a file, for the time of the block.
 
     Raises:
         OpsError: it is not what was written.
     """
-    part = manifest.part(DUMP)
+    part = manifest.part(name)
     with tempfile.TemporaryFile() as file:
         if store.copy_to(part.key, file) != part.sha256:
             raise OpsError(f"{part.key}: holds other bytes than were written")

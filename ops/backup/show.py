@@ -25,6 +25,8 @@ def made(manifest: Manifest, console: Console) -> None:
         "ClickHouse", f"{len(click.tables)} tables, ledger {click.ledger}", _rows(click.tables), size(click.size)
     )
     table.add_row("Postgres", f"{len(post.tables)} tables, ledger {post.ledger}", _rows(post.tables), size(dumped))
+    if keys := manifest.gateway:
+        table.add_row("gateway", f"{len(keys.tables)} tables, ledger {keys.ledger}", _rows(keys.tables), "")
     for bucket in manifest.buckets:
         table.add_row(bucket.name, f"{bucket.objects:,} objects, listed", "", size(bucket.size))
     console.print(table)

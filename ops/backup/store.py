@@ -3,14 +3,17 @@
 import hashlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
+from checks.s3 import S3
+from ops.backup.clickhouse import Place
 from ops.backup.errors import told
 from ops.backup.manifest import NAME, Manifest, Object, Part
 from ops.session import OpsError
+from urls import http_url
 
 if TYPE_CHECKING:
     from minio import Minio
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 PART_BYTES = 16 << 20
 CHUNK_BYTES = 1 << 20
 TIMEOUT_SECONDS = 60
+WITHOUT_VERSIONS = frozenset({"AccessDenied", "NotImplemented"})
 
 
 class DamagedError(OpsError):
@@ -70,6 +74,8 @@ class Store:
         bucket: its name.
         data: the stack's other buckets.
         client: logged in with the key of backups.
+        prefix: what the names of objects in the other buckets begin with.
+        key: what ClickHouse is given to enter it; None for a server that has its own.
     """
 
     endpoint: str
@@ -77,10 +83,12 @@ class Store:
     bucket: str
     data: tuple[str, ...]
     client: "Minio"
+    prefix: str = ""
+    key: tuple[str, str] | None = field(default=None, repr=False)
 
-    def url(self, backup: str) -> str:
+    def place(self, backup: str) -> Place:
         """Where ClickHouse keeps its files of a backup."""
-        return f"http://{self.internal}/{self.bucket}/{backup}/clickhouse"
+        return Place(f"{http_url(self.internal)}/{self.bucket}/{backup}/clickhouse", self.key)
 
     def put(self, key: str, content: Readable, length: int = -1) -> Part:
         """Write an object and hash it on the way.
@@ -140,16 +148,31 @@ class Store:
         """
         name = bucket or self.bucket
         with told(f"list {name}/{prefix}"):
-            listed: Any = self.client.list_objects(name, prefix=prefix, recursive=True, include_version=True)
-            for entry in listed:
+            for entry in self.listed(name, prefix):
                 yield Version(
                     key=entry.object_name,
                     size=entry.size or 0,
                     etag=_etag(entry.etag or ""),
                     version=entry.version_id or "",
-                    latest=str(entry.is_latest).lower() == "true",
+                    latest=entry.version_id is None or str(entry.is_latest).lower() == "true",
                     removed=entry.is_delete_marker,
                 )
+
+    def listed(self, name: str, prefix: str) -> Iterator[Any]:
+        """All versions; just the objects where a store knows no versions, or the key may not list them."""
+        from minio.error import S3Error
+
+        listed: Any = self.client.list_objects(name, prefix=prefix, recursive=True, include_version=True)
+        try:
+            first = next(listed, None)
+        except S3Error as error:
+            if error.code not in WITHOUT_VERSIONS:
+                raise
+            listed = self.client.list_objects(name, prefix=prefix, recursive=True)
+            first = next(listed, None)
+        if first is not None:
+            yield first
+            yield from listed
 
     def ids(self) -> list[str]:
         """Every backup that was begun, oldest first; a finished one has a manifest."""
@@ -193,10 +216,9 @@ class Store:
             ) from None
 
 
-def connect(endpoint: str, access_key: str, secret_key: str) -> "Minio":
+def connect(store: S3) -> "Minio":
     """A client of the object store that waits longer than a check does."""
     import urllib3
-    from minio import Minio
 
     pool = urllib3.PoolManager(
         maxsize=8,
@@ -204,14 +226,7 @@ def connect(endpoint: str, access_key: str, secret_key: str) -> "Minio":
         # MinIO asks for a pause of a minute, also where bytes are damaged for good.
         retries=urllib3.Retry(3, backoff_factor=0.5, status_forcelist=(503,), respect_retry_after_header=False),
     )
-    return Minio(
-        endpoint=endpoint,
-        access_key=access_key,
-        secret_key=secret_key,
-        secure=False,
-        http_client=pool,
-        region="us-east-1",
-    )
+    return store.client(pool)
 
 
 def _etag(text: str) -> str:

@@ -91,7 +91,7 @@ def _versions(store: Store, manifest: Manifest) -> set[tuple[str, str]]:
     return {
         (f"{bucket.name}/{version.key}", version.version)
         for bucket in manifest.buckets
-        for version in store.versions("", bucket.name)
+        for version in store.versions(store.prefix, bucket.name)
         if not version.removed
     }
 

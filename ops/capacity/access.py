@@ -7,10 +7,9 @@ from typing import Any
 
 from checks import tunnels
 from checks.clickhouse_login import Login
-from checks.trace import BULL
 from ops.capacity.containers import memory_of
 from ops.capacity.measurement import Memory
-from ops.capacity.queues import Server
+from ops.capacity.queues import REDIS_GATE, Server, server_of
 from ops.doctor.docker_looks import DockerLooks
 from ops.limits import Limits, limits
 from ops.session import OpsError, Session
@@ -22,7 +21,7 @@ EVENT_TABLES: Mapping[str, Mapping[str, str]] = {
     "events_full": {"events_full": "start_time", "scores": "timestamp"},
 }
 """By the table in which a release makes traces visible: its tables of events, with the time that they are kept by."""
-CLICKHOUSE, REDIS, STORE = "clickhouse-gate", "redis-gate", "minio-app-key"
+CLICKHOUSE, STORE, RELAY = "clickhouse-gate", "minio-app-key", "relay-gate"
 """Resources that know an address and a key."""
 LOOPBACK = "127.0.0.1"
 LOGIN = ("http_address", "admin_user", "admin_password", "database")
@@ -32,6 +31,7 @@ NOTES: Mapping[str, Sequence[str]] = {
     "fly": ("memory of machines: Fly's metrics have it, `fly dashboard metrics -a APP` opens them",),
 }
 """By platform: what it measures itself."""
+STORE_NOTE = "space of the object store: it is somebody else's, whose own console has it"
 ONE_MACHINE: Mapping[str, bool] = {"docker": True, "fly": False}
 """By platform: whether all stores are on one machine."""
 
@@ -47,14 +47,16 @@ class Access:
     """Tables of events, each with the column of its time."""
     redis: Server
     store_address: str
-    store_root: tuple[str, str]
-    """User and password of the object store that may ask how full it is."""
+    store_root: tuple[str, str] | None
+    """User and password of the object store that may ask how full it is; None of somebody else's store."""
     containers: Callable[[], Sequence[Memory]]
     """Memory of what runs; raises `LookError`."""
     prometheus: str | None
     """Address of the one that remembers earlier measurements; `None` without monitoring."""
     limits: Limits
     """From where on something is a finding."""
+    relay_metrics_url: str = ""
+    """Empty where there is no relay so far."""
     one_machine: bool = False
     """Whether the stores may share a disk."""
     notes: Sequence[str] = ()
@@ -63,7 +65,8 @@ class Access:
     @property
     def secrets(self) -> list[str]:
         """Values that must not show."""
-        return [value for value in (self.operator.password, self.redis.password, self.store_root[1]) if value]
+        root = self.store_root[1] if self.store_root else ""
+        return [value for value in (self.operator.password, self.redis.password, root) if value]
 
 
 @contextmanager
@@ -77,7 +80,9 @@ def access(session: Session) -> Iterator[Access]:
         raise OpsError(f"there is no stack {session.stack}: `make up` makes one")
     state, settings = read_state(session, show_secrets=True), session.settings
     try:
-        with tunnels.opened(state.tunnels((CLICKHOUSE, REDIS, STORE))) as (there, _):
+        relay = [RELAY] if state.outputs(RELAY) else []
+        with tunnels.opened(state.tunnels((CLICKHOUSE, REDIS_GATE, STORE, *relay))) as (there, _):
+            elsewhere = "minio" in settings.external
 
             def output(resource: str, name: str) -> Any:
                 return there(state.output(resource, name))
@@ -86,21 +91,15 @@ def access(session: Session) -> Iterator[Access]:
                 platform=settings.stack.platform,
                 operator=Login(*(output(CLICKHOUSE, name) for name in LOGIN)),
                 tables=EVENT_TABLES[settings.release.traces_table],
-                redis=Server(
-                    address=output(REDIS, "address"),
-                    password=output(REDIS, "password"),
-                    user=output(REDIS, "user"),
-                    tls=bool(output(REDIS, "tls")),
-                    database=state.outputs(REDIS).get("db", 0),
-                    prefix=settings.redis.key_prefix or BULL,
-                ),
+                redis=server_of(state, there, settings),
                 store_address=output(STORE, "endpoint"),
-                store_root=(output(STORE, "root_user"), output(STORE, "root_password")),
+                store_root=None if elsewhere else (output(STORE, "root_user"), output(STORE, "root_password")),
                 containers=lambda: _containers(settings),
                 prometheus=f"{LOOPBACK}:{settings.monitoring.prometheus_port}" if settings.monitored else None,
                 limits=limits(settings.monitoring.limits),
+                relay_metrics_url=output(RELAY, "metrics_url") if relay else "",
                 one_machine=ONE_MACHINE[settings.stack.platform],
-                notes=NOTES[settings.stack.platform],
+                notes=(*NOTES[settings.stack.platform], *((STORE_NOTE,) if elsewhere else ())),
             )
     except tunnels.TunnelError as error:
         raise OpsError(str(error)) from None

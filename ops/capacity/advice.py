@@ -68,12 +68,11 @@ class Advice:
     def memory(self, of: str) -> str:
         """More memory."""
         if of.startswith("clickhouse"):
-            return f"a machine with more memory ({self._machine('clickhouse')}), or a larger `clickhouse:memoryRatio`"
+            return f"more memory ({self._machine('clickhouse')}), or a larger `clickhouse:memoryRatio`"
         if of.startswith("langfuse-"):
-            return (
-                f"a machine with more memory ({self._machine(of)}); NODE_OPTIONS in `langfuse:extraEnv` caps the heap"
-            )
-        return f"a machine with more memory ({self._machine(of)})"
+            return f"more memory ({self._machine(of)}); NODE_OPTIONS in `langfuse:extraEnv` caps the heap"
+        return f"more memory ({self._machine(of)})"
 
     def _machine(self, service: str) -> str:
-        return f"`fly:machines`, {service}" if self.platform == "fly" else "Docker's host"
+        place = "fly:machines" if self.platform == "fly" else "langfuse-stack:memoryMb"
+        return f"`{place}`, {service}"

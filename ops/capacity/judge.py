@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from checks.relay import Queue as Held
 from ops.capacity.advice import Advice
 from ops.capacity.forecast import days_until, trend
 from ops.capacity.measurement import DELETION_QUEUES, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, seen
@@ -31,12 +32,28 @@ def judge(found: Measurement, advice: Advice, limits: Limits) -> list[Finding]:
     """
     rate = found.rate if isinstance(found.rate, Rate) else None
     return [
+        *(_relay(found.relay, limits) if isinstance(found.relay, Held) else ()),
         *(_rate(rate, advice, limits) if rate else ()),
         *(entry for queue in seen(found.queues) for entry in _queue(queue, advice, limits)),
         *(entry for parts in seen(found.parts) for entry in _parts(parts, advice, limits)),
         *(entry for disk in seen(found.disks) for entry in _disk(disk, advice, limits)),
         *(entry for memory in seen(found.memory) for entry in _memory(memory, advice, limits)),
     ]
+
+
+def _relay(held: Held, limits: Limits) -> Iterator[Finding]:
+    more = "mend what keeps web from taking it: `make doctor`; `pulumi config set relay:queueMb <more>`, then `make up`"
+    if held.percent > limits.relay_percent:
+        yield Finding(
+            "relay-queue",
+            f"relay: {held.waiting / MEGABYTE:,.0f} of {held.capacity / MEGABYTE:,.0f} MB wait for Langfuse",
+            "when it is full, senders are refused; until then nothing is lost",
+            more,
+        )
+    if held.refused:
+        yield Finding(
+            "relay-refused", f"relay: {held.refused} spans since its start", "it was full: senders were told", more
+        )
 
 
 def _rate(rate: Rate, advice: Advice, limits: Limits) -> Iterator[Finding]:
@@ -78,6 +95,13 @@ def _queue(queue: Queue, advice: Advice, limits: Limits) -> Iterator[Finding]:
             f"{queue.name}: {queue.failed} jobs failed",
             "what was to be deleted is still there, and Langfuse tries again every 10 minutes",
             advice.deletions,
+        )
+    if queue.failed_for_good:
+        yield Finding(
+            "jobs-failed",
+            f"{queue.name}: {queue.failed_for_good} jobs failed for good",
+            "nobody tries them again, and their traces do not appear; the raw events are in the bucket",
+            "see the log of langfuse-worker for why, mend that, then `python -m ops replay --failed --apply`",
         )
 
 

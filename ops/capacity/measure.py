@@ -6,12 +6,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
+from checks import relay
 from checks.base import CheckFailedError, brief, without_secrets
 from ops.capacity import clickhouse, forecast, past, queues, store
 from ops.capacity.access import Access
 from ops.capacity.measurement import Disk, Growth, Measurement, Parts, Rate, Unseen, of_one_machine, seen
 from ops.doctor.examine import LIBRARIES
 from ops.doctor.looks import LookError
+from ops.doctor.row import NotApplicableError
 
 T = TypeVar("T")
 
@@ -32,7 +34,11 @@ def measure(access: Access) -> Measurement:
         of_server = ask("memory of ClickHouse", lambda: clickhouse.memory(login))
         waiting = ask("queues in Redis", lambda: queues.queues(access.redis))
         of_redis = ask("memory of Redis", lambda: [queues.memory(access.redis)])
-        objects = ask("disk of the object store", lambda: [store.disk(access.store_address, *access.store_root)])
+        root = access.store_root
+        objects = ask(
+            "disk of the object store", lambda: [store.disk(access.store_address, *root)] if root else list[Disk]()
+        )
+        held = ask("queue of the relay", lambda: relay.queue(url)) if (url := access.relay_metrics_url) else None
         containers = ask("memory of containers", access.containers)
     rooms = [*_each(disks.result()), *_each(objects.result())]
     memory = (containers.result(), of_server.result(), of_redis.result())
@@ -42,8 +48,10 @@ def measure(access: Access) -> Measurement:
         disks=of_one_machine(rooms) if access.one_machine else rooms,
         parts=parts.result(),
         memory=[entry for result in memory for entry in _each(result)],
+        relay=held.result() if held else None,
         notes=access.notes,
     )
+    found = replace(found, notes=[*found.notes, *found.kept_back])
     return _with_growth(found, access)
 
 
@@ -80,6 +88,8 @@ def _asked(what: str, call: Callable[[], T], access: Access) -> T | Unseen:
     secrets = access.secrets
     try:
         return call()
+    except NotApplicableError as reason:
+        return Unseen(f"{what}: {reason}", foreign=True)
     except LookError as error:
         return Unseen(without_secrets(str(error), secrets))
     except CheckFailedError as failure:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
+from checks.relay import Queue as Held
+
 T = TypeVar("T")
 
 
@@ -14,6 +16,8 @@ class Unseen:
 
     why: str
     """Free of secrets."""
+    foreign: bool = False
+    """Whether somebody else's server keeps it from Langfuse's login: then nothing is missing here."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ DELETION_QUEUES = (
     "project-delete",
     "data-retention-processing-queue",
 )
-"""Queues of what Langfuse was asked to delete."""
+"""Queues of what Langfuse was asked to delete; it retries their failed jobs every 10 minutes."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,11 @@ class Queue:
     failed: int
     oldest_seconds: float | None
     """How long the oldest waiting job has been waiting; None when none waits."""
+
+    @property
+    def failed_for_good(self) -> int:
+        """Failed jobs that nobody tries again; Langfuse itself retries deletions."""
+        return 0 if self.name in DELETION_QUEUES else self.failed
 
 
 @dataclass(frozen=True)
@@ -156,14 +165,26 @@ class Measurement:
     disks: Sequence[Disk | Unseen]
     parts: Sequence[Parts] | Unseen
     memory: Sequence[Memory | Unseen]
+    relay: Held | Unseen | None = None
+    """None where there is no relay so far."""
     notes: Sequence[str] = ()
     """What is measured elsewhere, and where; nothing that is missing here."""
 
     @property
     def unseen(self) -> list[str]:
         """Why, for everything that could not be measured; a growth that is not known yet does not count."""
+        return [entry.why for entry in self._unseen if not entry.foreign]
+
+    @property
+    def kept_back(self) -> list[str]:
+        """What somebody else's server keeps from Langfuse's login."""
+        return [entry.why for entry in self._unseen if entry.foreign]
+
+    @property
+    def _unseen(self) -> list[Unseen]:
         whole = (self.rate, self.queues, self.parts)
-        return [entry.why for entry in (*whole, *self.disks, *self.memory) if isinstance(entry, Unseen)]
+        everything = (*whole, self.relay, *self.disks, *self.memory)
+        return [entry for entry in everything if isinstance(entry, Unseen)]
 
 
 def seen(entries: "Sequence[T | Unseen] | Unseen") -> list[T]:

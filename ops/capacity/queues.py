@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from checks import redis
 from checks.trace import BULL
+from checks.tunnels import Translation
 from ops.capacity.measurement import Memory, Queue
+from ops.state import State
+from settings import Settings
 
 if TYPE_CHECKING:
     from redis import Redis
 
+REDIS_GATE = "redis-gate"
 META = ":meta"
 """Ends the key that every queue has."""
 PAGE, PAGES = 1000, 500
@@ -34,11 +38,54 @@ class Server:
         return redis.client(self.address, self.password, user=self.user, tls=self.tls, database=self.database)
 
 
+def server_of(state: State, there: Translation, settings: Settings) -> Server:
+    """The Redis of the queues of a stack, as its state says.
+
+    Args:
+        state: of the stack.
+        there: turns an address into the one at which a tunnel is open.
+        settings: of the stack.
+    """
+
+    def output(name: str) -> Any:
+        return there(state.output(REDIS_GATE, name))
+
+    return Server(
+        address=output("address"),
+        password=output("password"),
+        user=output("user"),
+        tls=bool(output("tls")),
+        database=state.outputs(REDIS_GATE).get("db", 0),
+        prefix=settings.redis.key_prefix or BULL,
+    )
+
+
 def queues(of: Server) -> list[Queue]:
     """Every queue that was ever used, the fullest first."""
     with of.client() as server:
         found = [_queue(server, f"{of.prefix}:{name}", name) for name in _names(server, of.prefix)]
     return sorted(found, key=lambda queue: (-queue.waiting, queue.name))
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Jobs of one queue that failed for good, and why the newest did."""
+
+    queue: str
+    count: int
+    reason: str
+
+
+def failures(of: Server) -> list[Failures]:
+    """Queues with jobs that nobody tries again."""
+    found = [queue for queue in queues(of) if queue.failed_for_good]
+    with of.client() as server:
+        return [Failures(queue.name, queue.failed, _newest(server, f"{of.prefix}:{queue.name}")) for queue in found]
+
+
+def _newest(server: Any, key: str) -> str:
+    newest = server.zrevrange(f"{key}:failed", 0, 0)
+    return str((newest and server.hget(f"{key}:{newest[0]}", "failedReason")) or "no reason is kept")
 
 
 def memory(of: Server) -> Memory:

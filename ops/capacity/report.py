@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from checks.relay import Queue as Held
 from ops.capacity.forecast import days_until, trend
 from ops.capacity.judge import Finding
 from ops.capacity.measurement import Disk, Growth, Measurement, Memory, Rate, Unseen, seen
@@ -35,6 +36,7 @@ def as_dict(found: Measurement, findings: Sequence[Finding]) -> dict[str, Any]:
             "days": [{**asdict(day), "date": day.date.isoformat()} for day in rate.days],
         },
         "queues": None if isinstance(found.queues, Unseen) else [asdict(queue) for queue in found.queues],
+        "relay": asdict(found.relay) if isinstance(found.relay, Held) else None,
         "disks": [
             {**asdict(disk), "growth": _growth(disk), "full_in_days": full_in(disk)} for disk in seen(found.disks)
         ],
@@ -57,6 +59,9 @@ def show(found: Measurement, findings: Sequence[Finding], console: Console) -> N
         _events(found.rate, console)
     if not isinstance(found.queues, Unseen):
         _queues(found, console)
+    if isinstance(found.relay, Held):
+        waits = f"{size(found.relay.waiting)} of {size(found.relay.capacity)} wait for Langfuse"
+        console.print(f"relay   {waits}", highlight=False)
     console.print(_disks(seen(found.disks)))
     for disk in seen(found.disks):
         why = disk.growth.why if isinstance(disk.growth, Unseen) else disk.growth.basis

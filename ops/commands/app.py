@@ -39,7 +39,7 @@ class Told:
         """See the base class."""
         as_json = JSON in ctx.args or any(above.params.get("as_json") for above in (ctx, ctx.parent) if above)
         try:
-            with explained(self.code, as_json=as_json):
+            with explained(self.code, as_json=as_json, stack=ctx.params.get("stack") or "local"):
                 refuse_options_before(ctx)
                 return super().invoke(ctx)  # type: ignore[misc]
         except Exception as error:

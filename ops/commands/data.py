@@ -198,6 +198,45 @@ def undelete(
 
 
 @cli.command(cls=Changing)
+def replay(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Start: 2026-11-30T09:00 (UTC), or 90m, 6h, 2d ago.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="End, as --from; default is 3 minutes ago.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Jobs that failed for good, instead of a window.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Queue them again; nothing is removed.")] = False,
+) -> None:
+    """Show raw events of a time whose rows ClickHouse lacks, or put them back into Langfuse's own queues.
+
+    A worker gives rows up that ClickHouse refuses for some seconds; a killed one loses its last second. The raw event
+    is still in the bucket. A row that is there already is replaced by itself, so that none is there twice.
+
+    What was deleted through Langfuse stays deleted: open and done deletions of traces, marks of the worker, deleted
+    projects, days of retention. It cannot tell a row that an operator deleted in ClickHouse from a lost one, nor a raw
+    event that Langfuse itself refused: such a one is missing again afterwards, and the worker's log says why. What
+    was never a raw event (scores and edits made in the browser) cannot come back.
+
+    With --failed: jobs that failed for good, of all queues but those of deletions, which Langfuse retries itself.
+    Exits 1 when it fails, and without --apply 2 when it could not look.
+    """
+    from ops.replay import command
+
+    with explained(FAILED if apply else COULD_NOT_LOOK, as_json=as_json):
+        if failed:
+            if start or end:
+                raise OpsError("--failed takes every failed job: leave --from and --to out")
+            command.retry(stack, config_file, apply=apply, as_json=as_json)
+        elif start is None:
+            raise OpsError("give --from, for example `--from 6h`, or --failed")
+        else:
+            command.replay(stack, config_file, start=start, end=end, apply=apply, as_json=as_json)
+
+
+@cli.command(cls=Changing)
 def upgrade(
     *,
     stack: Stack = "local",

@@ -48,16 +48,18 @@ def smoke(
 @cli.command(cls=Looking)
 def doctor(
     log: Annotated[str | None, typer.Argument(help="A log to explain instead, `-` for standard input.")] = None,
+    *,
     stack: Stack = "local",
     config_file: ConfigFile = None,
     as_json: AsJson = False,
     everything: Annotated[bool, typer.Option("--all", help="Show healthy rows and environments too.")] = False,
+    models: Annotated[bool, typer.Option("--models", help="Call each model of the gateway too: costs a call.")] = False,
 ) -> None:
     """Look for every known trouble at once, or explain a log; exits 0 healthy, 1 findings, 2 could not look."""
     from ops.doctor import command
 
     if log is None:
-        command.live(stack, config_file, as_json=as_json, everything=everything)
+        command.live(stack, config_file, as_json=as_json, everything=everything, models_too=models)
     else:
         command.log(log, stack, config_file, as_json=as_json)
 

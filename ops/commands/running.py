@@ -57,6 +57,22 @@ def down(
 
 
 @cli.command(cls=Changing)
+def new(
+    *,
+    stack: Annotated[str, typer.Option("--stack", "-s", envvar="STACK", help="Name of the stack to make.")],
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    disposable: Annotated[
+        bool, typer.Option("--disposable", help="`make destroy` may remove the stack with its data.")
+    ] = False,
+) -> None:
+    """Write the settings file and the inventory of another stack on this machine, with free ports of its own."""
+    from ops.new import new as run
+
+    run(stack, config_file, disposable=disposable, as_json=as_json)
+
+
+@cli.command(cls=Changing)
 def stop(
     service: Annotated[str, typer.Argument(help="clickhouse, minio, langfuse-web, …")],
     stack: Stack = "local",
@@ -104,10 +120,23 @@ def clickhouse_reset(stack: Stack = "local", config_file: ConfigFile = None, as_
     run(stack, config_file, as_json=as_json)
 
 
+@cli.command(cls=Changing, context_settings=ENGINE_OPTIONS)
+def destroy(
+    context: typer.Context, stack: Stack = "local", config_file: ConfigFile = None, as_json: AsJson = False
+) -> None:
+    """Remove a disposable stack with its data, by its typed name; every other stack is refused."""
+    from ops.destroy import destroy as run
+    from ops.destroy import require_disposable
+
+    require_disposable(stack, config_file)
+    refuse_options(context.args)
+    run(stack, config_file, as_json=as_json)
+
+
 def refused(context: typer.Context) -> None:
     """A command of the engine that is not offered."""
     refuse_command(context.info_name or "")
 
 
-for _name in COMMANDS:
+for _name in COMMANDS.keys() - {"destroy"}:
     cli.command(_name, cls=Changing, hidden=True, context_settings=ENGINE_OPTIONS)(refused)

@@ -7,17 +7,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from checks.clickhouse_login import Login
+from checks.s3 import S3
 from checks.trace import BULL
 from components import clickhouse, minio
 from components.clickhouse_cluster import KEEPERS, PROXY, keeper, member
+from components.gateway_config import OWN_VARIABLES
 from components.langfuse import WEB, WEB_PROXY, WORKER, replicas
+from components.outbound import VARIABLES as OUTBOUND
 from components.postgres import ADMIN, DATABASE, ROLE, SCHEMA
-from components.redis import DEFAULT_USER
+from components.redis import CACHE, DEFAULT_USER
+from components.relay import RELAY, RELAY_PROXY
 from components.releases import Release
 from ops.doctor import words
 from ops.doctor.looks import Looks
 from ops.doctor.row import Part
 from settings import Settings
+from settings.reserved import RESERVED
 
 NOWHERE = "unknown.invalid"
 """Host of what is not known yet."""
@@ -38,6 +43,7 @@ class Limits:
     """For all rows together: longer than a driver waits for a server that hangs, since drivers say what they waited
     for."""
     waiting_jobs: int = 1000
+    relay_percent: float = 50
 
 
 @dataclass(frozen=True)
@@ -76,15 +82,17 @@ class Access:
     redis_prefix: str
     """First part of the names of Langfuse's queues."""
     redis_floor: tuple[int, ...]
-    store_address: str
-    store_access_key: str
-    store_secret_key: str
+    store: S3
     buckets: tuple[str, ...]
     web_url: str
     worker_url: str
+    relay_url: str
+    relay_metrics_url: str
     gateway_url: str
     looks: Looks
     limits: Limits = field(default_factory=Limits)
+    plain: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Service to those of its variables that may be shown unless their names say otherwise; the rest may be keys."""
     deletions: bool = False
     """Whether Langfuse may delete what it is asked to."""
     store_is_private: bool = False
@@ -108,7 +116,7 @@ class Access:
             self.pooled_url,
             self.admin_url,
             self.redis_password,
-            self.store_secret_key,
+            self.store.secret_key,
         ]
         return [value for value in known if value]
 
@@ -157,8 +165,11 @@ def from_settings(
         return f"postgresql://{user}:{password}@{postgres}/{DATABASE}?schema={SCHEMA}"
 
     langfuse = url(ROLE, key("postgres", "langfuse-role-password"))
-    servers = tuple(member(number) for number in range(1, settings.clickhouse.replicas + 1))
+    own = range(1, settings.clickhouse.replicas + 1) if "clickhouse" in settings.stores else ()
+    servers = tuple(member(number) for number in own)
     around = (*(keeper(number) for number in range(1, KEEPERS + 1)), PROXY) if settings.clickhouse.clustered else ()
+    others = (store for store in settings.stores if store != "clickhouse")
+    cache = (CACHE,) if "redis" in settings.stores else ()
     front = (WEB_PROXY,) if settings.web.replicas > 1 else ()
     langfuse_services = (
         *replicas(WEB, settings.web.replicas),
@@ -168,7 +179,7 @@ def from_settings(
     return Access(
         stack=stack,
         words=words.of(settings, stack),
-        services=(*servers, *around, *settings.stores[1:], *langfuse_services, "gateway"),
+        services=(*servers, *around, *others, *cache, *langfuse_services, RELAY, RELAY_PROXY, "gateway"),
         release=release,
         deletions=settings.langfuse.deletions,
         version=settings.langfuse_version,
@@ -192,13 +203,22 @@ def from_settings(
         redis_tls=False,
         redis_prefix=settings.redis.key_prefix or BULL,
         redis_floor=release.redis_floor,
-        store_address=at("minio:apiPort"),
-        store_access_key=minio.app_user(turn("minio-app-secret-key")),
-        store_secret_key=key("minio", "minio-app-secret-key"),
+        store=S3(
+            at("minio:apiPort"), minio.app_user(turn("minio-app-secret-key")), key("minio", "minio-app-secret-key")
+        ),
         buckets=tuple(minio.Buckets().names),
         web_url=f"http://{at('langfuse:webPort')}",
         worker_url=f"http://{at('langfuse:workerPort')}",
+        relay_url=f"http://{at('relay:port')}",
+        relay_metrics_url=f"http://{at('relay:metricsPort')}",
         gateway_url=f"http://{at('gateway:port')}",
         looks=looks,
         limits=limits or Limits(),
+        plain=_plain(settings),
     )
+
+
+def _plain(settings: Settings) -> dict[str, frozenset[str]]:
+    langfuse = frozenset({*RESERVED, *OUTBOUND, *settings.langfuse.extra_env})
+    gateway = frozenset({*OWN_VARIABLES, *OUTBOUND, *settings.gateway.env})
+    return {WEB: langfuse, WORKER: langfuse, "gateway": gateway}

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from checks.clickhouse_login import Login
+from checks.clickhouse_login import ACCESS_DENIED, Login
+from ops.doctor.row import NotApplicableError
 
 SQL = Path(__file__).parent / "sql"
 
@@ -15,10 +16,18 @@ def text_of(query: str) -> str:
 
 
 def clickhouse(login: Login, query: str, **parameters: Any) -> list[Sequence[Any]]:
-    """Rows of a query as `login`; see `text_of`. Raises what the driver raises."""
+    """Rows of a query as `login`; see `text_of`. Raises what the driver raises.
+
+    Raises:
+        NotApplicableError: it is somebody else's server, and does not let the login look.
+    """
     client = login.connect()
     try:
         return list(client.query(text_of(query), parameters=parameters).result_rows)
+    except Exception as error:
+        if login.is_external and getattr(error, "code", None) == ACCESS_DENIED:
+            raise NotApplicableError(f"{login.user} may not look at that, and the server is somebody else's") from None
+        raise
     finally:
         client.close()
 

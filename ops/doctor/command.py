@@ -13,7 +13,7 @@ from ops.doctor.examine import examine
 from ops.doctor.logs import explain
 from ops.doctor.looks import LookError, masked
 from ops.doctor.opening import of_session
-from ops.doctor.rows import ROWS
+from ops.doctor.rows import ROWS, models
 from ops.failure import COULD_NOT_LOOK, explained, fail
 from ops.report import release_warnings, show_warnings
 from ops.session import OpsError, Session, open_session, settings_file
@@ -26,7 +26,7 @@ STANDARD_INPUT = "-"
 SHOWN_ENVIRONMENTS = ("langfuse-web", "langfuse-worker", "gateway")
 
 
-def live(stack: str, config_file: Path | None, *, as_json: bool, everything: bool) -> None:
+def live(stack: str, config_file: Path | None, *, as_json: bool, everything: bool, models_too: bool) -> None:
     """Look at the stack; exits 0 when it is healthy, 1 with findings, 2 when it could not be looked at.
 
     Args:
@@ -34,17 +34,20 @@ def live(stack: str, config_file: Path | None, *, as_json: bool, everything: boo
         config_file: its settings.
         as_json: print JSON.
         everything: show healthy rows too, and what the services were given.
+        models_too: call each model of the gateway once, and show a row for it.
     """
     with explained(COULD_NOT_LOOK, as_json=as_json), of_session(open_session(stack, config_file)) as access:
         results, warnings = examine(ROWS, access), release_warnings(access.release)
+        called = examine(models.rows(access), access, seconds=models.SECONDS) if models_too else []
         given = _given(access) if as_json or everything else {}
+    results = [*results, *called]
     verdicts = {result.verdict for result in results}
     code = FINDINGS if "finding" in verdicts else COULD_NOT_LOOK if "not seen" in verdicts else HEALTHY
     if as_json:
         body: dict[str, Any] = {"healthy": code == HEALTHY, "rows": [report.as_dict(result) for result in results]}
         answer({**body, "environment": given, "warnings": warnings})
     else:
-        report.show(results, Console(), everything=everything, given=given)
+        report.show(results, Console(), others=results if everything else called, given=given)
         show_warnings(warnings, Console())
     sys.exit(code)
 
@@ -90,4 +93,7 @@ def _given(access: Access) -> dict[str, dict[str, str]]:
     except LookError:
         return {}
     told = {name: facts[name][0] for name in SHOWN_ENVIRONMENTS if facts.get(name)}
-    return {name: masked(found.env, found.secrets) for name, found in told.items()}
+    return {
+        name: masked(found.env, found.secrets | (found.env.keys() - access.plain.get(name, frozenset())))
+        for name, found in told.items()
+    }

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from io import BytesIO
 
 from checks.base import CheckFailedError, brief, without_secrets
+from components.redis import CACHE
 from ops.doctor.access import Access
 from ops.doctor.logs import Shown, explain
 from ops.doctor.looks import LookError
@@ -107,6 +108,10 @@ def _result(row: Row, access: Access, logs: RecentLogs) -> Result:
         return Result(row, "not seen", _told(str(error), access), access.filled(error.remedy or OTHERWISE))
     except Exception as error:  # noqa: BLE001 - drivers raise a different class for each layer
         said = f"{error.probe}: {error.seen}" if isinstance(error, CheckFailedError) else brief(error)
+        if access.clickhouse.is_external and "ACCESS_DENIED" in said:
+            return Result(
+                row, "not applicable", "somebody else's ClickHouse does not let Langfuse's login look at that"
+            )
         remedy = access.filled(REMEDIES.get(row.part, OTHERWISE))
         return Result(row, "not seen", _told(access.unreached.get(row.part, said), access), remedy)
     evidence = _told(seen.evidence, access)
@@ -137,5 +142,5 @@ def _recent_log(row: Row, access: Access, logs: RecentLogs) -> Seen:
 
 def _prints(service: str, printers: frozenset[Source]) -> bool:
     """Whether the log of a service, or of a replica of it, holds what `printers` print."""
-    within = printers - AROUND
+    within, service = printers - AROUND, Source.REDIS if service == CACHE else service
     return any(service == source or service.rpartition("-")[0] == source for source in within)

@@ -7,8 +7,10 @@ from typing import Any
 
 from checks import tunnels
 from checks.clickhouse_login import Login
+from checks.s3 import S3
 from components.gateway import GATEWAY_PORT
 from components.langfuse import WEB, WEB_PORT, WORKER, WORKER_PORT
+from components.relay import METRICS_PORT, OTLP_PORT, RELAY
 from components.secrets import generation
 from ops import guarded
 from ops.doctor.access import Access, Limits, from_settings
@@ -41,8 +43,8 @@ GATEWAY = "gateway"
 OPEN_SECONDS = 20
 ELSEWHERE_SECONDS, FLY_SECONDS = 20, 45
 """For the whole run, where there is a network in between."""
-Output = Callable[[str, str], Any]
-"""An output of a gate, with the addresses of tunnels in place of those that are not reached from here."""
+Output = Callable[[str, str | None], Any]
+"""One or all outputs of a gate, with the addresses of tunnels in place of those that are not reached from here."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def of_session(session: Session) -> Iterator[Access]:
     with tunnels.opened(worth_while, partly=True, seconds=OPEN_SECONDS, reasons=reasons) as (there, back):
         fields: dict[str, Any] = {}
         for part in known:
-            fields |= READERS[part](lambda gate, name: there(state.output(gate, name)))
+            fields |= READERS[part](lambda gate, name: there(state.output(gate, name) if name else state.outputs(gate)))
         for name, (_, address, _) in place.services.items():
             fields[name] = f"http://{there(address)}"
         yield replace(
@@ -140,9 +142,11 @@ def _fly(session: Session, state: State) -> Place:
         services={
             "web_url": way(Part.LANGFUSE, WEB, WEB_PORT),
             "worker_url": way(Part.LANGFUSE, WORKER, WORKER_PORT),
+            "relay_url": way(Part.RELAY, RELAY, OTLP_PORT),
+            "relay_metrics_url": way(Part.RELAY, RELAY, METRICS_PORT),
             "gateway_url": way(Part.GATEWAY, GATEWAY, GATEWAY_PORT),
         },
-        hosts={service: host(service) for service in (*apps, WEB, WORKER, GATEWAY)},
+        hosts={service: host(service) for service in (*apps, WEB, WORKER, RELAY, GATEWAY)},
         store_is_private=settings.minio.public_url is None,
     )
 
@@ -199,9 +203,7 @@ def _clickhouse(output: Output) -> dict[str, Any]:
 def _store(output: Output) -> dict[str, Any]:
     gate = "minio-gate"
     return {
-        "store_address": output(gate, "endpoint"),
-        "store_access_key": output(gate, "access_key"),
-        "store_secret_key": output(gate, "secret_key"),
+        "store": S3.of(output(gate, None)),
         "buckets": tuple(output(gate, "buckets")),
     }
 

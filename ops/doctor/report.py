@@ -54,14 +54,14 @@ def generic(text: str, words: Words = USUAL, names: Mapping[str, str] = MappingP
 
 
 def show(
-    results: Sequence[Result], console: Console, *, everything: bool, given: Mapping[str, Mapping[str, str]]
+    results: Sequence[Result], console: Console, *, others: Sequence[Result], given: Mapping[str, Mapping[str, str]]
 ) -> None:
     """Findings with cause, evidence and fix; what was not seen; then how many rows are healthy.
 
     Args:
         results: of all rows.
         console: where to.
-        everything: one line for every other row too.
+        others: of these one line even where nothing is to be done.
         given: environments to show, secrets masked.
     """
     for result in (entry for entry in results if entry.verdict == "finding"):
@@ -72,15 +72,16 @@ def show(
     for (reason, remedy), ids in unseen.items():
         console.print(f"{MARKS['not seen']} could not look: {escape(', '.join(ids))}", highlight=False)
         _lines(console, {"why": reason, "needs": remedy})
-    if everything:
-        _all_others(console, results)
+    if others:
+        _all_others(console, others)
     for service, env in given.items():
         console.print(f"\n[bold]{service}[/] was given", highlight=False)
         for name, value in env.items():
             console.print(Text(f"  {name}={value}"), soft_wrap=True)
     counts = {verdict: sum(1 for entry in results if entry.verdict == verdict) for verdict in MARKS}
+    findings = "1 finding" if counts["finding"] == 1 else f"{counts['finding']} findings"
     console.print(
-        f"{counts['finding']} findings, {counts['healthy']} of {len(results)} rows healthy, "
+        f"{findings}, {counts['healthy']} of {len(results)} rows healthy, "
         f"{counts['not seen']} not seen, {counts['not applicable']} not applicable",
         highlight=False,
     )
@@ -101,7 +102,7 @@ def show_log(found: Sequence[Shown], console: Console, words: Words = USUAL) -> 
 
 
 def _finding(console: Console, row: Row, evidence: str, fix: str, cause: str) -> None:
-    console.print(f"{MARKS['finding']} [bold]{row.id}[/]  {escape(row.symptom)}", highlight=False)
+    console.print(f"{MARKS['finding']} [bold]{escape(row.id)}[/]  {escape(row.symptom)}", highlight=False)
     _lines(console, {"seen": evidence, "cause": cause, "fix": fix})
 
 
@@ -117,5 +118,5 @@ def _lines(console: Console, lines: Mapping[str, str]) -> None:
 def _all_others(console: Console, results: Sequence[Result]) -> None:
     table = Table("row", "seen", box=None, pad_edge=False)
     for result in (entry for entry in results if entry.verdict in {"healthy", "not applicable"}):
-        table.add_row(f"{MARKS[result.verdict]} {result.row.id}", Text(result.evidence))
+        table.add_row(f"{MARKS[result.verdict]} {escape(result.row.id)}", Text(result.evidence))
     console.print(table, highlight=False)

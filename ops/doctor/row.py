@@ -17,6 +17,7 @@ class Part(StrEnum):
     REDIS = "redis"
     STORE = "object store"
     LANGFUSE = "langfuse"
+    RELAY = "relay"
     GATEWAY = "gateway"
     SETTINGS = "settings"
     PLATFORM = "platform"

@@ -39,6 +39,8 @@ class Source(StrEnum):
     REDIS = "redis"
     WEB = "langfuse-web"
     WORKER = "langfuse-worker"
+    RELAY = "relay"
+    RELAY_PROXY = "relay-proxy"
     GATEWAY = "gateway"
     APPLICATION = "application"
     DOCKER = "docker"

@@ -1,7 +1,7 @@
 """How a fix says what is done at a place: `{restart langfuse-web}` is another command on Docker than on Fly."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -51,6 +51,8 @@ class Words:
     """How Redis and the stack come to have the same password."""
     postgres_login: str
     """The same for Postgres."""
+    external: Collection[str] = ()
+    """Services that somebody else runs."""
 
     def filled(self, text: str, known: Mapping[str, str]) -> str:
         """`text` with all of its placeholders filled, `known` names first."""
@@ -59,6 +61,8 @@ class Words:
         return PLACEHOLDER.sub(lambda found: self._said(found[1], found[2] or ""), text)
 
     def _said(self, verb: str, text: str) -> str:
+        if text in self.external and verb in {"start", "restart", "log", "larger_disk"}:
+            return f"the console of whoever runs {'the object store' if text == 'minio' else text}"
         services = {"clickhouse": "clickhouse", "psql": "postgres", "redis": "redis"}
         said = str(getattr(self, verb)).replace("{name}", self.name(services.get(verb, text)))
         return said.replace("{text}", text)
@@ -83,7 +87,7 @@ def on_docker(instance: str) -> Words:
         clickhouse='`docker exec {name} clickhouse-client -q "{text}"`',
         psql='`docker exec {name} psql -U postgres -c "{text}"`',
         redis="`docker exec {name} redis-cli {text}`",
-        more_memory="a machine with more memory",
+        more_memory="a higher limit in langfuse-stack:memoryMb, or a machine with more memory",
         larger_disk="give Docker's data folder a larger disk",
         newer_postgres="`pulumi config set postgres:image <newer>` and `make up`",
         newer_redis="`pulumi config set redis:image <newer>`, then `make up`",
@@ -128,17 +132,20 @@ def of(settings: "Settings", stack: str) -> Words:
         "docker": lambda: on_docker(settings.stack.instance),
         "fly": lambda: on_fly(settings.fly_app, stack),
     }
-    words = places[settings.stack.platform]()
-    if settings.postgres.place == "external":
+    words = replace(places[settings.stack.platform](), external=frozenset(settings.external))
+    if "clickhouse" in settings.external:
+        words = replace(words, clickhouse="`{text}` as the login of CLICKHOUSE_URL, in any client")
+    if "postgres" in settings.external:
         words = replace(
             words,
-            psql="`{text}` as the login of SUPABASE_DIRECT_URL, in psql or in Supabase's SQL editor",
-            newer_postgres="put its URLs into the vault (`SUPABASE_DIRECT_URL`, `SUPABASE_POOLED_URL`), then `make up`",
-            postgres_login="see that the server runs, and that `SUPABASE_DIRECT_URL` and `SUPABASE_POOLED_URL` in the "
-            "vault log in; `python -m ops rotate langfuse-role-password` gives Langfuse's role a new password; never "
-            "recreate the database",
+            psql="`{text}` as the login of LANGFUSE_DIRECT_URL, in psql or the service's own SQL editor",
+            newer_postgres="put its URLs into the vault (`LANGFUSE_DIRECT_URL`, `LANGFUSE_DATABASE_URL`), then "
+            "`make up`",
+            postgres_login="see that the server runs, and that `LANGFUSE_DIRECT_URL` and `LANGFUSE_DATABASE_URL` in "
+            "the vault log in; `python -m ops rotate langfuse-role-password` gives Langfuse's role a new password; "
+            "never recreate the database",
         )
-    if settings.redis.place == "external":
+    if "redis" in settings.external:
         words = replace(
             words,
             redis="`redis-cli {text}` at the server of `REDIS_URL`, or the setting for it where that server is managed",

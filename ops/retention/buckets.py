@@ -66,7 +66,7 @@ def old(store: Store, cutoff: datetime, progress: Callable[[str], None]) -> list
             size = int(entry.size or 0)
             counted.all.add(size)
             if entry.last_modified < cutoff:
-                latest = str(entry.is_latest).lower() == "true"
+                latest = entry.version_id is None or str(entry.is_latest).lower() == "true"
                 (counted.old if latest else counted.old_versions).add(size)
     return [found[key] for key in sorted(found)]
 
@@ -93,4 +93,4 @@ def rule(prefix: Prefix, days: int) -> dict[str, Any]:
 
 def _versions(store: Store, bucket: str) -> Iterator[Any]:
     with told(f"list {bucket}"):
-        yield from store.client.list_objects(bucket, recursive=True, include_version=True)
+        yield from store.listed(bucket, store.prefix)

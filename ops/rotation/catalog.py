@@ -57,6 +57,7 @@ SECRETS: Mapping[str, Secret] = {
             "ClickHouse restarts twice, so that pages of traces fail for some seconds; traces wait in the queue",
             overlaps=True,
             in_vault="CLICKHOUSE_PASSWORD",
+            held_by="clickhouse:place",
         ),
         Secret(
             "gateway-master-key",
@@ -68,7 +69,7 @@ SECRETS: Mapping[str, Secret] = {
         Secret(
             "langfuse-keys",
             {"langfuse-public-key": "pk-lf-", "langfuse-secret-key": "sk-lf-"},
-            "the gateway restarts; the pair before stays valid until somebody deletes it in Langfuse",
+            "the gateway and the relay restart; the pair before stays valid until somebody deletes it in Langfuse",
             outlives=True,
             in_vault="LANGFUSE_PUBLIC_KEY",
             afterwards="give applications that send traces themselves the new pair (`make env`), then delete the old "
@@ -84,6 +85,7 @@ SECRETS: Mapping[str, Secret] = {
             {"minio-app-secret-key": ""},
             "web and worker restart; links to media that were handed out before stop working",
             overlaps=True,
+            held_by="s3:place",
         ),
         Secret(
             "nextauth-secret",

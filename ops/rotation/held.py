@@ -21,13 +21,11 @@ def held(session: Session, secret: Secret) -> str | None:
     """Where people keep the secret, and what they do there; None for a generated one."""
     settings = session.settings
     stack = f"`make up STACK={session.stack}`"
-    if secret.held_by:
-        part = secret.held_by.partition(":")[0]
-        if getattr(settings, part).place == "external":
-            return (
-                f"it is a password of somebody else's server ({secret.held_by} is external). Let its owner add a "
-                f"second one, put the URL with that into the vault, run {stack}, and let the owner remove the first"
-            )
+    if secret.held_by in settings.external.values():
+        return (
+            f"it belongs to somebody else's server ({secret.held_by} is external). Let its owner add a second one, "
+            f"put that into the vault, run {stack}, and let the owner remove the first"
+        )
     if settings.stack.secrets != "vault" or not secret.in_vault:
         return None
     vault, _ = open_vault(settings, dry_run=True)

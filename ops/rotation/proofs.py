@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from checks import bucket, postgres, redis
+from checks import postgres, redis
 from checks.base import CheckFailedError, brief, until_healthy
 from components.clickhouse import user_of
 from components.minio import app_user
@@ -64,7 +64,8 @@ def _postgres(_to: Access, state: State, _number: int, values: Values) -> None:
 
 def _minio(to: Access, _state: State, number: int, values: Values) -> None:
     try:
-        bucket.client(to.store_address, app_user(number), values[0]).bucket_exists(to.bucket)
+        entered = replace(to.store, access_key=app_user(number), secret_key=values[0])
+        entered.client().bucket_exists(to.bucket)
     except Exception as error:  # noqa: BLE001 - whatever the driver raises, it was not let in
         raise CheckFailedError(f"HEAD {to.bucket} as {app_user(number)}", brief(error), "run `make up`") from None
 

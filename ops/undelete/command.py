@@ -29,7 +29,7 @@ def undelete(stack: str, config_file: Path | None, *, apply: bool, as_json: bool
             with recorded(session, "undelete", {"raw_events": len(found)}):
                 bring_back(to, found)
                 if left := hidden(to):
-                    raise OpsError(f"{len(left)} raw events are still marked as deleted: run it again")
+                    raise OpsError(f"raw events still marked as deleted: {len(left)}; run it again")
     if as_json:
         answer({"applied": apply and bool(found), "raw_events": [asdict(event) for event in found]})
         return
@@ -42,9 +42,9 @@ def undelete(stack: str, config_file: Path | None, *, apply: bool, as_json: bool
         console.print(f"… and {len(found) - SHOWN} more (--json lists all)")
     kinds = ", ".join(f"{count} of a {kind}" for kind, count in sorted(Counter(e.kind for e in found).items()))
     console.print(
-        f"{len(found)} raw events ({kinds}) are back: a newer version over each delete marker, a newer row in the log."
+        f"Raw events that are back ({kinds}): a newer version over each delete marker, a newer row in the log."
         if apply
-        else f"{len(found)} raw events ({kinds}) are marked as deleted, and their rows are still there. "
-        "`--apply` brings them back; it removes nothing.",
+        else f"Raw events marked as deleted whose rows are still there: {kinds}. `--apply` brings them back; it "
+        "removes nothing.",
         soft_wrap=True,
     )

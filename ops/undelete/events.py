@@ -7,7 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checks import bucket
+from checks.s3 import S3
 from ops.backup.access import APP_KEY, Access
 from ops.backup.errors import told
 from ops.session import OpsError
@@ -61,7 +61,9 @@ def bring_back(to: Access, events: Sequence[RawEvent]) -> None:
         OpsError: a store does not answer, or an object has no version left.
     """
     key = to.checks[APP_KEY]
-    store = bucket.client(to.store.endpoint, str(key["root_user"]), str(key["root_password"]))
+    # The stack's own key may not copy a version; of somebody else's store there is no other key.
+    root = {"access_key": key["root_user"], "secret_key": key["root_password"]} if "root_user" in key else {}
+    store = S3.of({**key, "endpoint": to.store.endpoint, **root}).client()
     with _connected(to) as client:
         for start in range(0, len(events), BATCH):
             batch = events[start : start + BATCH]

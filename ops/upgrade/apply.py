@@ -16,6 +16,7 @@ from ops.preflight import preflight
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session
 from ops.smoke import access as way_of
+from ops.state import read_state
 from ops.upgrade import show
 from ops.upgrade.checkpoint import Checkpoint, checkpoint, prove
 from ops.upgrade.decide import Decision
@@ -48,7 +49,7 @@ def apply(session: Session, to: str | None, console: Console, *, rehearse: bool)
                 _require(planned(eyes, to, backs_up=True).decision)
                 point, plan, before = _before(eyes, to, run, progress, rehearse=rehearse)
             made(point.backup, console)
-            preflight(session)
+            preflight(session, read_state(session))
             converge(session, console, upgrading=True)
         with way_of(session) as way:
             report.follow(way, console)

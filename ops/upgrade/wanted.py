@@ -23,7 +23,7 @@ def asked_of(session: Session, live: LiveState) -> Shape:
 
     Args:
         session: with its images resolved.
-        live: a ClickHouse image that does not tell its version counts as what runs.
+        live: a ClickHouse image that does not tell its version, or that the stack does not run, counts as what runs.
 
     Raises:
         SettingsError: the images are not resolved.
@@ -31,7 +31,7 @@ def asked_of(session: Session, live: LiveState) -> Shape:
     settings = session.settings
     version = images(settings, session.environment)["clickhouse"].version
     environment = {**settings.release.write_mode_env, **settings.langfuse.extra_env}
-    known = version if version[:1].isdigit() else live.shape.clickhouse
+    known = version if version[:1].isdigit() and "clickhouse" in settings.stores else live.shape.clickhouse
     return shape_of(settings.langfuse_version, environment, known)
 
 

@@ -90,7 +90,7 @@ def look(session: Session) -> Look:
     parts = (
         partial(_services, session),
         partial(_capacity, session, allowed, unseen),
-        partial(_backup, state, allowed),
+        partial(_backup, session, state, allowed),
         partial(_secrets, session, state, allowed),
         partial(_certificates, session, allowed),
     )
@@ -141,8 +141,8 @@ def _capacity(session: Session, allowed: Limits, unseen: list[str]) -> Entries:
         yield Sample("langfuse_queue_oldest_seconds", queue.oldest_seconds or 0, "queue", queue.name)
 
 
-def _backup(state: State, allowed: Limits) -> Entries:
-    with backups(state) as store:
+def _backup(session: Session, state: State, allowed: Limits) -> Entries:
+    with backups(session, state) as store:
         latest = newest(store)
     finished = latest.finished.timestamp() if latest else _born(state)
     if finished is None:

@@ -1,1 +1,1 @@
-"""Fly.io through its own command line: `argv` says what may be asked, `driver` and `deploy` decide what is asked."""
+"""Fly.io through its own command line: `calls.toml` says what may be asked, the actions decide what is asked."""

@@ -1,21 +1,12 @@
 """The machines of an app: how many, how they start and stop, and how long they are waited for."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from platforms.fly import argv, replies
+from platforms.fly.action import Action, Answer
 from platforms.fly.client import Client
-from platforms.fly.errors import (
-    AGAIN,
-    UNSURE,
-    BusyError,
-    MachineCountError,
-    TimedOutError,
-    UnhealthyError,
-    VanishedError,
-)
+from platforms.fly.errors import AGAIN, UNSURE, BusyError, FlyError, TimedOutError, UnhealthyError
 from platforms.fly.replies import Machine
-from platforms.fly.requests import StateRequest
 
 MAX_PAUSE = 3
 """Seconds between two looks."""
@@ -26,29 +17,30 @@ SETTLED = 2
 """Seconds after which a stopped machine must still be stopped."""
 MEND = f"read its log for the reason and mend that, {AGAIN}"
 Seen = TypeVar("Seen")
+Want = Literal["started", "stopped"]
+
+
+class SetState(Action):
+    """Start an app's machines (`replicas`, or all there are) and wait for their checks, or stop them all."""
+
+    app: str
+    want: Want
+    replicas: int | None = None
+
+    def do(self, fly: Client) -> Answer:
+        found = machines(fly, self.app)
+        if not found:
+            raise FlyError(f"app {self.app} has no machine to be {self.want}", "put the stack up first", "make up")
+        if self.want == "started":
+            run_all(fly, self.app, self.replicas or len(found))
+        else:
+            stop_all(fly, self.app)
+        return {"app": self.app, "state": self.want}
 
 
 def machines(fly: Client, app: str) -> Sequence[Machine]:
     """The app's machines that count, always in the same order."""
-    listed = replies.many(Machine, fly(argv.listing(app, "machine", "list")))
-    return sorted((machine for machine in listed if machine.counts), key=lambda machine: machine.id)
-
-
-def at_most(fly: Client, app: str, count: int) -> Sequence[Machine]:
-    """The app's machines, where it may have no more than `count`.
-
-    Raises:
-        MachineCountError: it has more; names their ids.
-    """
-    found = machines(fly, app)
-    if len(found) > count:
-        raise MachineCountError(
-            f"app {app} has {len(found)} machines ({', '.join(machine.id for machine in found)}), and this stack runs "
-            f"exactly {count}",
-            f"find out which one has the volume, have the others retired by hand, {AGAIN}",
-            f"fly machine list -a {app}",
-        )
-    return found
+    return sorted((each for each in fly.all(Machine, app) if each.counts), key=lambda machine: machine.id)
 
 
 def run_all(fly: Client, app: str, replicas: int) -> Sequence[Machine]:
@@ -57,13 +49,12 @@ def run_all(fly: Client, app: str, replicas: int) -> Sequence[Machine]:
     A machine that is missing is cloned from the first; one too many, which holds no data, is stopped and left.
 
     Raises:
-        MachineCountError: there is no machine.
         UnhealthyError: one did not become healthy in time; says what was seen last.
-        FlyError: a call failed.
+        FlyError: there is no machine, or a call failed.
     """
     found = machines(fly, app)
     if not found:
-        raise MachineCountError(f"app {app} has no machine after its deployment", MEND, f"fly logs --no-tail -a {app}")
+        raise FlyError(f"app {app} has no machine after its deployment", MEND, f"fly logs --no-tail -a {app}")
     unwell = [machine for machine in found[:replicas] if machine.fault]
     surplus = [machine for machine in found[replicas:] if not machine.rests]
     for machine in sorted(unwell, key=lambda machine: not machine.started):
@@ -74,80 +65,6 @@ def run_all(fly: Client, app: str, replicas: int) -> Sequence[Machine]:
         _change(fly, app, machine, "stopped")
     changed = unwell or surplus or len(found) < replicas
     return (machines(fly, app) if changed else found)[:replicas]
-
-
-def _clone(fly: Client, app: str, source: Machine) -> None:
-    before = {machine.id for machine in machines(fly, app)}
-    failure = None
-    try:
-        fly(argv.machine("clone", app, source.id))
-    except UNSURE as error:
-        failure = error
-    made = [machine for machine in machines(fly, app) if machine.id not in before]
-    if not made:
-        raise failure or MachineCountError(f"app {app}: machine {source.id} was cloned, and no clone is listed", MEND)
-    _run(fly, app, made[0])
-
-
-def _run(fly: Client, app: str, machine: Machine) -> None:
-    """Start a machine unless it runs, and wait until it is healthy."""
-    _change(fly, app, machine, "started")
-
-    def look() -> str:
-        seen = next((each for each in machines(fly, app) if each.id == machine.id), None)
-        return seen.fault if seen else "it is gone"
-
-    fault = until(fly, look, lambda fault: not fault)
-    if fault:
-        raise UnhealthyError(f"app {app}, machine {machine.id}: {fault}", MEND, f"fly logs --no-tail -a {app}")
-
-
-def _change(fly: Client, app: str, machine: Machine, want: str) -> None:
-    """Ask for a machine's state. Fly leaves a machine stopped that was not started when it was deployed."""
-    if _is(machine, want) or (want == "started" and machine.state.lower() == "starting"):
-        return
-    for number in range(STARTS):
-        try:
-            fly(argv.machine("start" if want == "started" else "stop", app, machine.id))
-        except BusyError:
-            if number == STARTS - 1:
-                raise
-            fly.sleep(min(number + 1, MAX_PAUSE))
-        except UNSURE as error:
-            seen = {each.id: each for each in machines(fly, app)}
-            if isinstance(error, TimedOutError) or machine.id not in seen or not _is(seen[machine.id], want):
-                raise
-            return
-        else:
-            return
-
-
-def until(fly: Client, look: Callable[[], Seen], accept: Callable[[Seen], bool]) -> Seen:
-    """Look until it is accepted or patience ends; the last thing seen."""
-    for number in range(1, LOOKS):
-        seen = look()
-        if accept(seen):
-            return seen
-        fly.sleep(min(number, MAX_PAUSE))
-    return look()
-
-
-def set_state(fly: Client, request: StateRequest) -> dict[str, str]:
-    """Start every machine of an app and wait until its checks pass, or stop them; volumes are not touched.
-
-    Raises:
-        VanishedError: the app has no machine.
-        UnhealthyError: a machine did not get there in time; says what was seen last.
-    """
-    found = machines(fly, request.app)
-    if not found:
-        verb = "start" if request.want == "started" else "stop"
-        raise VanishedError(f"app {request.app} has no machine to {verb}", "put the stack up first", "make up")
-    if request.want == "started":
-        run_all(fly, request.app, request.replicas or len(found))
-    else:
-        stop_all(fly, request.app)
-    return {"app": request.app, "state": request.want}
 
 
 def stop_all(fly: Client, app: str) -> None:
@@ -175,5 +92,61 @@ def stop_all(fly: Client, app: str) -> None:
         )
 
 
-def _is(machine: Machine, want: str) -> bool:
+def until(fly: Client, look: Callable[[], Seen], accept: Callable[[Seen], bool]) -> Seen:
+    """Look until it is accepted or patience ends; the last thing seen."""
+    for number in range(1, LOOKS):
+        seen = look()
+        if accept(seen):
+            return seen
+        fly.sleep(min(number, MAX_PAUSE))
+    return look()
+
+
+def _clone(fly: Client, app: str, source: Machine) -> None:
+    before = {machine.id for machine in machines(fly, app)}
+    failure = None
+    try:
+        fly("machine clone", machine=source.id, app=app)
+    except UNSURE as error:
+        failure = error
+    made = [machine for machine in machines(fly, app) if machine.id not in before]
+    if not made:
+        raise failure or FlyError(f"app {app}: machine {source.id} was cloned, and no clone is listed", MEND)
+    _run(fly, app, made[0])
+
+
+def _run(fly: Client, app: str, machine: Machine) -> None:
+    """Start a machine unless it runs, and wait until it is healthy."""
+    _change(fly, app, machine, "started")
+
+    def look() -> str:
+        seen = next((each for each in machines(fly, app) if each.id == machine.id), None)
+        return seen.fault if seen else "it is gone"
+
+    fault = until(fly, look, lambda fault: not fault)
+    if fault:
+        raise UnhealthyError(f"app {app}, machine {machine.id}: {fault}", MEND, f"fly logs --no-tail -a {app}")
+
+
+def _change(fly: Client, app: str, machine: Machine, want: Want) -> None:
+    """Ask for a machine's state. Fly leaves a machine stopped that was not started when it was deployed."""
+    if _is(machine, want) or (want == "started" and machine.state == "starting"):
+        return
+    for number in range(1, STARTS + 1):
+        try:
+            fly("machine start" if want == "started" else "machine stop", machine=machine.id, app=app)
+        except BusyError:
+            if number == STARTS:
+                raise
+            fly.sleep(min(number, MAX_PAUSE))
+        except UNSURE as error:
+            there = any(_is(each, want) for each in machines(fly, app) if each.id == machine.id)
+            if isinstance(error, TimedOutError) or not there:
+                raise
+            return
+        else:
+            return
+
+
+def _is(machine: Machine, want: Want) -> bool:
     return machine.started if want == "started" else machine.rests

@@ -4,14 +4,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from platforms.fly.errors import GarbledReplyError, plain
-
-GONE = frozenset({"destroyed", "destroying", "pending_destroy", "scheduling_destroy"})
-"""States of volumes and machines that do not count any more."""
 
 
 def _squeezed(key: str) -> str:
@@ -24,6 +21,10 @@ def _named(value: object) -> object:
         fields = {_squeezed(str(key)): field for key, field in value.items()}
         return fields.get("slug") or fields.get("rawslug") or fields.get("name") or ""
     return value
+
+
+Word = Annotated[str, BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)]
+"""A word of Fly's, in small letters."""
 
 
 class Reply(BaseModel):
@@ -43,6 +44,13 @@ class Reply(BaseModel):
         return {name: given[_squeezed(name)] for name in cls.model_fields if _squeezed(name) in given}
 
 
+class OfApp(Reply):
+    """Something that an app has."""
+
+    LIST: ClassVar[str]
+    """The call that lists it."""
+
+
 class App(Reply):
     """An app."""
 
@@ -52,35 +60,47 @@ class App(Reply):
     """Slug; empty when the reply does not say."""
 
 
-class Address(Reply):
+class Address(OfApp):
     """An address of an app."""
 
+    LIST = "ips list"
     address: str
-    type: str = ""
+    type: Word = ""
 
     @property
     def public(self) -> bool:
         """Whether strangers can reach it; an egress address is only where calls of the app come from."""
-        return self.type.lower() in {"v4", "v6", "shared_v4", ""}
+        return self.type in {"v4", "v6", "shared_v4", ""}
 
     @property
     def balanced(self) -> bool:
         """Whether Fly balances calls of the private network over the app's machines at it."""
-        return self.type.lower() == "private_v6"
+        return self.type == "private_v6"
 
 
-class Volume(Reply):
+class Perishable(OfApp):
+    """A volume or a machine."""
+
+    state: Word = ""
+    host_status: Word = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is not on its way out."""
+        return self.state not in {"destroyed", "destroying", "pending_destroy", "scheduling_destroy"}
+
+
+class Volume(Perishable):
     """A volume."""
 
+    LIST = "volumes list"
     id: str
     name: str
-    state: str = ""
     size_gb: int = Field(gt=0)
     region: str = ""
     encrypted: bool | None = None
     attached_machine_id: str = ""
     attached_alloc_id: str = ""
-    host_status: str = ""
     snapshot_retention: int | None = None
 
 
@@ -89,103 +109,54 @@ class Snapshot(Reply):
 
     id: str = ""
     """Empty while it is pending."""
-    status: str = ""
+    status: Word = ""
     created_at: datetime | None = None
 
     @property
     def complete(self) -> bool:
         """Whether it can be restored from."""
-        return bool(self.id) and self.status.lower() in {"created", "complete", "completed"}
+        return bool(self.id) and self.status in {"created", "complete", "completed"}
 
 
-class Secret(Reply):
+class Secret(OfApp):
     """A secret, without its value."""
 
+    LIST = "secrets list"
     name: str
     digest: str
-    status: str = ""
+    status: Word = ""
 
     @property
     def staged(self) -> bool:
         """Whether some machine does not have it yet."""
-        return self.status.lower() in {"staged", "partial", "partially deployed"}
+        return self.status in {"staged", "partial", "partially deployed"}
+
+
+class Release(OfApp):
+    """A release of an app."""
+
+    LIST = "releases"
+    version: int
+    status: str = ""
+    description: str = ""
+    created_at: str = ""
+    image_ref: str = ""
 
 
 class Check(Reply):
     """A health check of a machine."""
 
     name: str = ""
-    status: str = ""
+    status: Word = ""
     output: str = ""
 
 
-class MachineMount(Reply):
+class Mount(Reply):
     """A volume in a machine."""
 
     volume: str = ""
     path: str = ""
     name: str = ""
-
-
-class MachineConfig(Reply):
-    """What a machine runs."""
-
-    image: str = ""
-    mounts: tuple[MachineMount, ...] = ()
-    metadata: Mapping[str, str] = {}
-
-
-class Machine(Reply):
-    """A machine."""
-
-    id: str
-    name: str = ""
-    state: str = ""
-    region: str = ""
-    private_ip: str = ""
-    host_status: str = ""
-    config: MachineConfig = MachineConfig()
-    checks: tuple[Check, ...] = ()
-
-    @property
-    def counts(self) -> bool:
-        """Whether it is not on its way out."""
-        return self.state.lower() not in GONE
-
-    @property
-    def started(self) -> bool:
-        """Whether it runs."""
-        return self.state.lower() == "started"
-
-    @property
-    def rests(self) -> bool:
-        """Whether it is stopped, and nothing goes on in it."""
-        return self.state.lower() in {"stopped", "suspended", "created", "failed"}
-
-    @property
-    def lost(self) -> bool:
-        """Whether its host does not answer."""
-        return self.host_status.lower() not in {"ok", ""}
-
-    @property
-    def fault(self) -> str:
-        """Why it is not well; empty when it is."""
-        if not self.started:
-            return f"state is {self.state or 'unknown'}"
-        if not self.checks:
-            return "no health check is reported yet"
-        red = [check for check in self.checks if check.status.lower() != "passing"]
-        return "; ".join(f"check {check.name} is {check.status} ({check.output.strip()[:200]})" for check in red)
-
-
-class Release(Reply):
-    """A release of an app."""
-
-    version: int
-    status: str = ""
-    description: str = ""
-    created_at: str = ""
-    image_ref: str = ""
 
 
 class SecretFile(Reply):
@@ -194,50 +165,69 @@ class SecretFile(Reply):
     secret_name: str = ""
 
 
-class ConfigInFull(MachineConfig):
-    """What a machine runs, with what it is told."""
+class Config(Reply):
+    """What a machine runs."""
 
+    image: str = ""
+    mounts: tuple[Mount, ...] = ()
+    metadata: Mapping[str, str] = {}
     env: Mapping[str, str] = {}
     files: tuple[SecretFile, ...] = ()
 
 
 class Exit(Reply):
-    """How a machine's process ended."""
+    """How a machine's process ended, said by itself or by its host."""
 
     oom_killed: bool = False
-
-
-class Monitored(Reply):
-    """An exit as the machine's host saw it."""
-
-    exit_event: Exit = Exit()
-
-
-class EventRequest(Reply):
-    """What an event is about."""
-
-    exit_event: Exit = Exit()
-    monitor_event: Monitored = Monitored()
+    exit_event: "Exit | None" = None
+    monitor_event: "Exit | None" = None
     restart_count: int = 0
 
     @property
     def out_of_memory(self) -> bool:
-        """Whether it is an exit for want of memory."""
-        return self.exit_event.oom_killed or self.monitor_event.exit_event.oom_killed
+        """Whether it ended for want of memory."""
+        told = (self.exit_event, self.monitor_event)
+        return self.oom_killed or any(end.out_of_memory for end in told if end)
 
 
 class Event(Reply):
     """Something that happened to a machine."""
 
     type: str = ""
-    request: EventRequest = EventRequest()
+    request: Exit = Exit()
 
 
-class MachineInFull(Machine):
-    """A machine, with what it is told and what happened to it, newest first."""
+class Machine(Perishable):
+    """A machine, with what happened to it, newest first."""
 
-    config: ConfigInFull = ConfigInFull()
+    LIST = "machine list"
+    id: str
+    name: str = ""
+    region: str = ""
+    private_ip: str = ""
+    config: Config = Config()
+    checks: tuple[Check, ...] = ()
     events: tuple[Event, ...] = ()
+
+    @property
+    def started(self) -> bool:
+        """Whether it runs."""
+        return self.state == "started"
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is stopped, and nothing goes on in it."""
+        return self.state in {"stopped", "suspended", "created", "failed"}
+
+    @property
+    def fault(self) -> str:
+        """Why it is not well; empty when it is."""
+        if not self.started:
+            return f"state is {self.state or 'unknown'}"
+        if not self.checks:
+            return "no health check is reported yet"
+        red = [check for check in self.checks if check.status != "passing"]
+        return "; ".join(f"check {check.name} is {check.status} ({check.output.strip()[:200]})" for check in red)
 
 
 class LogEntry(Reply):
@@ -248,28 +238,25 @@ class LogEntry(Reply):
 
 
 Model = TypeVar("Model", bound=Reply)
-
-
-def _document(text: str, kind: type) -> Any:
-    """The first JSON document of `kind` that starts a line: an indented one is part of another that is cut off."""
-    decoder = json.JSONDecoder()
-    for start in re.finditer(r"^(?=[\[{]|null\s*\Z)", text, re.MULTILINE):
-        try:
-            value, _ = decoder.raw_decode(text, start.start())
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, kind) or value is None:
-            return value
-    raise GarbledReplyError(f"the reply has no complete JSON {'list' if kind is list else 'object'}")
+Listed = TypeVar("Listed", bound=OfApp)
 
 
 def many(model: type[Model], stdout: str) -> Sequence[Model]:
     """The objects of a list reply; `null` is an empty list.
 
+    It is the first list that starts a line: an indented one is part of another that is cut off.
+
     Raises:
         GarbledReplyError: it is incomplete, or an object lacks what identifies it.
     """
-    return [_read(model, item) for item in _document(plain(stdout), list) or []]
+    text = plain(stdout)
+    for start in re.finditer(r"^(?=\[|null\s*\Z)", text, re.MULTILINE):
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text, start.start())
+        except (ValueError, RecursionError):
+            continue
+        return [_read(model, item) for item in value or []]
+    raise GarbledReplyError("the reply has no complete JSON list")
 
 
 def stream(model: type[Model], stdout: str) -> Sequence[Model]:
@@ -288,7 +275,7 @@ def stream(model: type[Model], stdout: str) -> Sequence[Model]:
     return found
 
 
-def _read(model: type[Model], item: object) -> Model:
+def _read(model: type[Model], item: Any) -> Model:
     try:
         return model.model_validate(item)
     except ValidationError as error:

@@ -13,6 +13,7 @@ import psycopg
 
 from checks.backup_key import BackupKeyProvider
 from checks.bucket import BucketProvider
+from checks.s3 import S3
 from ops.backup import clickhouse, postgres
 from ops.backup.access import Access
 from ops.backup.store import Store, connect
@@ -39,12 +40,12 @@ class World:
     def root(self) -> Any:
         """A client of the object store that may do everything."""
         given = gate_inputs("minio-backup-key")
-        return connect(self.access.store.endpoint, given["root_user"], given["root_password"])
+        return connect(S3(self.access.store.endpoint, given["root_user"], given["root_password"]))
 
     def unshared(self) -> Access:
         """Access over connections of its own, for a process that was forked."""
         given, store = gate_inputs("minio-backup-key"), self.access.store
-        client = connect(store.endpoint, given["access_key"], given["secret_key"])
+        client = connect(S3(store.endpoint, given["access_key"], given["secret_key"]))
         return replace(self.access, store=replace(store, client=client))
 
     def image(self, container: str) -> str:
@@ -110,7 +111,7 @@ def _store(minio: Container, internal: str) -> Store:
         inputs = {**gate_inputs("bucket-langfuse-events"), "endpoint": endpoint, "name": name}
         green(BucketProvider, inputs)
     green(BackupKeyProvider, given)
-    client = connect(endpoint, given["access_key"], given["secret_key"])
+    client = connect(S3(endpoint, given["access_key"], given["secret_key"]))
     return Store(endpoint, internal, given["bucket"], tuple(given["data"]), client)
 
 

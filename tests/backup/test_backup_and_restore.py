@@ -7,16 +7,19 @@ from secrets import token_hex
 import pytest
 from minio.error import S3Error
 
+from checks.supabase import SchemaProvider
 from ops.backup import postgres
 from ops.backup.catalog import entries, named, newest
 from ops.backup.make import back_up
 from ops.backup.manifest import Manifest
+from ops.backup.rehearse import restore_gateway
 from ops.backup.restore import restore
 from ops.backup.verify import problems
 from ops.session import OpsError, RefusedError
 from tests.backup.conftest import MILLION
 from tests.backup.servers import World
 from tests.checks.containers import gate_inputs
+from tests.checks.gates import green
 
 pytestmark = pytest.mark.docker
 CONTENT = "SELECT toString((count(), groupBitXor(cityHash64(*)))) FROM {}"
@@ -113,7 +116,7 @@ def test_no_statement_that_the_server_keeps_shows_the_key(filled: World, made: M
 @pytest.mark.parametrize(
     ("into", "says"),
     [
-        ("langfuse", "what Langfuse works with"),
+        ("langfuse", "what the stack works with"),
         ("system", "cannot be restored into"),
         ("public", "cannot be restored into"),
         ("pg_mine", "cannot be restored into"),
@@ -142,3 +145,55 @@ def test_an_incremental_backup_without_one_before_it_is_full(own: World) -> None
     assert entries(store) == []
     with pytest.raises(OpsError, match="no finished backup yet"):
         named(store, None)
+
+
+@pytest.fixture
+def with_keys(filled: World) -> World:
+    """The same servers, where the gateway has a database of its own with virtual keys."""
+    name = f"litellm_{token_hex(4)}"
+    green(
+        SchemaProvider,
+        {
+            **filled.database.schema_inputs(),
+            "database": name,
+            "schema": "litellm",
+            "role": name,
+            "event_trigger": False,
+        },
+    )
+    gateway = filled.access.postgres.at_database(name)
+    with gateway.session() as db:
+        db.execute("CREATE TABLE litellm.keys AS SELECT n AS id, repeat('k', n) AS token FROM generate_series(1, 99) n")
+    return replace(filled, access=replace(filled.access, gateway=gateway))
+
+
+def test_virtual_keys_are_in_the_backup_and_come_back_beside_the_live_ones(with_keys: World) -> None:
+    to = with_keys.access
+    made = back_up(to)
+    assert to.gateway
+    assert made.gateway
+    assert [(table.name, table.rows) for table in made.gateway.tables] == [("keys", 99)]
+    assert to.store.manifest(made.id) == made
+    assert problems(to.store, made, read_data=False) == []
+    with to.gateway.session() as db:
+        db.execute("UPDATE litellm.keys SET token = 'spoilt'")
+    into = f"r_{token_hex(4)}"
+    compared = restore(to, made, into, print)
+    assert [(entry.table, entry.same) for entry in compared if entry.store == "gateway"] == [("keys", True)]
+    with to.gateway.session() as db:
+        assert db.execute(f"SELECT max(length(token)) FROM {into}.keys".encode()).fetchall() == [(99,)]
+        assert db.execute("SELECT DISTINCT token FROM litellm.keys").fetchall() == [("spoilt",)]
+    with pytest.raises(RefusedError, match="what the stack works with"):
+        restore(to, made, "litellm", print)
+
+
+def test_a_backup_without_virtual_keys_is_read_by_former_versions(made: Manifest) -> None:
+    assert '"gateway"' not in made.as_json()
+
+
+def test_a_rehearsal_restores_virtual_keys_into_a_server_that_has_none(with_keys: World) -> None:
+    to = with_keys.access
+    made = back_up(to)
+    assert made.gateway
+    compared = restore_gateway(to.store, made, made.gateway, to.postgres)
+    assert [(entry.table, entry.same) for entry in compared] == [("keys", True)]

@@ -103,8 +103,8 @@ def test_an_incremental_backup_is_built_on_one_that_can_be_read(
         raise BegunError(base)
 
     monkeypatch.setattr(make, "_clickhouse", begun)
-    monkeypatch.setattr(make, "_postgres", lambda *_: None)
-    to: Any = SimpleNamespace(store=damaged)
+    monkeypatch.setattr(make, "_dumped", lambda *_: None)
+    to: Any = SimpleNamespace(store=damaged, postgres=None, schema="langfuse", gateway=None)
     with pytest.raises(BegunError, match=SECOND):
         make.back_up(to, incremental=True)
 

@@ -15,6 +15,7 @@ from secrets import token_hex
 import httpx
 import pytest
 
+from checks.s3 import S3
 from ops.backup.catalog import entries, named
 from ops.backup.make import back_up
 from ops.backup.manifest import Manifest
@@ -220,7 +221,7 @@ def test_rows_that_come_in_meanwhile_do_not_make_a_backup_differ(own: World) -> 
 
 @pytest.mark.soak
 def test_a_store_that_does_not_answer_is_an_error_that_says_what_to_do(own: World) -> None:
-    nowhere = replace(own.access.store, client=connect("127.0.0.1:9", "key", "secret"))
+    nowhere = replace(own.access.store, client=connect(S3("127.0.0.1:9", "key", "secret")))
     with pytest.raises(OpsError, match="`make up` starts it"):
         entries(nowhere)
     gone = replace(own.access.clickhouse.login, http_address="127.0.0.1:9")
@@ -240,7 +241,7 @@ def test_a_store_without_space_is_an_error_that_says_so(own: World) -> None:
         [running] = json.loads(docker("inspect", name))
         endpoint = f"127.0.0.1:{running['NetworkSettings']['Ports']['9000/tcp'][0]['HostPort']}"
         until(lambda: httpx.get(f"http://{endpoint}/minio/health/ready", trust_env=False))
-        client = connect(endpoint, env["MINIO_ROOT_USER"], env["MINIO_ROOT_PASSWORD"])
+        client = connect(S3(endpoint, env["MINIO_ROOT_USER"], env["MINIO_ROOT_PASSWORD"]))
         client.make_bucket("full")
         with pytest.raises(OpsError, match="no space is left"):
             replace(own.access.store, bucket="full", client=client).put("x", io.BytesIO(bytes(64 << 20)), 64 << 20)

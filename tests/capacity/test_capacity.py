@@ -11,12 +11,14 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from checks.relay import Queue as Held
 from ops.capacity import access, clickhouse, command, past, queues, store
-from ops.capacity.access import CLICKHOUSE, LOGIN, REDIS, STORE
+from ops.capacity.access import CLICKHOUSE, LOGIN, STORE
 from ops.capacity.advice import Advice
 from ops.capacity.containers import parsed
 from ops.capacity.judge import judge
 from ops.capacity.measurement import Day, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, Unseen
+from ops.capacity.queues import REDIS_GATE
 from ops.capacity.report import as_dict, show
 from ops.commands import cli
 from ops.doctor.looks import LookError
@@ -39,6 +41,7 @@ FOUND = Measurement(
     ],
     parts=[Parts("dataset_run_items_rmt", 2000, 900, 10**10, GB, 1000, 3000)],
     memory=[Memory("langfuse-worker", 9 * GB, 10 * GB), Unseen("memory of Redis: TimeoutError: timed out")],
+    relay=Held(800_000_000, GB, 0, 0),
 )
 FINDINGS = judge(FOUND, Advice("docker"), limits())
 
@@ -65,9 +68,11 @@ def test_it_is_shown_at_80_columns_with_every_number_and_what_to_change() -> Non
     show(FOUND, FINDINGS, console)
     shown = console.export_text()
     assert max(map(len, shown.splitlines())) <= 80
-    for part in ("10,000,000", "2 days", "28 h", "900 of 1000", "90 %", "busiest hour 370.0/s"):
+    for part in ("10,000,000", "2 days", "28 h", "900 of 1000", "90 %", "busiest hour 370.0/s", "wait for Langfuse"):
         assert part in shown
     assert {finding.id for finding in FINDINGS} == {
+        "jobs-failed",
+        "relay-queue",
         "events-forecast",
         "queue-waiting",
         "parts",
@@ -112,7 +117,9 @@ def on_fly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
     names = ("address", "password", "user", "tls", "endpoint", "root_user", "root_password")
     outputs = dict.fromkeys((*LOGIN, *names), "")
-    resources = [{"urn": f"urn:pulumi:prod::p::t::{name}", "outputs": outputs} for name in (CLICKHOUSE, REDIS, STORE)]
+    resources = [
+        {"urn": f"urn:pulumi:prod::p::t::{name}", "outputs": outputs} for name in (CLICKHOUSE, REDIS_GATE, STORE)
+    ]
     monkeypatch.setattr(subprocess, "run", called)
     monkeypatch.setattr(command, "open_session", lambda stack, path: Known(stack, {}, path, known=NOTHING))
     monkeypatch.setattr(access, "read_state", lambda *_, **__: State({"deployment": {"resources": resources}}))

@@ -221,8 +221,13 @@ def test_many_parts_in_one_partition_are_found(servers: Servers) -> None:
     assert found(access)[1] == []
 
 
+def root_of(access: Access) -> tuple[str, str]:
+    assert access.store_root
+    return access.store_root
+
+
 def fill(access: Access, megabytes: int) -> None:
-    objects = store_client(access.store_address, *access.store_root)
+    objects = store_client(access.store_address, *root_of(access))
     if not objects.bucket_exists("filling"):
         objects.make_bucket("filling")
     for _ in range(megabytes):
@@ -240,7 +245,7 @@ def test_a_disk_that_is_nearly_full_is_found(servers: Servers) -> None:
     assert (findings, store_disk(measured).growth) == ([], past.UNKNOWN)
     before = store_disk(measured).used
     fill(access, 80)
-    eventually(lambda: store.disk(access.store_address, *access.store_root).used > before + 80 * MEGABYTE)
+    eventually(lambda: store.disk(access.store_address, *root_of(access)).used > before + 80 * MEGABYTE)
     _, findings = found(access, replace(FAR, disk_percent=80))
     assert [entry.id for entry in findings if entry.seen.startswith("minio")] == ["disk-used"]
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from checks.relay import Queue as Held
 from ops.capacity.advice import CONCURRENCY, Advice
 from ops.capacity.judge import Finding, judge
 from ops.capacity.measurement import Day, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, Unseen, of_one_machine
@@ -35,6 +36,14 @@ def disk(used: float, growth: Growth | Unseen) -> Disk:
 
 
 CASES = {
+    "half of the relay's queue waits": (replace(CALM, relay=Held(512, 1024, 0, 0)), {}),
+    "more than half of the relay's queue waits": (
+        replace(CALM, relay=Held(513 * 10**6, 1024 * 10**6, 0, 0)),
+        {"relay-queue": "513 of 1,024 MB wait for Langfuse"},
+    ),
+    "the relay refused spans": (replace(CALM, relay=Held(0, 1024, 7, 0)), {"relay-refused": "7 spans"}),
+    "what Langfuse refused is no want of capacity": (replace(CALM, relay=Held(0, 1024, 0, 7)), {}),
+    "the relay does not answer": (replace(CALM, relay=OFF), {}),
     "above 500 events/s over five minutes": (replace(CALM, rate=Rate(501, 9, [], 1)), {"events-per-second": "501"}),
     "above 500 events/s over the hour": (replace(CALM, rate=Rate(9, 500.5, [], 1)), {"events-per-second": "500"}),
     "exactly 500": (replace(CALM, rate=Rate(500, 500, [], 1)), {}),
@@ -57,9 +66,13 @@ CASES = {
         replace(CALM, queues=[Queue("trace-upsert", 1, 0, 0, 0, 301)]),
         {"queue-waiting": "the oldest for 301 s"},
     ),
-    "delayed and failed jobs are no want of capacity": (
-        replace(CALM, queues=[Queue("evaluation", 0, 0, 9000, 9000, None)]),
+    "delayed jobs are no want of capacity": (
+        replace(CALM, queues=[Queue("evaluation", 0, 0, 9000, 0, None)]),
         {},
+    ),
+    "jobs that failed for good": (
+        replace(CALM, queues=[Queue("otel-ingestion-queue-2", 0, 0, 0, 1, None)]),
+        {"jobs-failed": "otel-ingestion-queue-2: 1 jobs failed for good"},
     ),
     "many parts": (
         replace(CALM, parts=[Parts("traces", 900, 500, 1, 1, 1000, 3000)]),

@@ -14,7 +14,7 @@ MESSAGE = re.compile(
     r"(?P<label>.+): not proven after \d+ s \(deadline \d+ s\): (?P<probe>.+)\n"
     r"    seen: (?P<seen>(?s:.+?))\n"
     r"    fix:  (?P<fix>.+)\n"
-    r"(?:    log:  .+\n)?"
+    r"(?:    log:  .+\n)*"
     r"    then: run the same command again; .+"
 )
 SECRET_INPUTS = ("password", "admin_password", "secret_key", "root_password", "role_password", "master_key")

@@ -1,6 +1,7 @@
 """A web server on this machine that answers as a test tells it."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -43,11 +44,11 @@ Routes = Mapping[str, Answer | Callable[[Request], Answer]]
 
 
 @contextmanager
-def serving(routes: Routes) -> Iterator[str]:
-    """URL of a server that answers by `routes`, and 404 elsewhere."""
+def serving(routes: Routes, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """URL of a server that answers by `routes`, and 404 elsewhere; https where `tls` has a certificate for it."""
 
     class Handler(BaseHTTPRequestHandler):
-        timeout = 0.05  # for clients that do not speak HTTP at all
+        timeout = 0.5  # for clients that do not speak HTTP at all
 
         def _answer(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
@@ -72,10 +73,12 @@ def serving(routes: Routes) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Nothing is logged."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer((host, 0), Handler) as server:
         server.daemon_threads = True
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http{'s' if tls else ''}://{host}:{server.server_port}"
         finally:
             server.shutdown()

@@ -5,7 +5,7 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from checks.supabase import foreign_objects
+from checks.supabase import foreign_snapshot
 from tests.attacks import attack
 from tests.checks.postgres_database import Database
 
@@ -123,9 +123,9 @@ def test_the_trigger_is_made_once_and_stays(guarded: Database) -> None:
 
 
 def test_the_trigger_is_no_change_to_what_belongs_to_others(database: Database) -> None:
-    before = foreign_objects(database.with_schema().admin_url, "langfuse")
+    before = foreign_snapshot(database.with_schema().admin_url, "langfuse")["objects"]
     Database(database.server, database.name, database.role, database.password, guarded=True).with_schema()
-    assert foreign_objects(database.admin_url, "langfuse") == before
+    assert foreign_snapshot(database.admin_url, "langfuse")["objects"] == before
 
 
 def test_somebody_elses_database_gets_no_trigger_unasked(database: Database) -> None:

@@ -377,3 +377,36 @@ def test_a_closed_gate_says_both_what_it_saw_and_that_its_record_is_lost(outcome
     folder.rmdir()
     with pytest.raises(GateClosedError, match=r"(?s)seen: 2.*cannot be written"):
         Probed().run(INPUTS)
+
+
+def test_a_service_that_ends_again_and_again_is_not_waited_for_and_its_last_words_are_quoted(
+    outcome: Outcome, tmp_path: Path
+) -> None:
+    counter = tmp_path / "restarts"
+    counter.write_text("2")
+    log = "one\ntwo\n\nready at postgresql://u:canary-of-u@db/x\n" + "key " + "ab" * 32 + "\nError: no such table\n"
+    (tmp_path / "log").write_text(log)
+
+    def not_there(_: Inputs) -> Evidence:
+        counter.write_text(str(int(counter.read_text()) + 1))
+        raise CheckFailedError("GET /", "connection refused", "see its log")
+
+    outcome(not_there)
+    commands = {"restarts": ["cat", str(counter)], "logs": ["cat", str(tmp_path / "log")]}
+    with pytest.raises(GateClosedError) as closed:
+        Probed().run({**INPUTS, **commands, "deadline_seconds": 600})
+    said = str(closed.value)
+    assert "started again 5 times meanwhile, and ends each time" in said
+    assert said.index("log:  ready at postgresql://u:…@db/x") < said.index("log:  Error: no such table")
+    assert "log:  key …" in said
+    assert "log:  two" not in said
+
+
+@pytest.mark.parametrize("command", [["cat", "/not/there"], ["echo", "none"], ["/not/there"]])
+def test_a_platform_that_does_not_count_restarts_changes_nothing(
+    outcome: Outcome, clock: Clock, command: list[str]
+) -> None:
+    outcome(fails(CheckFailedError("GET /", "connection refused", "see its log")))
+    with pytest.raises(GateClosedError, match="connection refused\n"):
+        Probed().run({**INPUTS, "restarts": command, "deadline_seconds": 3})
+    assert clock.now > 2

@@ -226,7 +226,7 @@ def test_a_store_that_cannot_be_reached_is_named(ready: Store, provider: Any) ->
 def test_a_frozen_store_is_given_up_at_the_deadline(
     minio: Container, ready: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("checks.bucket.TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("checks.s3.TIMEOUT_SECONDS", 1)
     with paused(minio):
         for found in (
             red(BucketProvider, ready.bucket_inputs(), deadline_seconds=1),

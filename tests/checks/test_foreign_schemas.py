@@ -108,6 +108,19 @@ def test_rows_of_others_may_come_and_go(ready: Database) -> None:
     green(UntouchedProvider, after(ready, before))
 
 
+def test_a_table_that_was_emptied_is_named_and_closes_no_gate(ready: Database) -> None:
+    for table in ("emptied", "kept", "analyzed empty"):
+        ready.admin(*TABLE_LIKE_CUSTOMERS, table=table)
+    ready.admin("DELETE FROM {table}", table="analyzed empty")
+    ready.admin("ANALYZE")
+    before = snapshot(ready)
+    assert {"app.emptied", "app.kept", "app.customers"} <= set(before["filled"])
+    ready.admin("TRUNCATE {table}", table="emptied")
+    ready.admin("DELETE FROM app.customers", "VACUUM app.customers")
+    assert green(UntouchedProvider, after(ready, before))["emptied"] == ["app.customers", "app.emptied"]
+    assert green(UntouchedProvider, after(ready, snapshot(ready)))["emptied"] == []
+
+
 def test_langfuses_own_changes_are_ignored(ready: Database) -> None:
     before = snapshot(ready)
     ready.langfuse(

@@ -167,6 +167,16 @@ def test_a_model_that_is_not_served_is_named() -> None:
     assert "gateway:models" in found.fix
 
 
+@pytest.mark.parametrize("pattern", ["openai/*", "bedrock/*", "*"])
+def test_a_wildcard_passes_by_a_model_of_its_prefix_and_by_no_other(pattern: str) -> None:
+    own = {"openai/*": "openai/gpt-4o", "bedrock/*": "bedrock/claude", "*": "anything"}[pattern]
+    with serving(gateway(Answer(body={"data": [{"id": "smoke"}, {"id": own}]}))) as url:
+        assert green(GatewayProvider, inputs_for("gateway-gate", url, models=["smoke", pattern]))
+    with serving(gateway(Answer(body={"data": []}))) as url:
+        found = red(GatewayProvider, inputs_for("gateway-gate", url, models=[pattern], deadline_seconds=60))
+    assert found.seen == f"not served: {pattern}"
+
+
 @pytest.mark.parametrize(
     ("models", "seen"),
     [

@@ -6,8 +6,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from checks.base import GateClosedError
-from checks.supabase import SchemaProvider, SupabaseProvider
+from checks.base import CheckFailedError, GateClosedError
+from checks.data_keys import fingerprint_of
+from checks.supabase import SchemaProvider, SupabaseProvider, refuse_other_keys
 from tests.checks.gates import green, proven_after, red
 from tests.checks.postgres_database import OWNER, Database
 
@@ -77,12 +78,53 @@ def test_a_schema_of_before_there_was_an_owner_is_marked_by_the_stack_that_knows
     database.with_schema().langfuse("CREATE TABLE kept (id int)")
     [(comment,)] = database.admin("SELECT obj_description('langfuse'::regnamespace)")
     with psycopg.connect(database.admin_url, autocommit=True) as db:
-        before = sql.Literal(comment.replace(f" owner:{OWNER}", ""))
+        before = sql.Literal(comment.partition(" owner:")[0])
         db.execute(sql.SQL("COMMENT ON SCHEMA langfuse IS {}").format(before))
     identity = green(SupabaseProvider, database.gate_inputs())["identity"]
     assert "knows" in red(SchemaProvider, database.schema_inputs()).seen
     proven_after(SchemaProvider, database.schema_inputs(), {"identity": identity})
     assert database.admin("SELECT obj_description('langfuse'::regnamespace)") == [(comment,)]
+
+
+OTHER_KEYS = "its data was written with another SALT, another ENCRYPTION_KEY, or both"
+
+
+@pytest.mark.attack(
+    "a lost state, and a vault with the right STACK_ID and another SALT or ENCRYPTION_KEY",
+    layer="mark of the data's keys",
+    message=OTHER_KEYS,
+    alone=True,
+)
+@pytest.mark.parametrize(("salt", "key"), [("another", "a" * 64), ("salt", "b" * 64), ("another", "b" * 64)])
+def test_data_is_taken_over_with_the_keys_that_it_was_written_with_alone(
+    database: Database, salt: str, key: str
+) -> None:
+    ours, other = fingerprint_of("salt", "a" * 64), fingerprint_of(salt, key)
+    green(SchemaProvider, database.schema_inputs(), data_keys=ours)
+    database.langfuse("CREATE TABLE kept (id int)")
+    comment = "SELECT obj_description('langfuse'::regnamespace)"
+    before = database.admin(comment)
+    for given in ({"takes_over": True}, {"takes_over": False}):
+        found = red(SchemaProvider, database.schema_inputs(), data_keys=other, role_password="canary", **given)
+        assert found.seen == OTHER_KEYS
+    with pytest.raises(CheckFailedError, match=OTHER_KEYS):
+        refuse_other_keys(database.admin_url, "langfuse", other)
+    refuse_other_keys(database.admin_url, "langfuse", ours)
+    refuse_other_keys(database.admin_url, "not_there", other)
+    assert database.admin(comment) == before
+    assert database.langfuse("SELECT count(*) FROM kept") == [(0,)], "not even the password was changed"
+    green(SchemaProvider, database.schema_inputs(), data_keys=ours, takes_over=True)
+
+
+def test_keys_of_before_they_were_marked_are_marked_by_the_next_run(database: Database) -> None:
+    unmarked = {name: value for name, value in database.schema_inputs().items() if name != "data_keys"}
+    evidence = green(SchemaProvider, unmarked)
+    assert "keys:" not in database.admin("SELECT obj_description('langfuse'::regnamespace)")[0][0]
+    ours = fingerprint_of("salt", "a" * 64)
+    news = {**database.schema_inputs(), "data_keys": ours}
+    assert SchemaProvider().diff("id", unmarked, news).changes
+    proven_after(SchemaProvider, news, evidence)
+    assert f"keys:{ours}" in database.admin("SELECT obj_description('langfuse'::regnamespace)")[0][0]
 
 
 def test_a_new_password_takes_the_place_of_the_old(database: Database) -> None:

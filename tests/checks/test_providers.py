@@ -9,7 +9,18 @@ import dill  # type: ignore[import-untyped]
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
-from checks import backup_key, bucket, clickhouse, data_keys, http, migrations, supabase
+from checks import (
+    backup_key,
+    bucket,
+    clickhouse,
+    data_keys,
+    external_store,
+    gateway_database,
+    http,
+    migrations,
+    relay,
+    supabase,
+)
 from checks import redis as redis_checks
 from checks.base import CheckProvider, CheckResource, DataProvider, GateClosedError
 from components.minio import Buckets
@@ -18,7 +29,19 @@ from tests.checks.gates import SECRET_INPUTS, SECRET_URLS, assert_shows_no_secre
 from tests.checks.local_server import Answer, Request, serving
 from tests.unit.recorder import ROOT
 
-MODULES = (backup_key, bucket, clickhouse, data_keys, http, migrations, supabase, redis_checks)
+MODULES = (
+    backup_key,
+    bucket,
+    clickhouse,
+    data_keys,
+    external_store,
+    gateway_database,
+    http,
+    migrations,
+    relay,
+    supabase,
+    redis_checks,
+)
 RESOURCES = sorted(CheckResource.__subclasses__(), key=lambda cls: cls.__name__)
 PROVIDERS = [resource.provider for resource in RESOURCES]
 HOLDS_DATA = {bucket.BucketProvider, data_keys.DataKeysProvider, supabase.SchemaProvider}
@@ -66,8 +89,14 @@ def test_what_the_engine_stores_of_a_check_holds_none_of_its_inputs(name: str) -
     assert [value for value in values if value.encode() in stored] == []
 
 
-SOMETIMES = {"end-to-end-proof": {"public_gateway_url"}, "minio-app-key": {"retired"}}
-"""Given where the gateway has a public address, and once a key was rotated: see the tests of both."""
+SOMETIMES = {
+    "clickhouse-gate": {"external"},
+    "end-to-end-proof": {"public_gateway_url"},
+    "gateway-gate": {"database"},
+    "minio-app-key": {"retired"},
+}
+"""Given where the server is somebody else's, where the gateway has a public address or a database, and once a key was
+rotated: see the tests of each."""
 
 
 @pytest.mark.parametrize("name", sorted(registered_checks()))
@@ -159,6 +188,7 @@ def _aimed_at(address: str, canary: str) -> Mapping[str, Any]:
         "root_user": "root",
         "public_key": "pk-lf-1",
         "find_path": "/find/{user_id}",
+        "bucket": "backups",
         "buckets": Buckets().names,
         "before": {"objects": {}, "sha256": ""},
         "ledgers": {"clickhouse": 1, "postgres": 1},

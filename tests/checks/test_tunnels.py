@@ -154,6 +154,17 @@ def test_what_opens_can_be_used_without_the_rest(pids: Path) -> None:
     assert gone(pids)
 
 
+def test_one_process_keeps_all_tunnels_and_the_port_of_each(pids: Path) -> None:
+    argv = inputs(pids)["tunnels"]["far.internal:80"]
+    addresses = [f"far-{number}.internal:80" for number in range(3)]
+    with tunnels.opened(dict.fromkeys(addresses, argv)) as (there, back):
+        local = there(addresses)
+        assert len(set(local)) == len(addresses)
+        assert back(local) == addresses
+        assert len({Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] for pid in alive(pids)}) == 1
+    assert gone(pids)
+
+
 @contextlib.contextmanager
 def another_server(port: int = 0) -> Iterator[int]:
     """Another program's server, which says something else; its port."""
@@ -180,7 +191,7 @@ def test_a_port_that_another_program_has_is_no_tunnel(pids: Path, monkeypatch: p
     """The tunnel's command cannot have the port, and whoever has it would be taken for the store."""
     monkeypatch.setattr(tunnels, "OPEN_SECONDS", 1.0)
     with another_server() as port:
-        monkeypatch.setattr(tunnels, "_free_port", lambda: port)
+        monkeypatch.setattr(tunnels, "_free_ports", lambda _: [port])
         with pytest.raises(GateClosedError, match=r"no way to far\.internal:80 opened: see that"):
             Asking().run(inputs(pids, expected="another server"))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from checks.bucket import AppKeyProvider, BucketProvider
 from checks.supabase import SchemaProvider
+from components.relay import FOLDER, RELAY
 from components.releases import RELEASES
 from ops.backup.docker_cli import archive
 from ops.doctor.access import Access, Limits, from_settings
@@ -26,6 +27,7 @@ from ops.doctor.rows import ROWS
 from platforms.docker_labels import INSTANCE_LABEL, SERVICE_LABEL
 from settings import load
 from tests.checks.containers import blueprint, docker, gate_inputs, images
+from tests.relay.rig import basic
 from tests.standin.docker_cli import eventually, free_port
 from tests.standin.stores import image_of
 
@@ -33,6 +35,8 @@ GENERATED = re.compile(r"(?:hex|result)-of-[\w-]+")
 RECORDED_PASSWORD = "result-of-clickhouse-password"
 STORES = ("clickhouse", "postgres", "redis", "minio")
 LANGFUSE = ("langfuse-web", "langfuse-worker")
+IMAGES = {"gateway": "litellm", "relay": "relay", "relay-proxy": "proxy"}
+"""Service to image, where that has another name than Langfuse's own."""
 COMMAND = re.compile(r"`(docker exec [^`]+)`")
 CONFIG = "/etc/clickhouse-server/config.d"
 FILES = Path(__file__).parent / "files"
@@ -49,6 +53,8 @@ PORTS: Mapping[str, Mapping[int, int]] = {
     "langfuse-web": {3000: 3000},
     "langfuse-worker": {3030: 3030},
     "gateway": {4000: 4000},
+    "relay": {4318: 4318, 8888: 8888},
+    "relay-proxy": {},
 }
 """Port on the operator's machine, as the settings have it, to the port inside."""
 PUBLISHED: Sequence[int] = [at for ports in PORTS.values() for at in ports]
@@ -86,6 +92,9 @@ class Rig:
         plan = blueprint(service)
         given = {key: value for key, value in ({**self.settled(plan.env), **env}).items() if value != "(unset)"}
         made = name or self.name(service)
+        if service == RELAY:
+            given = {"RELAY_KEYS": self.relay_keys, **env}
+            options = (*options, f"--volume={FOLDER}", "--user=0")
         docker(
             "create",
             f"--name={made}",
@@ -100,6 +109,12 @@ class Rig:
         if plan.files:
             self.put(made, self.settled(plan.files))
         return made
+
+    @property
+    def relay_keys(self) -> str:
+        """What the gateway's keys are to the relay."""
+        env = self.settled(blueprint("gateway").env)
+        return basic(env["LANGFUSE_PUBLIC_KEY"], env["LANGFUSE_SECRET_KEY"])
 
     def put(self, container: str, files: Mapping[str, str]) -> None:
         """Put files into a container, by path."""
@@ -150,8 +165,8 @@ class Rig:
 
     def image(self, service: str) -> str:
         """Image of a service of Langfuse, or the gateway."""
-        if service == "gateway":
-            return images(frozenset({"litellm"}))["litellm"]
+        if service in IMAGES:
+            return images(frozenset({IMAGES[service]}))[IMAGES[service]]
         return image_of(service, f"example.com/langfuse:{RELEASES['3'].version}")
 
     def logs(self, service: str, text: str) -> None:
@@ -262,13 +277,13 @@ def running() -> Iterator[Rig]:
 
 
 def _start(rig: Rig) -> None:
-    stores = images(frozenset({*STORES, "litellm"}))
+    stores = images(frozenset({*STORES, *IMAGES.values()}))
     for service in PORTS:
         blueprint(service)  # runs the program once, which threads could not
     options = {"clickhouse": [f"--tmpfs={TINY_DISK}:size=8m,mode=1777"]}
     with ThreadPoolExecutor(len(PORTS)) as pool:
         starting = [pool.submit(rig.start, name, stores[name], *options.get(name, [])) for name in STORES]
-        starting.append(pool.submit(rig.start, "gateway", stores["litellm"]))
+        starting += [pool.submit(rig.start, name, stores[image]) for name, image in IMAGES.items()]
         for start in starting:
             start.result()
     login = rig.access.operator

@@ -101,7 +101,7 @@ def test_what_could_not_be_looked_at_says_what_would_let_it(access: Access, answ
     results = examine([row("one", answer)], access)
     assert as_dict(results[0])["needs"] == needs
     text = io.StringIO()
-    show(results, Console(file=text, width=80), everything=False, given={})
+    show(results, Console(file=text, width=80), others=(), given={})
     assert f"needs  {needs[:30]}" in text.getvalue()
 
 
@@ -152,8 +152,9 @@ def test_replicas_and_what_stands_before_them_are_services_of_the_stack() -> Non
     services = from_settings(many, lambda _: "canary", Nothing()).services
     assert services == (
         *("clickhouse", "clickhouse-2", "clickhouse-keeper-1", "clickhouse-keeper-2", "clickhouse-keeper-3"),
-        *("clickhouse-proxy", "minio", "postgres", "redis", "langfuse-web", "langfuse-web-2", "langfuse-web-proxy"),
-        *("langfuse-worker", "langfuse-worker-2", "langfuse-worker-3", "gateway"),
+        *("clickhouse-proxy", "minio", "postgres", "redis", "cache"),
+        *("langfuse-web", "langfuse-web-2", "langfuse-web-proxy"),
+        *("langfuse-worker", "langfuse-worker-2", "langfuse-worker-3", "relay", "relay-proxy", "gateway"),
     )
 
 
@@ -250,8 +251,8 @@ def test_a_stack_that_was_never_up_could_not_be_looked_at(rows: list[Row], monke
 def test_the_table_fits_80_columns_and_shows_healthy_rows_only_when_asked(access: Access, everything: bool) -> None:
     results = examine([row("ill", wrong("x" * 200)), row("well", fine("y" * 200)), row("away", LookError("z"))], access)
     text = io.StringIO()
-    show(results, Console(file=text, width=80), everything=everything, given={})
+    show(results, Console(file=text, width=80), others=results if everything else (), given={})
     assert max(map(len, text.getvalue().splitlines())) <= 80
     assert ("✓ well" in text.getvalue()) is everything
     assert "could not look: away" in text.getvalue()
-    assert "1 findings, 1 of 3 rows healthy, 1 not seen" in text.getvalue()
+    assert "1 finding, 1 of 3 rows healthy, 1 not seen" in text.getvalue()

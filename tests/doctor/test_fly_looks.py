@@ -23,7 +23,7 @@ from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
 SETTINGS = load(read_config(ROOT / "Pulumi.prod.yaml"))
-SERVICES = ("clickhouse", "minio", "langfuse-web", "langfuse-worker", "gateway")
+SERVICES = ("clickhouse", "minio", "langfuse-web", "langfuse-worker", "relay", "relay-proxy", "gateway")
 APPS = {service: SETTINGS.fly_app(service) for service in SERVICES}
 WEB = APPS["langfuse-web"]
 MACHINE = {
@@ -121,7 +121,7 @@ def test_facts_are_those_of_the_machine(fly: Fly) -> None:
 
 def test_machines_that_run_are_well(fly: Fly) -> None:
     result = seen(access(fly), "containers")
-    assert (result.verdict, result.evidence) == ("healthy", "5 machines run")
+    assert (result.verdict, result.evidence) == ("healthy", "7 machines run")
 
 
 def test_only_what_the_stack_runs_itself_can_be_absent(fly: Fly) -> None:

@@ -56,7 +56,8 @@ GATES: Mapping[str, Mapping[str, Any]] = {
     },
 }
 GENERATED = ("clickhouse-password", "clickhouse-admin-password", "minio-app-secret-key")
-SERVICES = ("clickhouse", "minio", "langfuse-web", "langfuse-worker", "gateway")
+SERVICES = ("clickhouse", "minio", "langfuse-web", "langfuse-worker", "relay", "relay-proxy", "gateway")
+RELAY = ("hotdash-langfuse-relay.internal:4318", "hotdash-langfuse-relay.internal:8888")
 PROD = read_config(ROOT / "Pulumi.prod.yaml")
 ELSEWHERE = {
     "postgres:place": "external",
@@ -119,7 +120,7 @@ def test_on_fly_the_gates_know_where_everything_is_and_how_to_get_in(
         assert (access.direct_url, access.admin_url) == (ROLE, ADMIN), "a database elsewhere is reached as it is"
         assert (access.redis_user, access.redis_password, access.redis_tls) == ("app", "canary-cache", True)
         assert (access.redis_prefix, access.buckets) == ("langfuse", ("events", "media", "exports"))
-        assert access.services == ("clickhouse", "minio", "langfuse-web", "langfuse-worker", "gateway")
+        assert access.services == SERVICES
         assert all(url.startswith("http://127.0.0.1:") for url in (access.web_url, access.worker_url))
         assert access.named(access.gateway_url) == "http://hotdash-llm-gateway.internal:4000"
         assert (access.unreached, access.store_is_private, access.limits.run_seconds) == ({}, False, 45)
@@ -130,6 +131,7 @@ def test_on_fly_the_gates_know_where_everything_is_and_how_to_get_in(
         *(CLICKHOUSE, "ch.internal:9000", MINIO, CACHE),
         "hotdash-langfuse-web.internal:3000",
         "hotdash-langfuse-worker.internal:3030",
+        *RELAY,
         "hotdash-llm-gateway.internal:4000",
     }
     assert asked["partly"]
@@ -161,7 +163,7 @@ def test_nobody_waits_for_a_way_to_what_is_known_not_to_run(
     running -= {"langfuse-web", "gateway"}
     with of_session(session(monkeypatch, load(PROD), state())) as access:
         assert set(access.unreached) == {Part.LANGFUSE, Part.GATEWAY}
-    waited_for = {"hotdash-langfuse-worker.internal:3030", CLICKHOUSE, "ch.internal:9000", MINIO, CACHE}
+    waited_for = {"hotdash-langfuse-worker.internal:3030", *RELAY, CLICKHOUSE, "ch.internal:9000", MINIO, CACHE}
     assert set(asked["commands"]) == waited_for
 
 
@@ -197,9 +199,9 @@ def test_on_docker_only_what_is_elsewhere_is_taken_from_the_state(
     with of_session(session(monkeypatch, load(ELSEWHERE), known)) as access:
         assert isinstance(access.looks, DockerLooks)
         assert access.clickhouse.password == "canary-clickhouse", "the vault's, which the gate was given"
-        assert (access.store_address, access.store_secret_key) == ("127.0.0.1:9090", "canary-minio-app-secret-key")
+        assert (access.store.endpoint, access.store.secret_key) == ("127.0.0.1:9090", "canary-minio-app-secret-key")
         assert (access.direct_url, access.redis_user, access.redis_prefix) == (ROLE, "app", "shared")
-        assert access.services == ("clickhouse", "minio", "langfuse-web", "langfuse-worker", "gateway")
+        assert access.services == SERVICES
         assert access.web_url == "http://127.0.0.1:3000"
         assert access.filled("{restart langfuse-web}") == "`docker restart langfuse-langfuse-web`"
     assert set(asked["commands"]) == {CACHE, CLICKHOUSE, "ch.internal:9000"}

@@ -21,16 +21,17 @@ from settings.loading import known_keys
 from tests.unit.recorder import ROOT
 
 COMMAND = re.compile(r"`([^`]+)`")
-SERVICES = {"clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway", "<service>"}
+STORES = {"clickhouse", "minio", "postgres", "redis"}
+SERVICES = STORES | {"langfuse-web", "langfuse-worker", "relay", "gateway", "<service>"}
 DESTRUCTIVE = re.compile(r"\b(?:DROP|TRUNCATE|DELETE|RESET|rm -|prune|volume rm|down -v|FLUSH\w+)\b", re.IGNORECASE)
 
 
 PROD = read_config(ROOT / "Pulumi.prod.yaml")
-ELSEWHERE = {"postgres:place": "external", "redis:place": "external"}
+ELSEWHERE = {f"{part}:place": "external" for part in ("clickhouse", "s3", "postgres", "redis")}
 PLACES = {
     "docker": of(load({}), "local"),
     "docker elsewhere": of(load(ELSEWHERE), "local"),
-    "fly": of(load({**PROD, "postgres:place": "internal", "redis:place": "internal"}), "prod"),
+    "fly": of(load({**PROD, "postgres:place": "managed", "redis:place": "managed"}), "prod"),
     "fly elsewhere": of(load(PROD), "prod"),
 }
 FLY = (["apps", "restart"], ["releases", "-a"], ["logs", "--no-tail", "-a"], ["ssh", "console", "-a", "-C"])
@@ -78,7 +79,7 @@ def test_the_commands_of_a_fix_exist_where_the_stack_runs(row: Row, place: str) 
 def understood(place: str, command: str) -> bool:
     """Whether it is a command of the place, or a statement for a server that is elsewhere."""
     if "elsewhere" in place and re.match(
-        r"(?:ALTER|CREATE|GRANT|SELECT|UPDATE) |redis-cli |(?:REDIS|SUPABASE_\w+)_URL$", command
+        r"(?:ALTER|CREATE|GRANT|SELECT|UPDATE) |redis-cli |(?:REDIS|CLICKHOUSE|LANGFUSE_\w+)_URL$", command
     ):
         return True
     words = shlex.split(command.partition(" 2>&1 |")[0].partition(" | python -m ops doctor -")[0])
@@ -112,8 +113,8 @@ def understood(place: str, command: str) -> bool:
             r"""`fly ssh console -a hotdash-langfuse-clickhouse -C "clickhouse-client -q \"ALTER USER <name> """,
         ),
         ("fly elsewhere", "{redis CONFIG SET appendonly yes}", "`redis-cli CONFIG SET appendonly yes` at the server"),
-        ("fly elsewhere", "{psql GRANT x}", "`GRANT x` as the login of SUPABASE_DIRECT_URL"),
-        ("docker elsewhere", "{psql GRANT x}", "`GRANT x` as the login of SUPABASE_DIRECT_URL"),
+        ("fly elsewhere", "{psql GRANT x}", "`GRANT x` as the login of LANGFUSE_DIRECT_URL"),
+        ("docker elsewhere", "{psql GRANT x}", "`GRANT x` as the login of LANGFUSE_DIRECT_URL"),
         ("docker elsewhere", "{restart langfuse-web}", "`docker restart langfuse-langfuse-web`"),
     ],
 )

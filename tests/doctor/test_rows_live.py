@@ -4,7 +4,7 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +15,18 @@ import pytest
 import yaml
 
 from checks.bucket import APP_POLICY, AppKeyProvider, client
-from ops.doctor.access import Limits
+from checks.relay import queue
+from checks.trace import OTLP_PATH
+from components.relay import CONFIG_FILE
+from ops.doctor.access import Access, Limits
 from ops.doctor.examine import examine
 from ops.doctor.rows import ROWS
 from ops.doctor.signatures import AROUND, sources
 from policy.guards import DELETE_HOOK, in_one_line, missing_guards
 from policy.inventories import Inventory
+from tests.checks.containers import blueprint
 from tests.doctor.rig import CONFIG, LIMITS, Rig, found, only, own_file, verdict
+from tests.relay.rig import basic, export
 from tests.standin.docker_cli import docker, eventually, free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.soak]
@@ -456,6 +461,21 @@ def test_a_long_queue_is_found(rig: Rig, pooler: str) -> None:
     assert verdict(access, "redis-queue") == "healthy"
 
 
+def test_jobs_that_failed_for_good_are_found_in_every_part_of_a_queue_that_is_split(rig: Rig, pooler: str) -> None:
+    from checks import redis as queue
+
+    access, name = rig.fresh(redis_address=pooler), "bull:otel-ingestion-queue-3"
+    with queue.client(pooler, rig.access.redis_password) as server:
+        eventually(server.ping)
+        server.hset(f"{name}:meta", "version", "bullmq:5")
+        server.hset(f"{name}:7", "failedReason", "getaddrinfo ENOTFOUND clickhouse")
+        server.zadd(f"{name}:failed", {"7": 1})
+        seen = only(access, "jobs-failed").evidence
+        assert seen == "otel-ingestion-queue-3 1 failed, the newest with: getaddrinfo ENOTFOUND clickhouse"
+        server.delete(f"{name}:failed", f"{name}:meta", f"{name}:7")
+    assert verdict(access, "jobs-failed") == "healthy"
+
+
 def test_a_cluster_without_macros_is_found(rig: Rig) -> None:
     """Beside the stack's own server, which has no keeper, one that has."""
     name, http, native = f"{rig.instance}-keeper", free_port(), free_port()
@@ -609,9 +629,67 @@ def test_a_web_in_the_workers_place_is_found(rig: Rig) -> None:
 
 
 def test_a_gateway_that_does_not_serve_is_found(rig: Rig) -> None:
-    url = f"http://{rig.access.store_address}"
+    url = f"http://{rig.access.store.endpoint}"
     assert "HTTP 4" in only(rig.fresh(gateway_url=url), "gateway-alive").evidence
     assert verdict(rig.fresh(), "gateway-alive") == "healthy"
+
+
+@contextmanager
+def other_relay(rig: Rig, changed: Mapping[str, str] | None = None, **env: str) -> Iterator[Access]:
+    """The stack, with another relay in the place of its own: other variables, or other texts in its configuration."""
+    name, otlp, metrics = f"{rig.instance}-other-relay", free_port(), free_port()
+    published = (f"--publish=127.0.0.1:{otlp}:4318", f"--publish=127.0.0.1:{metrics}:8888")
+    rig.create("relay", rig.image("relay"), *published, name=name, **env)
+    files = dict(blueprint("relay").files)
+    for was, now in (changed or {}).items():
+        assert was in files[CONFIG_FILE]
+        files[CONFIG_FILE] = files[CONFIG_FILE].replace(was, now)
+    rig.put(name, files)
+    docker("start", name)
+    access = rig.fresh(relay_url=f"http://127.0.0.1:{otlp}", relay_metrics_url=f"http://127.0.0.1:{metrics}")
+    try:
+        eventually(lambda: queue(f"{access.relay_metrics_url}/metrics"))
+        yield access
+    finally:
+        docker("rm", "-fv", name)
+
+
+def send(rig: Rig, access: Access, padding: int) -> int:
+    """Status of an export of one span."""
+    headers = {"Authorization": f"Basic {rig.relay_keys}"}
+    url = access.relay_url + OTLP_PATH
+    return httpx.post(url, json=export(range(1), padding), headers=headers, trust_env=False).status_code
+
+
+def test_a_relay_with_other_keys_is_found(rig: Rig) -> None:
+    with other_relay(rig, RELAY_KEYS=basic("pk-lf-other", "sk-lf-other")) as access:
+        assert "HTTP 401" in only(access, "relay-keys").evidence
+    assert verdict(rig.fresh(), "relay-keys") == "healthy"
+
+
+NOWHERE = {"relay-proxy:3000": "nowhere.invalid:3000", f"queue_size: {1024**3}": "queue_size: 10000"}
+
+
+def test_a_relay_that_hands_nothing_on_is_found_before_it_is_full(rig: Rig) -> None:
+    with other_relay(rig, NOWHERE) as access:
+        assert send(rig, access, 6000) == 200
+        assert "% of 10000 bytes" in only(access, "relay-queue").evidence
+    assert verdict(rig.fresh(), "relay-queue") == "healthy"
+
+
+def test_a_relay_that_refused_spans_is_found(rig: Rig) -> None:
+    with other_relay(rig, NOWHERE) as access:
+        assert send(rig, access, 20_000) == 503
+        assert "1 spans" in only(access, "relay-refused").evidence
+    assert verdict(rig.fresh(), "relay-refused") == "healthy"
+
+
+def test_a_relay_whose_spans_langfuse_refused_is_found(rig: Rig) -> None:
+    with other_relay(rig, {"relay-proxy:3000/api/public/otel": "langfuse-web:3000/api/no"}) as access:
+        assert send(rig, access, 0) == 200
+        eventually(lambda: queue(f"{access.relay_metrics_url}/metrics").dropped)
+        assert "1 spans" in only(access, "relay-dropped").evidence
+    assert verdict(rig.fresh(), "relay-dropped") == "healthy"
 
 
 MESSAGES = yaml.safe_load((Path(__file__).parent / "messages.yaml").read_text(encoding="utf-8"))

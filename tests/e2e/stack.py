@@ -217,7 +217,8 @@ def twin_of(stack: TestStack, folder: Path) -> TestStack:
 
 
 def _named(folder: Path, instance: str, settings: Mapping[str, Any]) -> TestStack:
-    ports = dict(zip(load({}).published_ports, free_ports(9), strict=True))
+    settings_of_ports = load({}).published_ports
+    ports = dict(zip(settings_of_ports, free_ports(len(settings_of_ports)), strict=True))
     stack = TestStack(folder, instance, {"langfuse-stack:instance": instance, **ports, **settings})
     stack.configure()
     return stack

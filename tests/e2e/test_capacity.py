@@ -8,7 +8,9 @@ from tests.standin.docker_cli import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(1200)]
 
-SERVICES = {"clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"}
+SERVICES = {
+    *("cache", "clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis", "relay")
+}
 OF_THE_MACHINE = {"disk-used", "disk-forecast", "memory"}
 """Findings that the machine may have, whatever the stack does."""
 QUEUE = "otel-ingestion-queue"

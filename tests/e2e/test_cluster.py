@@ -15,6 +15,7 @@ import yaml
 from checks.base import CheckFailedError
 from checks.clickhouse import ClickHouseProvider
 from checks.clickhouse_login import Login
+from checks.s3 import S3
 from checks.trace import PublicApi
 from components.releases import RELEASES
 from ops.backup.store import connect
@@ -337,7 +338,7 @@ def test_traces_of_a_single_server_are_moved_into_a_cluster(cluster: TestStack, 
     made = stack.ops("backup", "--json")
     assert made.code == 0, made.output
     there, here = (inputs_of(each, "minio-backup-key") for each in (stack, cluster))
-    source, target = (connect(key["endpoint"], key["access_key"], key["secret_key"]) for key in (there, here))
+    source, target = (connect(S3.of(key)) for key in (there, here))
     for entry in source.list_objects(there["bucket"], prefix=made.json["id"], recursive=True):
         with source.get_object(there["bucket"], str(entry.object_name)) as content:
             body, size = cast("BinaryIO", content), int(entry.size or 0)

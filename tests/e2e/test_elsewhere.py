@@ -81,8 +81,8 @@ def _prepare(made: Elsewhere) -> None:
         "LANGFUSE_SECRET_KEY": f"sk-lf-{canary('langfuse')}",
         "LANGFUSE_HOST": f"http://127.0.0.1:{stack.config['langfuse:webPort']}",
         "REDIS_URL": f"redis://default:{made.password}@{host}:{ports[1]}",
-        "SUPABASE_DIRECT_URL": direct,
-        "SUPABASE_POOLED_URL": f"{direct}?application_name=pooled",
+        "LANGFUSE_DIRECT_URL": direct,
+        "LANGFUSE_DATABASE_URL": f"{direct}?application_name=pooled",
     }
     vault = stack.folder / "vault.json"
     vault.touch(mode=0o600)

@@ -317,6 +317,7 @@ def test_litellm_answers_with_its_mock_and_only_with_the_master_key(tmp_path: Pa
         ("redis", r"7\.0\.\d+"),
         ("postgres", r"15\.\d+"),
         ("litellm", r"1\.106\.2"),
+        ("relay", r"0\.165\.0"),
     ],
 )
 def test_the_version_told_is_that_of_the_program_in_the_image(

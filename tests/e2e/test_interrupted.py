@@ -16,8 +16,11 @@ KILL_AT = [
     "docker:index:Container langfuse-web creating",
     "checks:LangfuseWeb langfuse-web-gate created",
 ]
-VOLUMES = ["clickhouse", "minio", "postgres", "redis"]
-SERVICES = ["clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
+VOLUMES = ["clickhouse", "minio", "postgres", "redis", "relay"]
+SERVICES = [
+    *("cache", "clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"),
+    *("relay", "relay-proxy"),
+]
 
 
 def kill_when(stack: TestStack, line: str) -> None:

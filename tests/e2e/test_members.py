@@ -36,7 +36,7 @@ def test_the_owner_and_those_who_are_invited_are_listed(stack: TestStack) -> Non
     people = {
         person["email"]: (person["organization"], person["role"], person["invited"]) for person in found["members"]
     }
-    assert people["admin@hurriyetpartisi.org"] == ("Hurriyet Partisi", "OWNER", False)
+    assert people["owner@example.com"] == ("Hurriyet Partisi", "OWNER", False)
     assert people["ada@example.com"] == ("Hurriyet Partisi", "VIEWER", True)
 
 

@@ -1,4 +1,4 @@
-"""Every block of commands in docs/operations.md that says so is run on a whole stack, as it stands there."""
+"""Every block of commands in docs/ that says so is run on a whole stack, as it stands there."""
 
 import re
 from dataclasses import dataclass
@@ -33,7 +33,9 @@ def commands(page: str) -> list[Command]:
     return found
 
 
-TRIED = commands((ROOT / "docs" / "operations.md").read_text(encoding="utf-8"))
+TRIED = [
+    command for page in sorted((ROOT / "docs").glob("*.md")) for command in commands(page.read_text(encoding="utf-8"))
+]
 
 
 @pytest.mark.parametrize("command", TRIED, ids=lambda command: f"{command.section}: {command.line}")

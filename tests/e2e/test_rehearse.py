@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from checks.clickhouse_login import Login, rows
+from checks.s3 import S3
 from ops.backup.store import connect
 from ops.backup.throwaway import LABEL
 from tests.e2e.stack import Run, TestStack, kill
@@ -84,7 +85,7 @@ def held(stack: TestStack) -> dict[str, Any]:
         traces = rows(client, "SELECT id FROM {database:Identifier}.traces ORDER BY id", database=login.database)
     finally:
         client.close()
-    store = connect(key["endpoint"], key["root_user"], plain(key["root_password"]))
+    store = connect(S3(key["endpoint"], key["root_user"], plain(key["root_password"])))
     objects = [
         (bucket, entry.object_name, entry.version_id)
         for bucket in key["buckets"]
@@ -111,7 +112,7 @@ def test_older_traces_are_read_and_a_new_one_is_taken_and_the_live_stores_see_no
     assert list(seen)[-5:] == PROVEN
     assert "nothing to migrate" in seen["langfuse-web"]
     assert "read through the API" in seen["older traces"]
-    assert "read back by the API, 5 hops" in seen["new trace"]
+    assert "read back by the API, 4 hops" in seen["new trace"]
     assert len(run.json["removed"]) == 7
     assert held(backed_up) == before
     assert before["traces"]
@@ -123,7 +124,7 @@ def test_older_traces_are_read_and_a_new_one_is_taken_and_the_live_stores_see_no
 def test_a_worker_that_ends_is_a_finding_that_names_the_hop_a_trace_does_not_pass(backed_up: TestStack) -> None:
     told = struck(backed_up, "langfuse-worker", lambda name: backed_up.docker("kill", name))
     assert not told["ok"]
-    assert told["findings"][-1].startswith("new trace: broken at queue drained: ")
+    assert told["findings"][-1].startswith("new trace: broken at taken by the worker: ")
     assert "is langfuse-worker running" in told["findings"][-1]
     steps = {step["step"]: step["seen"] for step in told["steps"]}
     assert steps["new trace"] == "not proven"

@@ -9,14 +9,18 @@ import httpx
 import psycopg
 import pytest
 
+from checks.trace import OTLP_PATH, PublicApi, new_user_id
 from ops.session import ROOT
 from tests.contract import OUTPUTS
 from tests.e2e.stack import REGISTERED, Run, TestStack, twin_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
-SERVICES = ["clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"]
-HOPS = ["gateway answer", "object in the bucket", "queue drained", "rows in ClickHouse", "read back by the API"]
+SERVICES = [
+    *("cache", "clickhouse", "gateway", "langfuse-web", "langfuse-worker", "minio", "postgres", "redis"),
+    *("relay", "relay-proxy"),
+]
+HOPS = ["gateway answer", "relay", "rows in ClickHouse", "object in the bucket", "read back by the API"]
 GENERATED = "random:index/randomPassword:RandomPassword"
 SECRETS = {"gateway_master_key", "langfuse_secret_key", "owner_password", "gateway_env"}
 
@@ -27,6 +31,19 @@ def admin_url(stack: TestStack) -> str:
     [schema] = [entry for entry in resources if entry["urn"].endswith("::langfuse-schema")]
     url: str = json.loads(schema["inputs"]["admin_url"]["plaintext"])
     return url.partition("?")[0]
+
+
+def keys_of(env: dict[str, str]) -> tuple[str, str]:
+    return env["LANGFUSE_PUBLIC_KEY"], env["LANGFUSE_SECRET_KEY"]
+
+
+def sent_to_the_relay(env: dict[str, str]) -> str:
+    """User id of a trace that an application sends with the variables that it is given."""
+    user_id = new_user_id()
+    url, _, path = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].partition(OTLP_PATH)
+    assert not path
+    PublicApi(url, *keys_of(env), "").send_trace(user_id)
+    return user_id
 
 
 def test_up_ends_with_a_proven_trace_and_a_table_of_services(brought_up: tuple[TestStack, Run]) -> None:
@@ -115,8 +132,18 @@ def test_smoke_names_the_hop_that_a_stopped_worker_breaks(stack: TestStack) -> N
     finally:
         stack.docker("start", stack.container("langfuse-worker"))
     found = run.json
-    assert (run.code, found["broken"]) == (1, "queue drained")
+    assert (run.code, found["broken"]) == (1, "taken by the worker")
     assert "langfuse-worker" in found["findings"][0]["fix"]
+
+
+def test_smoke_names_the_relay_that_is_stopped(stack: TestStack) -> None:
+    assert stack.ops("stop", "relay").code == 0
+    try:
+        run = stack.ops("smoke", "--json", "--deadline", "4")
+    finally:
+        assert stack.ops("start", "relay").code == 0
+    found = run.json
+    assert (run.code, found["broken"]) == (1, "relay")
 
 
 def test_smoke_says_when_clickhouse_has_another_password(stack: TestStack) -> None:
@@ -194,6 +221,10 @@ def test_a_trace_sent_before_down_is_readable_after_up_although_a_second_stack_w
     sent = stack.ops("smoke", "--json").json
     trace_id = sent["hops"][-1]["seen"].split()[-1]
     volumes = stack.names("volume")
+    env = stack.outputs()["gateway_env"]
+    stack.docker("kill", stack.container("langfuse-web"))
+    taken_by_the_relay = [sent_to_the_relay(env) for _ in range(20)]
+    stack.docker("kill", stack.container("relay"))
 
     down = stack.ops("down")
     assert down.code == 0, down.output
@@ -211,14 +242,13 @@ def test_a_trace_sent_before_down_is_readable_after_up_although_a_second_stack_w
 
     up = stack.ops("up")
     assert up.code == 0, up.output
-    outputs = stack.outputs()
-    answer = httpx.get(
-        f"{outputs['gateway_env']['LANGFUSE_HOST']}/api/public/traces/{trace_id}",
-        auth=(outputs["langfuse_public_key"], outputs["langfuse_secret_key"]),
-        timeout=20,
-    )
+    api = httpx.Client(base_url=env["LANGFUSE_HOST"], auth=keys_of(env), timeout=20)
+    answer = api.get(f"/api/public/traces/{trace_id}")
     assert answer.status_code == 200
     assert answer.json()["id"] == trace_id
+    for user_id in taken_by_the_relay:
+        found = api.get("/api/public/traces", params={"userId": user_id}).json()
+        assert found["meta"]["totalItems"] == 1, "taken while web was killed, and held by a relay that was killed too"
 
 
 def test_a_second_run_at_the_same_time_is_refused(stack: TestStack) -> None:

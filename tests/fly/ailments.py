@@ -14,7 +14,7 @@ from tests.fly.fake.containers import Containers, docker
 from tests.fly.rehearsal import APPS, Rehearsal
 from tests.standin.docker_cli import eventually
 
-CLICKHOUSE, _, WEB, WORKER, GATEWAY = APPS
+CLICKHOUSE, _, WEB, WORKER, _, _, GATEWAY = APPS
 REJECTED = "Rejected 3 event(s) from the legacy ingestion API"
 COMMAND = re.compile(r"`([^`]+)`")
 LEDGER = "INSERT INTO langfuse.schema_migrations SELECT 37, 1, toUnixTimestamp64Nano(now64(9))"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from platforms.fly.folder import FOLDER_VARIABLE
+from platforms.fly.deploy import FOLDER_VARIABLE
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from platforms.fly.__main__ import act, parsed, secrets_of
-from platforms.fly.client import Client
-from platforms.fly.process import Completed
+from platforms.fly.__main__ import parsed
+from platforms.fly.client import Client, Completed
 from tests.fly.fake import faults
 from tests.fly.fake.cloud import ORGANIZATION, Cloud
 
@@ -41,7 +40,7 @@ class Caller:
     def __call__(self, command: Command, stdin: str) -> Completed:
         self.asked.append(command)
         self.stdins.append(stdin)
-        words, verb = list(command.words), " ".join(command.name)
+        words, verb = list(command.words), command.verb
         struck = faults.due(self.cloud.state, verb, self.faults, faults.change(words), self.action)
         code, out, err = faults.call(self.cloud, words, stdin, verb, struck)
         if any(fault["kind"] == "timeout" for fault in struck):
@@ -56,13 +55,13 @@ class Caller:
         return Client(self, secrets, sleep=self.waits.append)
 
     def do(self, action: str, request: Mapping[str, Any], previous: Mapping[str, Any] | None = None) -> Answer:
-        self.action, asked = action, parsed(action, json.dumps(request))
-        return act(action, asked, json.dumps(previous) if previous else "", self.client(secrets_of(asked)))
+        self.action, asked = action, parsed(action, json.dumps(request), json.dumps(previous or {}))
+        return asked.do(self.client(asked.hidden))
 
     @property
     def written(self) -> list[str]:
         """The calls that can change anything."""
-        return [str(command) for command in self.asked if command.spec.writes]
+        return [str(command) for command in self.asked if command.call.writes]
 
 
 def toml(app: str, volume: str | None = None, port: int | None = None) -> Answer:

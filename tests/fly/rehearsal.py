@@ -32,8 +32,16 @@ APPS = (
     "hotdash-langfuse-minio",
     "hotdash-langfuse-web",
     "hotdash-langfuse-worker",
+    "hotdash-langfuse-relay",
+    "hotdash-langfuse-relay-proxy",
     "hotdash-llm-gateway",
 )
+"""In the order in which strict phases deploy them."""
+VOLUMES = {
+    "hotdash-langfuse-clickhouse": "langfuse_clickhouse_data",
+    "hotdash-langfuse-minio": "langfuse_minio_data",
+    "hotdash-langfuse-relay": "langfuse_relay_data",
+}
 READS = {
     "version",
     "apps list",
@@ -190,8 +198,8 @@ def _prepared(folder: Path, prefix: str, settings: Mapping[str, Any]) -> Rehears
         "LANGFUSE_SECRET_KEY": f"sk-lf-{canary('langfuse')}",
         "LANGFUSE_HOST": host,
         "REDIS_URL": f"redis://default:{cache}@{redis}:6379",
-        "SUPABASE_DIRECT_URL": f"postgresql://postgres:{admin}@{database}:5432/postgres",
-        "SUPABASE_POOLED_URL": f"postgresql://postgres:{admin}@{database}:5432/postgres?application_name=pooled",
+        "LANGFUSE_DIRECT_URL": f"postgresql://postgres:{admin}@{database}:5432/postgres",
+        "LANGFUSE_DATABASE_URL": f"postgresql://postgres:{admin}@{database}:5432/postgres?application_name=pooled",
         "LITELLM_MASTER_KEY": f"sk-{canary('gateway')}",
     }
     made = Rehearsal(stack, prefix, vault, {"FAKE_FLY_PUBLIC": json.dumps({"hotdash-langfuse-web": port})})

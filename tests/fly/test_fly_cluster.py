@@ -1,7 +1,7 @@
 """A cluster on the fake Fly: what the program asks for, done by the real driver."""
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -13,7 +13,14 @@ SERVERS = ("clickhouse-keeper-1", "clickhouse-keeper-2", "clickhouse-keeper-3", 
 REPLICATED = ("clickhouse-proxy", "langfuse-web", "gateway")
 
 
-def put_up(caller: Caller, fly: Recording, service: str, **changed: Any) -> None:
+class Driver(Protocol):
+    """What carries out actions."""
+
+    def do(self, action: str, request: Any) -> Any:
+        """Its answer."""
+
+
+def put_up(caller: Driver, fly: Recording, service: str, **changed: Any) -> None:
     """Every step of one service, as the engine goes through them."""
     steps = {entry.name for entry in fly.resources}
     caller.do("app", {**request(fly, f"{service}-app"), "org": "hotdash"})
@@ -77,8 +84,8 @@ def test_machines_are_started_one_after_the_other_and_the_first_one_migrates(fly
     caller.do("state", {"app": "langfuse-langfuse-web", "want": "stopped"})
     caller.asked.clear()
     put_up(caller, fly, "langfuse-web", replicas=3, image=image("new"))
-    verbs = [" ".join(command.name) for command in caller.asked]
+    verbs = [command.verb for command in caller.asked]
     starts = [at for at, verb in enumerate(verbs) if verb == "machine start"]
     assert len(starts) >= 3
     for one, next_one in pairwise(starts):
-        assert caller.asked[one] == caller.asked[next_one] or "machine list" in verbs[one:next_one]
+        assert caller.asked[one].words == caller.asked[next_one].words or "machine list" in verbs[one:next_one]

@@ -7,14 +7,15 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from platforms.fly import argv, process
-from platforms.fly.argv import VERBS, Verb
-from platforms.fly.errors import NoFlyError
+from platforms.fly import client
+from platforms.fly.argv import CALLS, Command
+from platforms.fly.errors import FlyError
 from tests.fly.driving import GUEST, KEY, toml
 from tests.fly.fake.command import cloud
 
@@ -150,12 +151,12 @@ def test_a_call_that_hangs_is_ended_with_its_children(tmp_path: Path, monkeypatc
     hanging.write_text("#!/bin/sh\nsleep 60 & echo started; wait\n")
     hanging.chmod(0o755)
     monkeypatch.setenv("FLY_BIN", str(hanging))
-    monkeypatch.setitem(VERBS, ("apps", "list"), Verb(VERBS["apps", "list"].flags, 0, 1))
-    done = process.run(argv.apps_list("org"), "")
+    monkeypatch.setitem(CALLS, "apps list", replace(CALLS["apps list"], seconds=1))
+    done = client.run(Command("apps list", org="org"), "")
     assert (done.code, done.stdout) == (None, "started\n")
 
 
 def test_a_missing_fly_says_where_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLY_BIN", "no-such-program")
-    with pytest.raises(NoFlyError, match="flyctl/install"):
-        process.run(argv.apps_list("org"), "")
+    with pytest.raises(FlyError, match="flyctl/install"):
+        client.run(Command("apps list", org="org"), "")

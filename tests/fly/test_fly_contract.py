@@ -1,15 +1,19 @@
 """What the real command line takes and answers: recorded from it, and held against the driver and the fake."""
 
 import json
+import re
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from checks.tunnels import opened
 from platforms.fly import replies
-from platforms.fly.argv import VERBS, Command
-from platforms.fly.errors import AppTakenError, FlyError, ImageError, OrganizationError, classify
+from platforms.fly.argv import CALLS
+from platforms.fly.client import Client, run
+from platforms.fly.errors import CallError, classify
 from tests.fly.driving import APPS, Caller, provision
 from tests.fly.fake.cloud import Cloud
 
@@ -39,17 +43,17 @@ def cloud() -> Cloud:
     return caller.cloud
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
-def test_every_flag_that_can_be_asked_for_exists(verb: tuple[str, ...]) -> None:
-    words = [word for word in verb if not word.startswith("-")]
-    asked = {flag.partition("=")[0] for flag in (*VERBS[verb].flags, *(set(verb) - set(words)))}
-    assert asked <= set(FLAGS[" ".join(words)].split())
+@pytest.mark.parametrize("verb", CALLS)
+def test_every_flag_that_can_be_asked_for_exists(verb: str) -> None:
+    words = [word.strip("[]").partition("=")[0] for word in f"{verb} {CALLS[verb].usage}".split()]
+    asked = {word for word in words if word.startswith("-")}
+    assert asked <= set(FLAGS[" ".join(word for word in verb.split() if not word.startswith("-"))].split())
 
 
 @pytest.mark.parametrize("about", MODELS)
 def test_every_reply_is_read(about: str) -> None:
     entry = REPLIES[about]
-    Command(tuple(shlex.split(entry["argv"])))
+    assert any(entry["argv"].startswith(f"{verb} ") for verb in CALLS)
     read = replies.many(MODELS[about], json.dumps(entry["reply"], indent=4))
     assert len(read) == len(entry["reply"])
     assert all(item.model_dump(exclude_defaults=True) for item in read)
@@ -75,24 +79,49 @@ def test_the_fake_answers_with_no_other_fields_than_the_original(about: str, clo
 
 
 @pytest.mark.parametrize(
-    ("about", "kind"),
+    ("about", "fix"),
     [
-        ("a name that is taken", AppTakenError),
-        ("an organization that is not there", OrganizationError),
-        ("a whole image id", ImageError),
+        ("a name that is taken", "choose another app name in fly:apps"),
+        ("an organization that is not there", "set fly:organization"),
+        ("a whole image id", "fly:localImages"),
     ],
 )
-def test_the_fake_fails_in_the_originals_words(about: str, kind: type[FlyError], tmp_path: Path, cloud: Cloud) -> None:
-    assert type(classify("fly", 1, ERRORS[about])) is kind
+def test_the_fake_fails_in_the_originals_words(about: str, fix: str, tmp_path: Path, cloud: Cloud) -> None:
+    assert fix in classify("fly", 1, ERRORS[about]).fix
     (tmp_path / "fly.toml").write_text("app = 'x'\n")
     entry = next(entry for entry in RECORDED if entry["about"] == about)
     words = [CLICKHOUSE if word in {"langfuse-ch", "langfuse-web"} else word for word in shlex.split(entry["argv"])]
     words = [str(tmp_path / word) if word == "fly.toml" else word for word in words]
     code, _, said = cloud.call(words)
     assert code == entry["exit"]
-    assert type(classify("fly", 1, said)) is kind
+    assert fix in classify("fly", 1, said).fix
 
 
 def test_the_fake_takes_no_flag_that_the_original_does_not_have(cloud: Cloud) -> None:
     code, _, said = cloud.call(["volumes", "list", "-a", CLICKHOUSE, "--everything"])
     assert (code, said) == (1, "Error: unknown flag: --everything\n")
+
+
+def test_a_local_image_becomes_one_of_the_apps_own_registry(cloud: Cloud, tmp_path: Path) -> None:
+    entry = next(entry for entry in RECORDED if entry.get("image"))
+    words = shlex.split(entry["argv"])
+    (tmp_path / "fly.toml").write_text("app = 'langfuse-web'\nprimary_region = 'ord'\n")
+    words[words.index("fly.toml")] = str(tmp_path / "fly.toml")
+    cloud.seed_app("langfuse-web")
+    assert cloud.call(words)[0] == entry["exit"]
+    [machine] = [each for each in cloud.state["machines"].values() if each["app"] == "langfuse-web"]
+    shape = re.compile(re.sub(r"[0-9A-Z]{26}$", "[0-9A-Z]{26}", re.escape(entry["image"])))
+    assert shape.fullmatch(machine["config"]["image"])
+
+
+@pytest.mark.parametrize("about", ["a tunnel that is not built", "a machine that is not entered"])
+def test_a_way_into_the_private_network_that_fails_is_told_in_flys_own_words(about: str, tmp_path: Path) -> None:
+    failing = tmp_path / "fly"
+    failing.write_text(f"#!/bin/sh\necho {shlex.quote(ERRORS[about])} >&2\nexit 1\n")
+    failing.chmod(0o755)
+    environment = {"FLY_BIN": str(failing)}
+    with pytest.raises(CallError, match="failed to WebSocket dial"):
+        Client(partial(run, environment=environment))("ssh console", app="langfuse-web", inside="environ")
+    reasons: dict[str, str] = {}
+    with opened({"langfuse-web.internal:3000": [str(failing)]}, partly=True, seconds=5, reasons=reasons):
+        assert ERRORS[about] in reasons["langfuse-web.internal:3000"]

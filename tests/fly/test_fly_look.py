@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platforms.fly import argv, errors, inside, replies
-from platforms.fly.replies import LogEntry, MachineInFull
+from platforms.fly import errors, replies
+from platforms.fly.argv import Command
+from platforms.fly.replies import LogEntry, Machine
 from tests.fly.driving import KEY, Caller, image, toml
 from tests.fly.fake.cloud import Machines, State
 
@@ -88,7 +89,7 @@ def test_no_machine_is_entered_unless_its_environment_is_asked_for(fly: Caller, 
     seen = look(fly)
     assert "env" not in seen
     assert [facts["state"] for facts in seen["machines"]] == ["started"]
-    assert [command.name for command in fly.asked] == [("machine", "list")]
+    assert [command.verb for command in fly.asked] == ["machine list"]
     assert machines.lines == []
 
 
@@ -131,7 +132,7 @@ def test_a_machine_as_flyctl_prints_it_is_read() -> None:
         "events": [*EVENTS, {"type": "launch", "request": None, "timestamp": 1}],
         "checks": None,
     }
-    [read] = replies.many(MachineInFull, json.dumps([entry], indent=4))
+    [read] = replies.many(Machine, json.dumps([entry], indent=4))
     assert read.config.env == {"A": "b"}
     assert [event.request.out_of_memory for event in read.events] == [False, True, False, False]
 
@@ -215,20 +216,20 @@ HOSTILE = ["rm -rf /", "cat /etc/passwd", "cat /proc/self/environ /etc/passwd", 
 @pytest.mark.parametrize("line", HOSTILE)
 def test_nothing_but_looks_runs_inside_of_a_machine(line: str) -> None:
     with pytest.raises(errors.ForbiddenError):
-        argv.ssh_console(APP, line)
+        Command("ssh console", app=APP, inside=line)
 
 
 @pytest.mark.parametrize("target", ["a", "a:b", "-a:1", "a;b:1", "a b:1", "$(a):1", "a:1\n"])
 def test_a_target_is_a_host_and_a_port(target: str) -> None:
     with pytest.raises(errors.ForbiddenError):
-        inside.line(inside.REACH, target)
+        Command("ssh console", app=APP, inside="reach", targets=[target])
 
 
 @pytest.mark.parametrize(("version", "file"), [(3, "0003_three.up.sql"), (10, "0010_ten.up.sql"), (4, None)])
 def test_the_migration_of_a_number_is_found(tmp_path: Path, version: int, file: str | None) -> None:
     for name in ("0003_three.up.sql", "0003_three.down.sql", "0010_ten.up.sql", "00030_thirty.up.sql"):
         (tmp_path / name).write_text(name)
-    line = inside.line(inside.MIGRATION, str(tmp_path), str(version))
+    line = Command("ssh console", app=APP, inside="migration", path=str(tmp_path), version=version).words[-1]
     done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
     assert done.stdout == (file or "")
 
@@ -240,7 +241,8 @@ def test_what_listens_is_reached_and_what_does_not_is_not() -> None:
         closed.bind(("127.0.0.1", 0))
         targets = [f"127.0.0.1:{there.getsockname()[1]}" for there in (server, closed)]
         nameless = ("192.0.2.1:9", "2001:db8::1:9")
-        line = inside.line(inside.REACH, *targets, "nowhere.invalid:1", *nameless)
+        named = [*targets, "nowhere.invalid:1", *nameless]
+        line = Command("ssh console", app=APP, inside="reach", targets=named).words[-1]
         done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
     assert sorted(done.stdout.splitlines()) == sorted(
         [

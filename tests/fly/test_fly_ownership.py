@@ -2,8 +2,8 @@
 
 import pytest
 
-from platforms.fly.errors import FlyError, OwnedError, UnownedError
-from platforms.fly.ownership import OWNER_VARIABLE, owners
+from platforms.fly.apps import OWNER_VARIABLE, owners
+from platforms.fly.errors import FlyError
 from tests.fly.driving import KEY, Answer, Caller
 from tests.fly.fake.cloud import ORGANIZATION
 
@@ -49,10 +49,10 @@ def test_an_empty_app_that_people_made_first_is_adopted_and_marked(caller: Calle
 @pytest.mark.parametrize("known", [None, {"app": APP}])
 def test_another_stacks_app_stops_the_run_before_anything_is_staged(caller: Caller, known: Answer | None) -> None:
     seeded(caller, secret=True, volume=True, owner=THEIRS)
-    with pytest.raises(OwnedError, match=f"is of stack {THEIRS}, and this is stack {OURS}"):
+    with pytest.raises(FlyError, match=f"is of stack {THEIRS}, and this is stack {OURS}"):
         caller.do("app", REQUEST, known)
     assert caller.written == []
-    with pytest.raises(OwnedError):
+    with pytest.raises(FlyError, match="is of stack"):
         caller.do("claim", {"app": APP, "owner": OURS})
     assert caller.written == []
 
@@ -60,7 +60,7 @@ def test_another_stacks_app_stops_the_run_before_anything_is_staged(caller: Call
 @pytest.mark.parametrize(("secret", "volume"), [(True, False), (False, True)])
 def test_what_holds_something_and_says_nothing_asks_for_adopt(caller: Caller, *, secret: bool, volume: bool) -> None:
     seeded(caller, secret=secret, volume=volume)
-    with pytest.raises(UnownedError) as refused:
+    with pytest.raises(FlyError, match="nothing says whose") as refused:
         caller.do("app", REQUEST)
     assert "python -m ops adopt" in str(refused.value)
     assert "STACK_ID" in str(refused.value)

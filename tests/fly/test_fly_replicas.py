@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platforms.fly.render import Facts, document
-from platforms.spec import HealthSpec, HttpProbe, Port, ServiceSpec
+from platforms.fly.toml import Guest, document
+from platforms.spec import File, HealthSpec, HttpProbe, Port, ServiceSpec
 from tests.fly.driving import KEY
 from tests.fly.fake.containers import docker, remove_everything
 from tests.fly.test_fly_command import Shell
@@ -61,9 +61,9 @@ def request() -> dict[str, Any]:
         HealthSpec(HttpProbe(3000, "/ready"), interval=1, timeout=1),
         5,
         command=("haproxy", "-f", "/etc/web.cfg"),
+        files=(File("/etc/web.cfg", SERVER),),
     )
-    facts = Facts(app="web", region="ord", memory_mb=512, public_port=3000, files={"/etc/web.cfg": SERVER})
-    toml = document(spec, facts)
+    toml = document(spec, "web", "ord", Guest(memory_mb=512), public_port=3000)
     return {"app": "web", "region": "ord", "image": spec.image, "toml": toml, "replicas": 2}
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from platforms.fly.errors import SecretValueError
-from platforms.fly.secret_lines import lines
+from platforms.fly.errors import FlyError
+from platforms.fly.secrets import lines
 from tests.fly.fake.parse import read_secrets, read_secrets_older
 
 VALUES = st.text(max_size=30) | st.text(alphabet="ab \"'#=\n\r\\é$`", max_size=14)
@@ -27,7 +27,7 @@ VALUES = st.text(max_size=30) | st.text(alphabet="ab \"'#=\n\r\\é$`", max_size=
 def test_what_is_handed_over_arrives_unchanged_at_either_reader(values: dict[str, str]) -> None:
     handed = {}
     for name, value in values.items():
-        with contextlib.suppress(SecretValueError):
+        with contextlib.suppress(FlyError):
             lines({name: value})
             handed[name] = value
     if handed:
@@ -45,7 +45,7 @@ def test_values_of_everyday_life_pass(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["a\0b", "x" * 70_000, "win\r\ndows", '"', '"a#"', 'end"""\nmore\nlines', "\ud800"])
 def test_what_fly_would_change_is_refused_by_name_and_never_shown(value: str) -> None:
-    with pytest.raises(SecretValueError, match="ODD") as refusal:
+    with pytest.raises(FlyError, match="ODD") as refusal:
         lines({"ODD": value, "FINE": "fine"})
     assert "FINE" not in str(refusal.value)
     assert value not in str(refusal.value) or value == '"'
@@ -53,5 +53,5 @@ def test_what_fly_would_change_is_refused_by_name_and_never_shown(value: str) ->
 
 @pytest.mark.parametrize("name", ["FLY_TOKEN", "A-B", "1A", "", "A B", "A=B", "É", "A\nB"])
 def test_names_that_fly_refuses_are_refused_here(name: str) -> None:
-    with pytest.raises(SecretValueError):
+    with pytest.raises(FlyError):
         lines({name: "value"})

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platforms.fly.errors import LintError
-from platforms.fly.folder import Folder
-from platforms.fly.render import Facts, Mounted, SecretFile, document
-from platforms.fly.toml import fixed, lint, text
+from platforms.fly.deploy import Folder
+from platforms.fly.errors import FlyError
+from platforms.fly.toml import Guest, document, fixed, lint, text
 from platforms.spec import ExecProbe, File, HealthSpec, HttpProbe, Port, ServiceSpec
 from tests.fly.driving import toml
 
@@ -29,18 +28,12 @@ DATA = ServiceSpec(
     secret_env={"CLICKHOUSE_PASSWORD": "canary-secret"},
     files=(File("/etc/x.xml", "<a>é</a>\n"), File("/etc/y", "y")),
 )
-FACTS = Facts(
-    app="ch",
-    region="ord",
-    memory_mb=4096,
-    mount=Mounted("data", "/var/lib/clickhouse", 25, 14),
-    files={"/etc/y": SecretFile("Y_FILE")},
-    env={"HOSTNAME": "::"},
-)
+MOUNT = {"source": "data", "destination": "/var/lib/clickhouse", "initial_size": "25gb", "snapshot_retention": 14}
+SIZE = Guest(memory_mb=1024)
 
 
 def test_a_data_service_becomes_a_private_app_with_its_volume_files_and_check() -> None:
-    made = document(DATA, FACTS)
+    made = document(DATA, "ch", "ord", SIZE, mount=MOUNT, secret_files={"/etc/y": "Y_FILE"})
     lint(made, data=True, previous=None, secrets=frozenset({"Y_FILE"}))
     read = tomllib.loads(text(made))
     assert read == made
@@ -48,15 +41,9 @@ def test_a_data_service_becomes_a_private_app_with_its_volume_files_and_check() 
     assert "services" not in read
     assert (read["kill_signal"], read["kill_timeout"]) == ("SIGTERM", 300)
     assert read["restart"] == [{"policy": "always", "processes": ["app"]}]
-    assert read["env"] == {"CLICKHOUSE_DB": "langfuse", "HOSTNAME": "::"}
+    assert read["env"] == {"CLICKHOUSE_DB": "langfuse"}
     assert read["processes"] == {"app": "server --path 'a b'"}
-    assert read["mounts"][0] | {"processes": 0} == {
-        "source": "data",
-        "destination": "/var/lib/clickhouse",
-        "initial_size": "25gb",
-        "snapshot_retention": 14,
-        "processes": 0,
-    }
+    assert read["mounts"] == [{**MOUNT, "processes": ["app"]}]
     assert read["files"] == [
         {"guest_path": "/etc/x.xml", "raw_value": "<a>é</a>\n"},
         {"guest_path": "/etc/y", "secret_name": "Y_FILE"},
@@ -75,7 +62,7 @@ def test_a_data_service_becomes_a_private_app_with_its_volume_files_and_check() 
 
 
 def test_a_public_service_has_https_and_never_sleeps() -> None:
-    made = document(DATA, Facts(app="web", region="ord", memory_mb=1024, public_port=8123))
+    made = document(DATA, "web", "ord", SIZE, public_port=8123)
     service = made["http_service"]
     assert (service["force_https"], service["internal_port"]) == (True, 8123)
     assert (service["auto_stop_machines"], service["auto_start_machines"]) == ("off", False)
@@ -84,7 +71,7 @@ def test_a_public_service_has_https_and_never_sleeps() -> None:
 
 
 def test_replicas_of_a_private_service_are_balanced_on_the_private_network_alone() -> None:
-    made = document(DATA, Facts(app="gw", region="ord", memory_mb=1024, balanced=True))
+    made = document(DATA, "gw", "ord", SIZE, balanced=True)
     [service] = made["services"]
     assert "http_service" not in made
     assert (service["internal_port"], service["ports"][0]["port"]) == (8123, 8123)
@@ -96,14 +83,14 @@ def test_replicas_of_a_private_service_are_balanced_on_the_private_network_alone
 def test_a_longer_grace_is_asked_for_as_fly_grants_it() -> None:
     """A first start that migrates is waited for by the deployment."""
     slow = ServiceSpec("x", "i", (PORT,), HealthSpec(HttpProbe(8123, "/"), start_period=300), 10)
-    made = document(slow, Facts(app="x", region="ord", memory_mb=256))
+    made = document(slow, "x", "ord", SIZE)
     assert made["checks"]["health"]["grace_period"] == "60s"
     lint(made, data=False, previous=None, secrets=frozenset())
 
 
 def test_a_probe_that_runs_inside_becomes_a_look_at_the_port() -> None:
     spec = ServiceSpec("x", "i", (PORT,), HealthSpec(ExecProbe(("true",))), 10)
-    made = document(spec, Facts(app="x", region="ord", memory_mb=256))
+    made = document(spec, "x", "ord", SIZE)
     assert made["checks"]["health"]["type"] == "tcp"
     assert made["checks"]["health"]["port"] == 8123
 
@@ -143,7 +130,7 @@ OFF = {"auto_stop_machines": "off", "auto_start_machines": False}
     ],
 )
 def test_what_would_stop_expose_or_replace_data_is_refused(document: Any, data: bool, complaint: str) -> None:
-    with pytest.raises(LintError, match=complaint):
+    with pytest.raises(FlyError, match=complaint):
         lint(document, data=data, previous=None, secrets=frozenset({"SECRET"}))
 
 
@@ -159,7 +146,7 @@ def test_what_would_stop_expose_or_replace_data_is_refused(document: Any, data: 
     ],
 )
 def test_what_is_immutable_may_not_change(change: Any, complaint: str) -> None:
-    with pytest.raises(LintError, match=complaint):
+    with pytest.raises(FlyError, match=complaint):
         lint({**DATA_TOML, **change}, data=False, previous=fixed(DATA_TOML), secrets=frozenset())
 
 
@@ -178,7 +165,7 @@ def test_any_value_survives_being_written(env: dict[str, str], content: str) -> 
 
 
 def test_rendered_files_are_private_and_stand_beside_the_toml() -> None:
-    folder = Folder.of("aa")
+    folder = Folder("aa")
     written = folder.write(DATA_TOML)
     (file,) = tomllib.loads(written.read_text())["files"]
     assert file["guest_path"] == "/etc/service/override.xml"

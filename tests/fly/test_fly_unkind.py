@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,7 +50,7 @@ def test_a_first_deployment_that_never_became_healthy_is_mended_and_ends_well() 
     with pytest.raises(errors.UnhealthyError, match="timeout reached waiting for health checks") as stop:
         caller.do("deploy", deployment(volume))
     assert stop.value.run == f"fly logs --no-tail -a {APP}"
-    assert caller.asked[-1].name == ("logs",), "its log is evidence"
+    assert caller.asked[-1].verb == "logs", "its log is evidence"
     [machine] = caller.cloud.state["machines"].values()
     machine |= {"state": "stopped", "health": "passing"}
     caller.cloud.state["sick"] = []
@@ -100,14 +101,14 @@ def test_a_volume_is_placed_where_its_machine_fits() -> None:
 @pytest.mark.parametrize(
     ("volume", "machine", "stop"),
     [
-        ({"attached_machine_id": "0stranger"}, None, errors.AttachedError),
-        ({"host_status": "unreachable"}, None, errors.DeadHostError),
-        ({"host_status": None}, None, errors.DeadHostError),
-        ({}, {"host_status": "unreachable"}, errors.DeadHostError),
+        ({"attached_machine_id": "0stranger"}, None, "is attached to machine 0stranger"),
+        ({"host_status": "unreachable"}, None, "the host of volume"),
+        ({"host_status": None}, None, "the host of volume"),
+        ({}, {"host_status": "unreachable"}, "the host of volume"),
     ],
 )
 def test_no_deployment_starts_on_another_volume_than_the_one_with_the_data(
-    volume: Answer, machine: Answer | None, stop: type[errors.FlyError]
+    volume: Answer, machine: Answer | None, stop: str
 ) -> None:
     """Fly itself would make an empty volume of that name, or replace the machine."""
     caller = seeded()
@@ -118,8 +119,9 @@ def test_no_deployment_starts_on_another_volume_than_the_one_with_the_data(
         found |= machine
     caller.cloud.state["volumes"][volume_id] |= volume
     before, again = kept(caller), Caller(caller.cloud)
-    with pytest.raises(stop, match=volume_id):
+    with pytest.raises(errors.FlyError, match=stop) as said:
         again.do("deploy", deployment(volume_id, toml=CHANGED))
+    assert volume_id in said.value.what
     assert again.written == []
     assert kept(caller) == before
 
@@ -142,7 +144,7 @@ def test_an_address_that_calls_come_from_is_not_a_way_in() -> None:
     caller.cloud.give_address(APP, "fdaa:0:1::9", "private_v6")
     caller.do("app", PRIVATE)
     caller.cloud.give_address(APP, "66.241.1.1", "shared_v4")
-    with pytest.raises(errors.PublicAddressError, match=r"addresses: 66\.241\.1\.1\n"):
+    with pytest.raises(errors.FlyError, match=r"addresses: 66\.241\.1\.1\n"):
         caller.do("app", PRIVATE)
 
 
@@ -159,34 +161,33 @@ def test_an_empty_log_that_never_ends_is_no_log(monkeypatch: pytest.MonkeyPatch)
     caller, _, _ = deployed()
     monkeypatch.setattr(Machines, "logs", lambda *_: [])
     assert caller.do("logs", {"app": APP, "lines": 5}) == {"app": APP, "text": ""}
-    assert caller.asked[-1].spec.seconds == 10
+    assert caller.asked[-1].call.seconds == 10
 
 
 def test_an_empty_log_is_waited_for_no_longer_than_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from platforms.fly import argv, process
+    from platforms.fly import argv, client
 
     silent = tmp_path / "silent"
     silent.write_text("#!/bin/sh\nsleep 60\n")
     silent.chmod(0o755)
     monkeypatch.setenv("FLY_BIN", str(silent))
-    verb = argv.VERBS["logs",]
-    monkeypatch.setitem(argv.VERBS, ("logs",), argv.Verb(verb.flags, 0, 1, partial=True))
-    assert Caller().client().__class__(process.run)(argv.logs("app")) == ""
+    monkeypatch.setitem(argv.CALLS, "logs", replace(argv.CALLS["logs"], seconds=1))
+    assert client.Client(client.run)("logs", app="app") == ""
 
 
 @pytest.mark.parametrize(
     ("kind", "verb", "stop", "fix"),
     [
-        ("forbidden", "volumes create", errors.TokenScopeError, "FLY_API_TOKEN"),
-        ("payment", "volumes create", errors.PaymentError, "fly:organization"),
-        ("no_room", "volumes create", errors.CapacityError, "fly:machines"),
-        ("crashing", "deploy", errors.UnhealthyError, "log"),
+        ("forbidden", "volumes create", "forbidden", "FLY_API_TOKEN"),
+        ("payment", "volumes create", "402 payment required", "add a way to pay"),
+        ("no_room", "volumes create", "insufficient resources", "fly:machines"),
+        ("crashing", "deploy", "appears to be crashing", "log"),
     ],
 )
-def test_each_refusal_has_a_message_of_its_own(kind: str, verb: str, stop: type[errors.FlyError], fix: str) -> None:
+def test_each_refusal_has_a_message_of_its_own(kind: str, verb: str, stop: str, fix: str) -> None:
     caller = seeded()
     caller.faults = [{"kind": kind, "verb": verb, "times": 9}]
-    with pytest.raises(stop) as said:
+    with pytest.raises(errors.FlyError, match=stop) as said:
         caller.do("deploy", deployment(caller.do("volume", WANTED)["id"]))
     assert fix in said.value.fix
     assert said.value.run
@@ -195,11 +196,11 @@ def test_each_refusal_has_a_message_of_its_own(kind: str, verb: str, stop: type[
 
 def test_a_token_of_one_app_and_an_organization_that_is_not_there_are_told_apart() -> None:
     caller = Caller()
-    with pytest.raises(errors.OrganizationError, match="organization nowhere not found") as said:
+    with pytest.raises(errors.FlyError, match="organization nowhere not found") as said:
         caller.do("app", {**PRIVATE, "org": "nowhere"})
     assert said.value.run == "fly orgs list"
     caller.cloud.state["token"] = "app"
-    with pytest.raises(errors.TokenScopeError, match="Not authorized") as scope:
+    with pytest.raises(errors.FlyError, match="Not authorized") as scope:
         caller.do("app", PRIVATE)
     assert scope.value.run.startswith("fly tokens create org")
 

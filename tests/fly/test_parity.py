@@ -1,6 +1,7 @@
 """One description, two platforms: what a service is told, runs and is watched by does not depend on where it runs."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from platforms.fly.platform import FlyPlatform
 from platforms.spec import HealthSpec, HttpProbe, Mount, ServiceSpec, UnsupportedError, Volume
+from tests.checks.tls import authority
 from tests.unit.recorder import ROOT, Recording, recorded
 
-SERVICES = ("clickhouse", "minio", "postgres", "redis", "langfuse-web", "langfuse-worker", "gateway")
+SERVICES = ("clickhouse", "minio", "postgres", "redis", "cache", "langfuse-web", "langfuse-worker", "relay", "gateway")
 FLY = {"langfuse-stack:platform": "fly", "fly:localImages": "push"}
 DIFFERENT = {"HOSTNAME"}
 """Which addresses exist is the platform's to know."""
@@ -44,9 +46,9 @@ def fly_env(fly: Recording, service: str) -> dict[str, str]:
 
 def as_on_docker(value: str) -> str:
     """An address on Fly as the same service's address on Docker."""
-    for service in SERVICES:
+    for service in (*SERVICES, "relay-proxy"):
         value = value.replace(f"langfuse-{service}.internal", service)
-    return value
+    return value.replace("[::]:", "0.0.0.0:").replace('"::"', '"0.0.0.0"')
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -57,6 +59,26 @@ def test_a_service_is_told_the_same(service: str, both: tuple[Recording, Recordi
     compared = docker.keys() - DIFFERENT - operator
     assert {name: docker[name] for name in compared} == {name: as_on_docker(fly[name]) for name in compared}
     assert len(compared) >= len(docker) - 4
+
+
+def test_sign_in_mail_authorities_and_proxies_reach_the_same_services(tmp_path: Path) -> None:
+    own = authority(tmp_path).certificate
+    settings = {
+        "langfuse:secretEnv": '{"AUTH_OKTA_CLIENT_SECRET": "canary", "SMTP_CONNECTION_URL": "smtp://a:canary@b.example"}',
+        "langfuse-stack:caBundle": str(own),
+        "langfuse-stack:httpsProxy": "http://proxy.example.com:3128",
+    }
+    docker, fly = recorded(settings), recorded({**settings, **FLY})
+    for service in ("langfuse-web", "langfuse-worker", "gateway"):
+        there, here = fly_env(fly, service), docker_env(docker, service)
+        assert there.keys() == here.keys()
+        assert there["SSL_CERT_FILE"] == here["SSL_CERT_FILE"]
+        hosts = set(there["NO_PROXY"].split(","))
+        assert {"langfuse-langfuse-web.internal", "langfuse-clickhouse.internal"} <= hosts
+        files = {entry["guest_path"]: entry for entry in request(fly, f"{service}-deploy")["toml"]["files"]}
+        assert own.read_text().strip() in files[there["SSL_CERT_FILE"]]["raw_value"]
+        assert "canary" not in json.dumps(request(fly, f"{service}-deploy"))
+    assert fly_env(fly, "langfuse-web")["AUTH_OKTA_CLIENT_SECRET"] == "canary"
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -72,6 +94,10 @@ def test_a_service_is_watched_and_stopped_alike(service: str, both: tuple[Record
     container, toml = both[0].one(service).inputs, request(both[1], f"{service}-deploy")["toml"]
     checks = [*toml.get("checks", {}).values(), *toml.get("http_service", {}).get("checks", [])]
     [check] = checks
+    assert toml["kill_timeout"] == container["stopTimeout"]
+    if service == "relay":  # Docker asks from inside, where its image has nothing to ask with
+        assert (check["port"], "healthcheck" in container) == (13133, False)
+        return
     health = container["healthcheck"]
     assert check["interval"] == health["interval"]
     assert check["timeout"] == health["timeout"]
@@ -80,7 +106,6 @@ def test_a_service_is_watched_and_stopped_alike(service: str, both: tuple[Record
     probe = " ".join(health["tests"])
     if check.get("path"):
         assert check["path"] in probe
-    assert toml["kill_timeout"] == container["stopTimeout"]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -116,7 +141,8 @@ def test_commands_of_a_service_follow_one_another(both: tuple[Recording, Recordi
 
 def test_no_command_can_delete_or_shows_more_than_why_it_failed(both: tuple[Recording, Recording]) -> None:
     commands = both[1].of_type("command:local:Command")
-    assert len(commands) == 3 * len(SERVICES) + 4
+    volumes, of_a_proxy = 5, 2  # a proxy has neither secrets nor a volume
+    assert len(commands) == 3 * len(SERVICES) + volumes + of_a_proxy
     for command in commands:
         assert not {"delete", "triggers", "update"} & command.inputs.keys()
         assert command.inputs["logging"] == "stderr"
@@ -125,7 +151,7 @@ def test_no_command_can_delete_or_shows_more_than_why_it_failed(both: tuple[Reco
 
 def test_apps_and_volumes_are_declared_as_data(both: tuple[Recording, Recording]) -> None:
     data = [entry for entry in both[1].of_type("command:local:Command") if entry.name.endswith(("-app", "-data"))]
-    assert len(data) == len(SERVICES) + 4
+    assert len(data) == len(SERVICES) + 1 + 5
     for entry in data:
         assert (entry.protect, entry.retain_on_delete, entry.delete_hooks) == (True, True, ("refuse-to-delete-data",))
 

@@ -16,12 +16,15 @@ from tests.e2e.stack import Run
 from tests.fly import leaks
 from tests.fly.ailments import AILMENTS, Ailment
 from tests.fly.fake.containers import docker
-from tests.fly.rehearsal import APPS, READS, Rehearsal, rehearsal
+from tests.fly.rehearsal import APPS, READS, VOLUMES, Rehearsal, rehearsal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-PHASES = ["clickhouse-gate", "minio-gate", "postgres-gate", "langfuse-web-gate", "langfuse-worker-gate", "gateway-gate"]
-CLICKHOUSE, MINIO, WEB, WORKER, GATEWAY = APPS
+PHASES = [
+    *("clickhouse-gate", "minio-gate", "postgres-gate", "langfuse-web-gate", "langfuse-worker-gate", "relay-gate"),
+    "gateway-gate",
+]
+CLICKHOUSE, MINIO, WEB, WORKER, RELAY, RELAY_PROXY, GATEWAY = APPS
 
 
 @dataclass(frozen=True)
@@ -105,14 +108,30 @@ def test_a_second_engineer_without_state_and_keys_is_refused_before_anything_is_
     assert prod.foreign("SELECT count(*) FROM pg_roles WHERE rolname = 'langfuse'") == "1"
 
 
+def test_a_lost_state_is_not_taken_over_with_the_right_id_and_other_keys(first: Up, tmp_path: Path) -> None:
+    prod = first.prod
+    names = prod.cloud()["secrets"][CLICKHOUSE]
+    [owner] = [name.removeprefix("OWNED_BY_STACK_").lower() for name in names if name.startswith("OWNED_BY_STACK_")]
+    own = {"LANGFUSE_STACK_STATE": str(tmp_path / "state"), "LANGFUSE_STACK_ARTIFACTS": str(tmp_path / "artifacts")}
+    second = replace(prod, variables={**prod.variables, **own})
+    before, calls = prod.kept(), len(prod.calls())
+    try:
+        prod.write_vault(STACK_ID=owner, SALT="another", ENCRYPTION_KEY="ab" * 32)
+        for command in ("preview", "up"):
+            run = second.ops(command)
+            assert run.code == 1, run.output
+            assert "its data was written with another SALT, another ENCRYPTION_KEY, or both" in run.output
+    finally:
+        prod.write_vault()
+    assert not [call["verb"] for call in prod.calls()[calls:] if call["writes"]]
+    assert prod.kept() == before
+
+
 def test_there_is_one_of_everything(first: Up) -> None:
     assert first.prod.inventory() == {
         "apps": sorted(APPS),
         "machines": sorted(APPS),
-        "volumes": [
-            "hotdash-langfuse-clickhouse/langfuse_clickhouse_data",
-            "hotdash-langfuse-minio/langfuse_minio_data",
-        ],
+        "volumes": [f"{app}/{volume}" for app, volume in VOLUMES.items()],
     }
 
 

@@ -143,14 +143,16 @@ def record(
 ) -> Recording:
     """Run the program with `config`, images that look resolved, and what the state records beside resources."""
     images = {
-        service: vars(
-            Image(
-                *(reference, PINNED, "test", "1.0"),
-                stand_in=stand_in,
-                ledgers={"clickhouse": 37, "postgres": 424},
-                migrations="/folder/of/migrations",
+        service: {
+            reference: vars(
+                Image(
+                    *(reference, PINNED, "test", "1.0"),
+                    stand_in=stand_in,
+                    ledgers={"clickhouse": 37, "postgres": 424},
+                    migrations="/folder/of/migrations",
+                )
             )
-        )
+        }
         for service, reference in load(config).image_references.items()
     }
     path = tmp_path / "images.json"

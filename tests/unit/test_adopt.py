@@ -42,7 +42,7 @@ def judged(
     vault: Mapping[str, Any] | None = None,
 ) -> None:
     given = SimpleNamespace(**{name: (vault or {}).get(name) for name in KEYS})
-    monkeypatch.setattr(adopt, "call", lambda *_: {"apps": apps})
+    monkeypatch.setattr(adopt, "ask", lambda *_: {"apps": apps})
     monkeypatch.setattr(adopt, "open_vault", lambda *_, **__: (given, None))
     refuse_unowned(SESSION, state)
 
@@ -90,7 +90,7 @@ def test_a_stack_whose_state_knows_all_its_apps_asks_nobody(monkeypatch: pytest.
         for app in apps
         for outputs in [{"stdout": f'{{"app": "{app}"}}'}]
     ]
-    monkeypatch.setattr(adopt, "call", lambda *_: pytest.fail("it asked"))
+    monkeypatch.setattr(adopt, "ask", lambda *_: pytest.fail("it asked"))
     monkeypatch.setattr(adopt, "open_vault", lambda *_, **__: (SimpleNamespace(stack_id=None), None))
     refuse_unowned(SESSION, State({"deployment": {"resources": known}}))
 

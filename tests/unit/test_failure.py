@@ -1,6 +1,7 @@
 """A command that cannot look, or refuses, says why: to people on standard error, to a script as JSON as well."""
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +13,12 @@ from ops import report
 from ops.capacity import command as capacity
 from ops.commands import cli
 from ops.doctor import command as doctor
-from ops.session import OpsError, RefusedError
+from ops.failure import pasteable
+from ops.session import OpsError, RefusedError, Session, errors_in
 from ops.stackfile import StackFileError
 from ops.upgrade import command as upgrade
 from settings import SettingsError
+from settings.recorded import NOTHING
 from toolchain.report import ToolchainError
 
 COMMANDS: dict[str, tuple[Any, list[str]]] = {
@@ -77,3 +80,54 @@ def test_a_log_that_cannot_be_read_is_told_as_json(tmp_path: Path) -> None:
     told = CliRunner().invoke(cli, ["doctor", str(path), "--json"])
     assert told.exit_code == 2
     assert json.loads(told.stdout) == {"error": f"{path} cannot be read: No such file or directory"}
+
+
+@pytest.mark.parametrize(
+    ("stack", "text", "pasted"),
+    [
+        ("local", "run `make up`", "run `make up`"),
+        ("prod", "run `make up` or `make down`", "run `make up STACK=prod` or `make down STACK=prod`"),
+        ("prod", "`make up STACK=test`", "`make up STACK=test`"),
+        ("org/a b", "`python -m ops start web`", "`python -m ops start web --stack 'org/a b'`"),
+        ("prod", "`python -m ops up --stack prod`", "`python -m ops up --stack prod`"),
+        ("prod", "make up, `docker logs web`", "make up, `docker logs web`"),
+    ],
+)
+def test_commands_in_a_message_can_be_pasted(stack: str, text: str, pasted: str) -> None:
+    assert pasteable(text, stack) == pasted
+
+
+def test_a_failed_command_ends_with_commands_of_its_own_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "open_session", failing(OpsError("nothing is there: run `make up`")))
+    ran = CliRunner().invoke(cli, ["status", "--stack", "prod"])
+    assert ran.output.splitlines()[-1] == "error: nothing is there: run `make up STACK=prod`"
+
+
+def test_what_the_engine_gave_as_errors_is_read_from_its_events(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    assert errors_in(log) == []
+    lines = [
+        {"diagnosticEvent": {"severity": "error", "message": "<{%fg 1%}>error: gate closed<{%reset%}>\n    seen: x\n"}},
+        {"diagnosticEvent": {"severity": "error", "message": "error: gate closed\n    seen: x"}},
+        {"diagnosticEvent": {"severity": "warning", "message": "not this"}},
+        {"summaryEvent": {}},
+    ]
+    log.write_text("\n".join(json.dumps(line) for line in lines))
+    assert errors_in(log) == ["gate closed\n    seen: x"]
+    log.write_text("{")
+    assert errors_in(log) == []
+
+
+@pytest.mark.parametrize(("code", "interrupted"), [(0, False), (3, True)])
+def test_an_interrupt_is_one_unless_the_command_was_done_all_the_same(
+    code: int, interrupted: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "Pulumi.test.yaml"
+    file.write_text("config: {}\n")
+    session = Session("test", {}, file, known=NOTHING)
+    script = f"trap 'exit {code}' INT; sleep 0.5; kill -INT {os.getpid()}; while :; do sleep 0.1; done"
+    if interrupted:
+        with pytest.raises(KeyboardInterrupt):
+            session.run(["sh", "-c", script])
+    else:
+        assert session.run(["sh", "-c", script]) == code

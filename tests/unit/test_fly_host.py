@@ -1,6 +1,5 @@
-"""Stop, start, logs and states on Fly go through the platform's own command line, by the apps in the state."""
+"""Stop, start, logs and states on Fly go through the platform's own actions, by the apps in the state."""
 
-import json
 from typing import Any
 
 import pytest
@@ -10,6 +9,11 @@ from ops.fly_host import FlyHost
 from ops.host import known
 from ops.session import OpsError, Session
 from ops.state import State
+from platforms.fly.action import Action
+from platforms.fly.errors import FlyError
+from platforms.fly.looks import Inspect, Logs
+from platforms.fly.machines import SetState
+from platforms.fly.volumes import TakeSnapshot
 from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
@@ -26,23 +30,34 @@ RESOURCES = [
 MACHINES = {"apps": {"hotdash-langfuse-clickhouse": {"machines": [{"id": "m1", "state": "started"}]}}}
 
 
-class Recording(Session):
-    """Answers as the platform would and remembers what it was asked."""
-
-    def json(self, argv: Any, *, stdin: str | None = None) -> Any:
-        self.__dict__.setdefault("asked", []).append((argv[-1], json.loads(stdin or "null")))
-        return {"inspect": MACHINES, "logs": {"text": "a line"}, "state": {}, "snapshot": {"snapshot": "vs_1"}}[
-            argv[-1]
-        ]
+ANSWERS: dict[type[Action], Any] = {
+    Inspect: MACHINES,
+    Logs: {"text": "a line"},
+    SetState: {},
+    TakeSnapshot: {"snapshot": "vs_1"},
+}
 
 
 @pytest.fixture
-def session(monkeypatch: pytest.MonkeyPatch) -> Recording:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Action]:
+    """What the platform was asked; it answers as it would."""
+    actions: list[Action] = []
+
+    def ask(_: Session, action: Action) -> Any:
+        actions.append(action)
+        return ANSWERS[type(action)]
+
+    monkeypatch.setattr(fly_host, "ask", ask)
     monkeypatch.setattr(fly_host, "read_state", lambda _: State({"deployment": {"resources": RESOURCES}}))
-    return Recording("prod", {}, ROOT / "Pulumi.prod.yaml", known=NOTHING)
+    return actions
 
 
-def test_services_are_those_that_the_state_knows_as_deployed(session: Recording) -> None:
+@pytest.fixture
+def session(asked: list[Action]) -> Session:  # noqa: ARG001 - for its effect
+    return Session("prod", {}, ROOT / "Pulumi.prod.yaml", known=NOTHING)
+
+
+def test_services_are_those_that_the_state_knows_as_deployed(session: Session) -> None:
     host = FlyHost(session)
     assert known(host, "clickhouse").runs
     assert known(host, "minio").state == "no machine"
@@ -55,7 +70,7 @@ def test_services_are_those_that_the_state_knows_as_deployed(session: Recording)
     [{"error": "no access token"}, {"machines": [{"state": "starting"}, {"state": "stopped"}]}, {"machines": []}],
 )
 def test_a_service_is_stopped_unless_it_is_known_to_be(
-    seen: dict[str, Any], session: Recording, monkeypatch: pytest.MonkeyPatch
+    seen: dict[str, Any], session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody is told that it is stopped already because Fly could not be asked."""
     monkeypatch.setitem(MACHINES, "apps", {"hotdash-langfuse-clickhouse": seen})
@@ -64,38 +79,49 @@ def test_a_service_is_stopped_unless_it_is_known_to_be(
     assert (status.state == "unknown") is ("error" in seen)
 
 
-def test_machines_beyond_the_replicas_are_not_missed(session: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_beyond_the_replicas_are_not_missed(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     surplus = {"machines": [{"state": "started"}, {"state": "stopped"}]}
     monkeypatch.setitem(MACHINES, "apps", {"hotdash-langfuse-clickhouse": surplus})
     assert known(FlyHost(session), "clickhouse").runs
 
 
-def test_stop_and_start_are_states_of_the_app_and_touch_nothing_else(session: Recording) -> None:
+def test_stop_and_start_are_states_of_the_app_and_touch_nothing_else(session: Session, asked: list[Action]) -> None:
     host = FlyHost(session)
     host.stop("clickhouse")
     host.start("clickhouse")
     assert host.logs("clickhouse", 50) == "a line"
     app = "hotdash-langfuse-clickhouse"
-    assert session.__dict__["asked"] == [
-        ("state", {"app": app, "want": "stopped"}),
-        ("state", {"app": app, "want": "started", "replicas": 1}),
-        ("logs", {"app": app, "lines": 50}),
+    assert asked == [
+        SetState(app=app, want="stopped"),
+        SetState(app=app, want="started", replicas=1),
+        Logs(app=app, lines=50),
     ]
 
 
-def test_states_take_one_look_at_machines_and_facts_take_everything(session: Recording) -> None:
+def test_states_take_one_look_at_machines_and_facts_take_everything(session: Session, asked: list[Action]) -> None:
     host = FlyHost(session)
     assert host.services()["clickhouse"].detail["app"] == "hotdash-langfuse-clickhouse"
     assert host.facts()["minio"] == {"app": "hotdash-langfuse-minio"}
-    assert [asked["machines_only"] for _, asked in session.__dict__["asked"]] == [True, False]
+    assert [each.machines_only for each in asked if isinstance(each, Inspect)] == [True, False]
 
 
-def test_a_service_without_an_app_is_refused(session: Recording) -> None:
+def test_a_service_without_an_app_is_refused(session: Session, asked: list[Action]) -> None:
     with pytest.raises(OpsError, match="there is no app of redis"):
         FlyHost(session).stop("redis")
-    assert "asked" not in session.__dict__
+    assert asked == []
 
 
-def test_a_snapshot_is_taken_of_every_volume_that_the_state_knows(session: Recording) -> None:
+def test_a_snapshot_is_taken_of_every_volume_that_the_state_knows(session: Session, asked: list[Action]) -> None:
     assert FlyHost(session).snapshots() == {"clickhouse_data": "vs_1"}
-    assert session.__dict__["asked"] == [("snapshot", {"name": "clickhouse_data", "id": "vol_1"})]
+    assert asked == [TakeSnapshot(name="clickhouse_data", id="vol_1")]
+
+
+def test_a_failure_is_told_with_its_fix_and_without_what_looks_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session("prod", {"FLY_BIN": "no-such-fly"}, ROOT / "Pulumi.prod.yaml", known=NOTHING)
+    with pytest.raises(OpsError, match=r"no-such-fly.*not on PATH") as failure:
+        fly_host.ask(session, Logs(app="hotdash-langfuse-web"))
+    assert "FLY_BIN" in str(failure.value)
+    monkeypatch.setattr(Logs, "do", lambda *_: (_ for _ in ()).throw(FlyError("token=fo1_canaryofatoken refused")))
+    with pytest.raises(OpsError) as failure:
+        fly_host.ask(session, Logs(app="hotdash-langfuse-web"))
+    assert "canary" not in str(failure.value)

@@ -113,7 +113,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "access", lambda *_: nullcontext())
     for module in (power, rollback):
         monkeypatch.setattr(module, "host_of", lambda _: host)
-    monkeypatch.setattr(lifecycle, "preflight", lambda _: None)
+    monkeypatch.setattr(lifecycle, "preflight", lambda *_: None)
     monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: GatedPlan(PLAN, {}))
     monkeypatch.setattr(lifecycle, "apply", apply)
     monkeypatch.setattr(report, "resolve_images", lambda _, console: console.print("service version source"))
@@ -200,10 +200,10 @@ def test_a_preview_that_fails_lets_the_engine_speak_beside_the_document(
 
 def test_a_broken_hop_is_told_with_what_was_seen_there(monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: Any, **__: Any) -> None:
-        raise BrokenHopError("queue drained", CheckFailedError("LLEN", "3 jobs wait", "start the worker"), [])
+        raise BrokenHopError("taken by the worker", CheckFailedError("LLEN", "3 jobs wait", "start the worker"), [])
 
     monkeypatch.setattr(report, "follow_trace", breaks)
-    with pytest.raises(OpsError, match="no call gets past its hop 'queue drained': 3 jobs wait"):
+    with pytest.raises(OpsError, match="no call gets past its hop 'taken by the worker': 3 jobs wait"):
         FOLLOW(SimpleNamespace(tracing=True), Console(stderr=True))  # type: ignore[arg-type]
 
 

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.gateway_config import GatewayConfigError, GatewayModel, merged, served
+from platforms.docker import DockerPlatform
 from settings import SettingsError, gateway_config, load
 
+DOCKER = DockerPlatform("test", "owner", lambda _: 512, running=False)
 CACHE = {"host": "os.environ/REDIS_HOST", "port": "os.environ/REDIS_PORT", "ttl": 600}
 AZURE = yaml.safe_load("""
 model_list:
@@ -40,7 +42,8 @@ general_settings:
 
 
 def config(own: dict[str, Any], *, variables: tuple[str, ...] = (), callback: str | None = "langfuse_otel") -> Any:
-    return merged(own, models=(), callback=callback, cache=CACHE, variables=frozenset(variables))
+    given = dict.fromkeys(variables, "given")
+    return merged(own, models=(), callback=callback, cache=CACHE, variables=given, platform=DOCKER)
 
 
 def refused(own: dict[str, Any], *, variables: tuple[str, ...] = ()) -> str:
@@ -77,7 +80,7 @@ def test_without_tracing_an_own_file_cannot_bring_langfuse_back() -> None:
 
 def test_a_model_of_the_settings_takes_every_parameter_of_litellm() -> None:
     model = GatewayModel("a", "bedrock/a", None, None, {"aws_region_name": "eu-west-1", "tpm": 9}, {"mode": "chat"})
-    found = merged({}, models=(model,), callback=None, cache=CACHE, variables=frozenset())
+    found = merged({}, models=(model,), callback=None, cache=CACHE, variables={}, platform=DOCKER)
     assert found["model_list"][1] == {
         "model_name": "a",
         "litellm_params": {"model": "bedrock/a", "aws_region_name": "eu-west-1", "tpm": 9},
@@ -93,7 +96,7 @@ def entry(**parameters: object) -> dict[str, Any]:
     ("own", "said"),
     [
         ({"general_settings": {"master_key": "sk-canary"}}, "general_settings.master_key must be"),
-        ({"general_settings": {"database_url": "os.environ/DATABASE_URL"}}, "LITELLM_DATABASE_URL"),
+        ({"general_settings": {"database_url": "os.environ/DATABASE_URL"}}, "set gateway:database"),
         ({"litellm_settings": {"success_callback": ["langfuse"]}}, "success_callback has langfuse"),
         ({"litellm_settings": {"callbacks": ["langfuse"]}}, "callbacks has langfuse"),
         ({"litellm_settings": {"cache_params": {"type": "s3"}}}, "cache_params.type must be redis"),
@@ -117,6 +120,19 @@ def test_a_conflict_with_what_the_stack_needs_is_named_by_its_path(own: dict[str
     message = refused(own)
     assert said in message
     assert "canary" not in message
+
+
+@pytest.mark.parametrize("name", ["LITELLM_MASTER_KEY", "LANGFUSE_SECRET_KEY", "REDIS_URL", "DATABASE_URL"])
+def test_a_variable_that_the_stack_sets_is_refused_as_a_providers_key(name: str) -> None:
+    assert f"{name} is set by the stack itself" in refused({}, variables=(name,))
+
+
+def test_a_model_of_the_settings_needs_its_key_and_a_name_of_its_own() -> None:
+    models = (GatewayModel("a", "openai/a", None, "NOBODY_SETS_IT"), GatewayModel("smoke", "openai/a", None, None))
+    with pytest.raises(GatewayConfigError) as caught:
+        merged({}, models=models, callback=None, cache=CACHE, variables={}, platform=DOCKER)
+    assert "wants NOBODY_SETS_IT, which nothing sets" in str(caught.value)
+    assert "a model named smoke is the stack's own" in str(caught.value)
 
 
 YAML_VALUES = st.recursive(

@@ -1,11 +1,14 @@
 """The lock of a stack's images: committed, read strictly, and required where several machines deploy the stack."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from ops.image_lock import refuse_unlocked, write
-from ops.session import RefusedError, Session
+from ops.session import ROOT, RefusedError, Session
+from ops.stackfile import read_config
+from settings import load
 from settings.recorded import NOTHING
 from toolchain.images.lock import Locked, lock_file, read_lock
 from toolchain.report import ToolchainError
@@ -22,6 +25,33 @@ RESOLVED = {
     "redis": image("redis:7.2.11", DIGEST, "pulled"),
     "minio": image("minio:1", None, "built from packages: Go modules"),
 }
+
+
+STORES = ("clickhouse", "minio", "postgres", "redis")
+EXACT = re.compile(r"[^:@]+(:\d+\.\d+(\.\d+)*|@sha256:[0-9a-f]{64})")
+
+
+@pytest.mark.parametrize("stack", ["local", "prod"])
+def test_the_committed_lock_has_every_service_and_no_store_floats(stack: str) -> None:
+    settings = ROOT / f"Pulumi.{stack}.yaml"
+    locked = read_lock(lock_file(stack, settings))
+    references = load(read_config(settings), NOTHING).image_references
+    assert {service: locked[service].reference for service in references} == references
+    for store in STORES:
+        assert EXACT.fullmatch(references[store]), references[store]
+        assert locked[store].digest
+    assert not any(entry.built for entry in locked.values())
+
+
+def test_what_is_built_where_no_registry_answers_leaves_the_lock_alone(tmp_path: Path) -> None:
+    made = session(tmp_path)
+    write(made, RESOLVED)
+    before = made.lock_file.read_text()
+    built = {"redis": image("redis:7.2.11", None, "built from packages: Debian packages")}
+    assert not write(made, built)
+    assert made.lock_file.read_text() == before
+    assert write(made, {"redis": image("redis:8", None, "built from packages: Debian packages")})
+    assert read_lock(made.lock_file)["redis"].built == "built from packages: Debian packages"
 
 
 def session(folder: Path, platform: str = "fly", **config: str) -> Session:

@@ -146,7 +146,7 @@ def test_files_of_a_recipe_are_readable_in_the_image_whatever_the_umask_of_the_c
 def test_every_recipe_names_only_files_that_exist_and_no_address() -> None:
     recipes = [catalog.DEBIAN, *catalog._RECIPES.values()]
     assert {one.service for one in recipes} == {
-        *("debian", "clickhouse", "minio", "redis", "postgres", "proxy", "litellm"),
+        *("debian", "clickhouse", "minio", "redis", "postgres", "proxy", "relay", "litellm"),
         *MONITORING,
     }
     for one in recipes:

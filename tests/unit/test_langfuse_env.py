@@ -104,6 +104,12 @@ def test_write_modes_of_release_4_are_consistent() -> None:
 
 def test_the_gateway_can_never_fall_back_to_a_cloud_host(stack: Recording) -> None:
     gateway = stack.env("gateway")
+    assert gateway["LANGFUSE_HOST"] == "http://langfuse-web:3000"
+    assert gateway["LANGFUSE_OTEL_HOST"] == "http://relay:4318"
+
+
+def test_the_gateways_way_past_the_relay_leads_to_web(release: str) -> None:
+    gateway = recorded({"langfuse:release": release, "gateway:relayed": "false"}).env("gateway")
     assert gateway["LANGFUSE_HOST"] == gateway["LANGFUSE_OTEL_HOST"] == "http://langfuse-web:3000"
 
 

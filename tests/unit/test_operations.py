@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 
 import pytest
 import typer.main
@@ -51,3 +52,9 @@ def test_every_section_that_a_symptom_leads_to_has_commands_that_are_tried() -> 
     by_slug = {slug(section.partition("\n")[0]): section for section in sections}
     led_to = set(re.findall(r"\(#([^)]+)\)", SYMPTOMS)) - {"when-something-was-lost"}
     assert {name for name in led_to if "```sh tried" not in by_slug[name]} == set()
+
+
+def test_make_help_names_every_target_within_80_columns() -> None:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(shown.split()) >= TARGETS
+    assert max(map(len, shown.splitlines())) <= 80

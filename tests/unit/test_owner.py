@@ -12,7 +12,8 @@ from ops import owner
 from ops.owner import second_owner, sign_in
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State
-from settings.recorded import NOTHING
+from settings import load
+from settings.recorded import NOTHING, STACK, of_resources
 
 PASSWORD = "canary-of-the-owner"
 OUTPUTS = {"owner_password": PASSWORD, "owner_email": "ada@example.com", "langfuse_url": "http://localhost:3000"}
@@ -95,3 +96,11 @@ def test_another_email_is_said_to_make_a_second_owner_before_it_does(session: Se
     [said] = second_owner(session, exported({"owner_email": "old@example.com"}).owner_email)
     assert "ada@example.com becomes a second owner" in said
     assert "old@example.com stays" in said
+
+
+def test_without_a_setting_a_stack_keeps_its_owner_and_a_new_one_has_a_neutral_name() -> None:
+    assert load({}, NOTHING).owner_email == "owner@example.com"
+    state = [{"type": STACK, "outputs": {"owner_email": "ada@example.com"}}]
+    assert load({}, of_resources(state)).owner_email == "ada@example.com"
+    named = {"langfuse:owner": '{"email": "new@example.com"}'}
+    assert load(named, of_resources(state)).owner_email == "new@example.com"

@@ -51,15 +51,15 @@ KNOWS = {"identity": {"Redis": "a"}}
 def test_a_volume_that_held_data_and_is_gone_stops_up(
     monkeypatch: pytest.MonkeyPatch, resources: list[dict[str, Any]], present: set[str], missing: set[str]
 ) -> None:
-    monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": resources}}))
+    state = State({"deployment": {"resources": resources}})
     monkeypatch.setattr(docker, "volumes", lambda _: dict.fromkeys(present, ""))
     monkeypatch.setattr(preflight, "_taken_ports", lambda _: [])
     monkeypatch.setattr(preflight, "_full_disk", lambda _: [])
     if not missing:
-        preflight.preflight(SESSION)
+        preflight.preflight(SESSION, state)
         return
     with pytest.raises(OpsError) as stopped:
-        preflight.preflight(SESSION)
+        preflight.preflight(SESSION, state)
     for name in missing:
         assert f"volume {name} was present, now missing" in str(stopped.value)
     assert "docs/data-safety.md" in str(stopped.value)
@@ -72,12 +72,11 @@ def test_every_volume_of_a_cluster_must_be_the_stacks_own(
 ) -> None:
     settings = tmp_path / "Pulumi.test.yaml"
     settings.write_text("config:\n  clickhouse:replicas: 3\n  langfuse-stack:instance: blue\n")
-    monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": []}}))
     monkeypatch.setattr(docker, "volumes", lambda _: {f"blue_{name}_data": "another"})
     monkeypatch.setattr(preflight, "_taken_ports", lambda _: [])
     monkeypatch.setattr(preflight, "_full_disk", lambda _: [])
     with pytest.raises(OpsError, match=f"volume blue_{name}_data is another stack's"):
-        preflight.preflight(Session("test", {}, settings, known=NOTHING))
+        preflight.preflight(Session("test", {}, settings, known=NOTHING), State({}))
 
 
 FLY = Session("test", {"PATH": "/usr/bin"}, ROOT / "Pulumi.prod.yaml", known=NOTHING)
@@ -95,9 +94,8 @@ def ready_for_fly(monkeypatch: pytest.MonkeyPatch, local_images: str, **image: A
     monkeypatch.setattr(preflight, "images", lambda *_: found)
     monkeypatch.setattr(preflight, "require_version", lambda _: None)
     monkeypatch.setitem(FLY.__dict__, "settings", settings)
-    monkeypatch.setattr(preflight, "read_state", lambda _: State({}))
     monkeypatch.setattr(preflight, "refuse_unowned", lambda *_: None)
-    preflight.preflight(FLY)
+    preflight.preflight(FLY, State({}))
 
 
 @pytest.mark.parametrize(
@@ -118,11 +116,10 @@ def test_a_command_line_of_fly_that_is_missing_or_too_old_stops_up(
         binary.write_text(f"#!/bin/sh\necho '{version}'\n")
         binary.chmod(0o755)
     monkeypatch.setattr(preflight, "_images_it_cannot_run", lambda _: [])
-    monkeypatch.setattr(preflight, "read_state", lambda _: State({}))
     monkeypatch.setattr(preflight, "refuse_unowned", lambda *_: None)
     variables = {"PATH": "/bin", "FLY_BIN": str(binary)}
     with pytest.raises(OpsError, match=said) if said else nullcontext():
-        preflight.preflight(Session("test", variables, ROOT / "Pulumi.prod.yaml", known=NOTHING))
+        preflight.preflight(Session("test", variables, ROOT / "Pulumi.prod.yaml", known=NOTHING), State({}))
 
 
 @pytest.mark.parametrize(
@@ -175,9 +172,9 @@ STACK_ID = {"urn": "a::stack-id", "type": "random", "outputs": {"hex": "ours"}}
 def test_a_volume_that_another_stack_made_is_never_taken_over(
     monkeypatch: pytest.MonkeyPatch, resources: list[dict[str, Any]], there: dict[str, str], strangers: list[str]
 ) -> None:
-    monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": resources}}))
+    state = State({"deployment": {"resources": resources}})
     monkeypatch.setattr(docker, "volumes", lambda _: there)
-    found = preflight._volumes(SESSION)
+    found = preflight._volumes(SESSION, state)
     assert [problem.split()[1] for problem in found] == strangers
     assert all("is another stack's" in problem and "instance" in problem for problem in found)
 
@@ -198,12 +195,12 @@ def made() -> Iterator[dict[str, str]]:
 
 @pytest.mark.docker
 def test_docker_says_who_made_a_volume_and_a_stack_of_that_name_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: dict[str, str]
+    tmp_path: Path, made: dict[str, str]
 ) -> None:
     config = tmp_path / "Pulumi.test.yaml"
     instance = min(made).removesuffix("_minio_data").replace("_", "-")
     config.write_text(f"config:\n  langfuse-stack:instance: {instance}\n")
     session = Session("test", {}, config, known=NOTHING)
     assert made.items() <= docker.volumes(session).items()
-    monkeypatch.setattr(preflight, "read_state", lambda _: State({"deployment": {"resources": [STACK_ID]}}))
-    assert sorted(problem.split()[1] for problem in preflight._volumes(session)) == sorted(made)
+    state = State({"deployment": {"resources": [STACK_ID]}})
+    assert sorted(problem.split()[1] for problem in preflight._volumes(session, state)) == sorted(made)

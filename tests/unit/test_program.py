@@ -96,7 +96,7 @@ def test_stopping_removes_containers_and_gates_and_keeps_all_data() -> None:
 
 def test_every_port_is_published_on_loopback_only(local: Recording) -> None:
     published = [port for entry in local.of_type(CONTAINER) for port in entry.inputs["ports"]]
-    assert len(published) == 9
+    assert len(published) == 11
     assert {port["ip"] for port in published} == {"127.0.0.1"}
 
 
@@ -120,7 +120,8 @@ def test_the_worker_starts_after_web_is_proven(local: Recording) -> None:
         ("redis", "minio-gate"),
         ("langfuse-web", "postgres-gate"),
         ("langfuse-worker", "langfuse-web-gate"),
-        ("gateway", "langfuse-trace-gate"),
+        ("relay", "langfuse-trace-gate"),
+        ("gateway", "relay-gate"),
         ("end-to-end-proof", "gateway-gate"),
     ],
 )

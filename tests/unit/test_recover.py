@@ -209,3 +209,48 @@ def test_only_one_run_changes_the_stack_at_a_time(session: FakeSession) -> None:
         recover.exclusive(session),
     ):
         pytest.fail("two runs at once")
+
+
+def declared(name: str, **fields: Any) -> dict[str, Any]:
+    urn = f"a::{name}"
+    outputs = {"name": name, "image": "sha256:1", "labels": []}
+    return {"urn": urn, "type": "docker:index/container:Container", "id": name, "outputs": outputs, **fields}
+
+
+def of(*resources: dict[str, Any]) -> State:
+    return State({"version": 3, "deployment": {"resources": list(resources)}})
+
+
+def test_a_container_that_is_gone_is_forgotten_and_what_depends_on_it_stays(
+    session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker, "volumes", lambda _: {})
+    gate = {
+        "urn": "a::gate",
+        "type": "checks",
+        "outputs": {"result": "ok"},
+        "dependencies": ["a::web", "a::redis"],
+        "propertyDependencies": {"watch": ["a::web"], "url": None},
+    }
+    console = Console(record=True, width=200)
+    recover._forget_missing(session, of(declared("web"), declared("redis"), gate), [container("redis")], console)
+    [(argv, stdin)] = session.__dict__["calls"]
+    assert argv[1:3] == ["stack", "import"]
+    kept = {entry["urn"]: entry for entry in json.loads(stdin or "")["deployment"]["resources"]}
+    assert kept.keys() == {"a::redis", "a::gate"}
+    assert kept["a::gate"]["dependencies"] == ["a::redis"]
+    assert kept["a::gate"]["propertyDependencies"] == {"watch": [], "url": []}
+    assert kept["a::gate"]["outputs"] == {"result": "ok"}, "what was proven stays known"
+    assert "missing since the last run, made again below: web" in console.export_text()
+
+
+def test_nothing_is_forgotten_where_all_is_there_or_volumes_are_gone_too(
+    session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker, "volumes", lambda _: {})
+    volume = {"urn": "a::v", "type": "docker:index/volume:Volume", "id": "v", "outputs": {"name": "data"}}
+    console = Console(quiet=True)
+    recover._forget_missing(session, of(declared("web")), [container("web")], console)
+    recover._forget_missing(session, of(declared("web", delete=True)), [], console)
+    recover._forget_missing(session, of(declared("web"), volume), [], console)
+    assert calls(session) == []

@@ -6,9 +6,10 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import stat
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,17 @@ import pytest
 
 from components.releases import RELEASES
 from toolchain.images import builder, catalog, client, obtain, recipe, registry
-from toolchain.images.lock import Locked
+from toolchain.images.lock import Locked, read_lock
 from toolchain.paths import cache_dir
 from toolchain.report import Report, ToolchainError
-from toolchain.resolve import resolution_file, resolve
+from toolchain.resolve import known_images, resolution_file, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toolchain.images.recipe import Job
 
+ROOT = Path(__file__).resolve().parents[2]
 REDIS = {"redis": "127.0.0.1:1/redis:7.2.11"}
 WEB = {"langfuse-web": "127.0.0.1:1/langfuse/langfuse:3.225.4"}
 
@@ -160,6 +162,23 @@ def test_another_reference_is_resolved_anew(engine: Engine) -> None:
     assert resolve(other, Report())["redis"].image == image.id
 
 
+def test_an_answer_outlives_a_try_of_another_reference(engine: Engine) -> None:
+    first = resolve(REDIS, Report())
+    engine.add("127.0.0.1:1/redis:7.4")
+    resolve({"redis": "127.0.0.1:1/redis:7.4"}, Report())
+    engine.registry.add(REDIS["redis"])
+    assert resolve(REDIS, Report()) == first
+    assert engine.pulls == [REDIS["redis"]], "only the first run asked the registry"
+    assert list(known_images()["redis"]) == ["127.0.0.1:1/redis:7.4", REDIS["redis"]]
+
+
+def test_the_answer_of_a_former_version_is_kept(engine: Engine) -> None:
+    first = resolve(REDIS, Report())
+    resolution_file().write_text(json.dumps({"redis": asdict(first["redis"])}))
+    engine.registry.add(REDIS["redis"])
+    assert resolve(REDIS, Report()) == first
+
+
 def test_an_image_that_was_removed_is_got_again(engine: Engine) -> None:
     resolve(REDIS, Report())
     engine.images.clear()
@@ -184,7 +203,7 @@ def test_the_resolution_file_holds_every_field_and_only_its_owner_reads_it(engin
     resolve(REDIS, Report())
     content = json.loads(resolution_file().read_text())
     fields = {"reference", "image", "digest", "source", "version", "stand_in", "ledgers", "migrations"}
-    assert set(content["redis"]) == {*fields, "clickhouse_floor"}
+    assert set(content["redis"][REDIS["redis"]]) == {*fields, "clickhouse_floor"}
     assert stat.S_IMODE(resolution_file().stat().st_mode) == 0o600
 
 
@@ -193,7 +212,7 @@ def test_a_damaged_resolution_file_is_replaced(engine: Engine, content: str) -> 
     image = engine.add(REDIS["redis"])
     resolution_file().write_text(content)
     assert resolve(REDIS, Report())["redis"].image == image.id
-    assert json.loads(resolution_file().read_text())["redis"]["image"] == image.id
+    assert known_images()["redis"][REDIS["redis"]].image == image.id
 
 
 def test_an_image_that_can_neither_be_pulled_nor_built_names_service_setting_and_both_reasons(
@@ -315,6 +334,17 @@ def test_what_was_built_gives_way_to_what_is_locked_as_soon_as_the_registry_has_
     assert resolve(REDIS, Report(), locked=locked("d"))["redis"].digest is None
     engine.registry.add(f"127.0.0.1:1/redis@sha256:{'d' * 64}")
     assert resolve(REDIS, Report(), locked=locked("d"))["redis"].digest == f"sha256:{'d' * 64}"
+
+
+def test_the_committed_lock_is_what_a_machine_with_registries_runs(engine: Engine) -> None:
+    locked = {service: entry for service, entry in read_lock(ROOT / "images.local.lock.yaml").items() if entry.digest}
+    pinned = {service: f"{re.split('[:@]', entry.reference)[0]}@{entry.digest}" for service, entry in locked.items()}
+    engine.registry.update(pinned.values())
+    resolved = resolve({service: entry.reference for service, entry in locked.items()}, Report(), locked=locked)
+    assert sorted(engine.pulls) == sorted(pinned.values())
+    assert {service: image.digest for service, image in resolved.items()} == {
+        service: entry.digest for service, entry in locked.items()
+    }
 
 
 def test_a_lock_of_another_reference_says_nothing(engine: Engine) -> None:

@@ -86,7 +86,7 @@ def test_images_must_be_resolved_for_the_references_that_are_set_now(
     entry = {"image": "sha256:1", "source": "test", "version": "1"}
     known = load({}).image_references
     path = tmp_path / "images.json"
-    path.write_text(json.dumps({service: {**entry, "reference": ref} for service, ref in known.items()}))
+    path.write_text(json.dumps({service: {ref: {**entry, "reference": ref}} for service, ref in known.items()}))
     monkeypatch.setenv("LANGFUSE_STACK_IMAGES", str(path))
     assert set(images(load({}))) == set(known)
     with pytest.raises(SettingsError, match=r"no image resolved for redis \(redis:8\): run `make images`"):

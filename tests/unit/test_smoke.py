@@ -30,7 +30,7 @@ def access(*failing: str) -> Any:
     login = SimpleNamespace(
         connect=answers.connect if "connect" in failing else lambda: SimpleNamespace(close=lambda: None)
     )
-    return SimpleNamespace(gateway=answers, api=answers, login=login)
+    return SimpleNamespace(gateway=answers, relay=answers, api=answers, login=login, tracing=True)
 
 
 def test_a_gateway_that_does_not_answer_is_the_first_broken_hop() -> None:
@@ -50,3 +50,10 @@ def test_a_trace_that_web_does_not_take_is_the_first_broken_hop_of_one_sent_with
     with pytest.raises(BrokenHopError) as caught:
         smoke.send(access("send_trace", "call_smoke", "ready"), deadline_seconds=1)
     assert (caught.value.hop, caught.value.causes) == ("taken by web", [])
+
+
+def test_a_relay_that_takes_nothing_is_the_broken_hop_and_named_as_the_cause() -> None:
+    with pytest.raises(BrokenHopError) as caught:
+        smoke.smoke(access("takes"), deadline_seconds=1)
+    assert caught.value.hop == "relay"
+    assert [cause.probe for cause in caught.value.causes] == ["takes"]

@@ -1,5 +1,6 @@
 """The settings file: read as the program sees it, and never written where it is committed."""
 
+import json
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,18 @@ def test_values_are_strings_as_the_engine_hands_them_over(source: Path) -> None:
 def test_secret_values_are_left_out(source: Path) -> None:
     source.write_text("config:\n  gateway:providerKeys:\n    secure: v1:abc\n")
     assert read_config(source) == {}
+
+
+def test_a_secret_inside_a_setting_is_left_out_and_its_neighbours_stay(source: Path) -> None:
+    source.write_text("""
+config:
+  gateway:providerKeys: {OPENAI_API_KEY: {secure: v1:abc}, PLAIN: text}
+  gateway:models: [{name: a, model: openai/a, params: {api_key: {secure: v1:abc}, rpm: 9}}, {secure: v1:abc}]
+""")
+    assert {key: json.loads(value) for key, value in read_config(source).items()} == {
+        "gateway:providerKeys": {"PLAIN": "text"},
+        "gateway:models": [{"name": "a", "model": "openai/a", "params": {"rpm": 9}}],
+    }
 
 
 def test_structured_values_become_json(source: Path) -> None:

@@ -12,11 +12,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from settings import Vault, VaultError, load, open_vault
-from settings.vault import EXAMPLE
+from settings.vault import EXAMPLE, FORMER_KEYS
 from tests.unit.recorder import ROOT
 
 GOOD: dict[str, Any] = {**json.loads(EXAMPLE.read_text()), "CLICKHOUSE_PASSWORD": "canaryclickhouse0123456789"}
-REQUIRED = ["REDIS_URL", "SUPABASE_DIRECT_URL", "SUPABASE_POOLED_URL"]
+REQUIRED = ["REDIS_URL", "LANGFUSE_DIRECT_URL", "LANGFUSE_DATABASE_URL"]
 EXTERNAL = {"postgres:place": "external", "redis:place": "external"}
 
 
@@ -62,12 +62,12 @@ def test_malformed_keys_are_all_named_and_no_value_is_shown(vault: Callable[...,
         vault(
             CLICKHOUSE_PASSWORD="canary with spaces",
             REDIS_URL="redis://:canary#1@h:6379",
-            SUPABASE_DIRECT_URL="postgresql://u:canary/2@h:5432/p",
+            LANGFUSE_DIRECT_URL="postgresql://u:canary/2@h:5432/p",
             ENCRYPTION_KEY="canary",
             SALT=987654321,
         )
     )
-    for name in ("CLICKHOUSE_PASSWORD", "REDIS_URL", "SUPABASE_DIRECT_URL", "ENCRYPTION_KEY", "SALT"):
+    for name in ("CLICKHOUSE_PASSWORD", "REDIS_URL", "LANGFUSE_DIRECT_URL", "ENCRYPTION_KEY", "SALT"):
         assert name in message
     assert "canary" not in message
     assert "987654321" not in message
@@ -111,12 +111,12 @@ def test_a_key_that_stands_there_twice_is_refused(vault: Callable[..., Path]) ->
 
 def test_the_transaction_pooler_is_no_direct_url(vault: Callable[..., Path]) -> None:
     assert "port 6543 is the transaction pooler" in refused(
-        vault(SUPABASE_DIRECT_URL="postgresql://postgres:canary@h:6543/postgres")
+        vault(LANGFUSE_DIRECT_URL="postgresql://postgres:canary@h:6543/postgres")
     )
 
 
 def test_both_urls_must_name_one_database_and_one_user(vault: Callable[..., Path]) -> None:
-    message = refused(vault(SUPABASE_DIRECT_URL="postgresql://admin:canary@h:5432/other"))
+    message = refused(vault(LANGFUSE_DIRECT_URL="postgresql://admin:canary@h:5432/other"))
     assert "different databases" in message
     assert "different users" in message
 
@@ -138,7 +138,9 @@ def test_the_example_serves_previews_and_nothing_else() -> None:
 def test_the_schema_names_the_same_keys_as_the_model_and_the_example_is_of_it() -> None:
     schema = json.loads((ROOT / "vault" / "llm-gateway-secrets.schema.json").read_text())
     fields = {str(field.alias) for field in Vault.model_fields.values()}
-    assert set(schema["properties"]) == fields
+    former = {name for name, entry in schema["properties"].items() if entry.get("deprecated")}
+    assert former == set(FORMER_KEYS)
+    assert set(schema["properties"]) - former == fields
     assert set(GOOD) <= fields
 
 
@@ -148,7 +150,7 @@ def test_only_what_is_external_must_be_in_the_vault(vault: Callable[..., Path]) 
     only_redis = vault({"REDIS_URL": GOOD["REDIS_URL"]})
     assert opened(only_redis, **{"redis:place": "external"}).redis_url
     message = refused(only_redis, **{"redis:place": "external", "postgres:place": "external"})
-    assert "SUPABASE_DIRECT_URL is missing" in message
+    assert "LANGFUSE_DIRECT_URL is missing" in message
     assert "REDIS_URL" not in message
 
 

@@ -1,6 +1,7 @@
 """Workers stop before a store does, and start again after it, in every run of the engine."""
 
 import json
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -84,6 +85,8 @@ def test_workers_are_not_started_where_everything_is_stopped(host: TwoWorkers) -
         ("create", FLY),
         ("same", FLY),
         ("update", f"{COMPONENT}ClickHouse$langfuse-stack:fly:Volume$command:local:Command::clickhouse-data"),
+        ("replace", f"{COMPONENT}Redis$docker:index/container:Container::cache"),
+        ("update", f"{COMPONENT}Redis$langfuse-stack:fly:Service$command:local:Command::cache-deploy"),
         ("replace", f"{COMPONENT}LangfuseWeb$docker:index/container:Container::langfuse-web"),
     ],
 )
@@ -153,3 +156,30 @@ def test_every_run_of_the_engine_stops_workers_first(
     lifecycle.converge(Session("test", {}, settings, known=NOTHING), Console(quiet=True), running=running)
     assert seen == STOPPED
     assert host.done == ([*STOPPED, *STARTED] if running is None else STOPPED)
+
+
+WEBS = [f"{COMPONENT}LangfuseWeb$docker:index/container:Container::langfuse-web{number}" for number in ("", "-2")]
+
+
+def taken_down(console: Console) -> Any:
+    steps = tuple(Step(op="delete", urn=urn) for urn in (DOCKER, *WEBS))
+    return workers.workers_waiting(Session("test", {}, Path("none.yaml")), Plan(steps=steps), console, running=False)
+
+
+def test_webs_are_stopped_together_and_the_wait_is_named(host: TwoWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(2, timeout=10)
+    monkeypatch.setattr(host, "stop", lambda name: together.wait() if "web" in name else None)
+    console = Console(record=True, width=200)
+    with taken_down(console):
+        pass
+    assert "stopping langfuse-web, langfuse-web-2: web serves on for up to 120 s" in console.export_text()
+
+
+def test_webs_that_an_interrupted_down_stopped_are_started_by_the_next_run(host: TwoWorkers) -> None:
+    with pytest.raises(KeyboardInterrupt), taken_down(Console(quiet=True)):
+        raise KeyboardInterrupt
+    assert sorted(host.done) == sorted([*STOPPED, "stop langfuse-web", "stop langfuse-web-2"])
+    host.done.clear()
+    with waiting("same"):
+        pass
+    assert sorted(host.done) == sorted([*STARTED, "start langfuse-web", "start langfuse-web-2"])

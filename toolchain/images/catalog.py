@@ -31,6 +31,7 @@ _FIXED = (
     Recipe("redis", "redis", "7.0", Dockerfile(), "Debian packages", base=DEBIAN),
     Recipe("postgres", "postgres", "15", Dockerfile(), "Debian packages", base=DEBIAN),
     Recipe("proxy", "proxy", "2.6", Dockerfile(), "Debian packages", base=DEBIAN),
+    Recipe("relay", "relay", "0.165.0", GoPrograms("-s -w"), "Go modules"),
     Recipe("litellm", "litellm", "1.106.2", PythonPackages(), "Python packages", base=DEBIAN),
     *(
         Recipe(service, "monitoring", version, Dockerfile(), "Debian packages", base=DEBIAN, target=service)

@@ -21,6 +21,7 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
     "redis": ("redis-server", "--version"),
     "postgres": ("postgres", "--version"),
     "proxy": ("haproxy", "-v"),
+    "relay": ("/otelcol-contrib", "--version"),
     "litellm": ("python3", "-c", _PYTHON_VERSION),
     "prometheus": ("prometheus", "--version"),
     "alertmanager": ("alertmanager", "--version"),

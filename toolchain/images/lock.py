@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = """\
-# Written by `make images STACK={stack}`, and committed: every machine runs these images. What a registry serves is
-# pinned by digest. What was built from packages, where no registry answered, is content of the machine that built it.
+# Written by `make images STACK={stack}`, and committed: every machine runs these images. An image with a digest is got
+# by it, one without by its exact tag. `built` is content of the machine that built it, where no registry answered.
 """
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _FIELDS = {"reference", "digest", "version", "built"}
@@ -29,7 +29,7 @@ class Locked:
     Attributes:
         reference: What is asked for.
         version: Version of the software in it.
-        digest: The registry's digest; None for what was built.
+        digest: The registry's digest; None for what was built, or was never asked of its registry.
         built: What was built instead, None for what a registry serves.
     """
 

@@ -1,1 +1,1 @@
-BACKUP DATABASE `$database` TO S3('$url') SETTINGS id = '$id'$base ASYNC
+BACKUP DATABASE `$database` TO $place SETTINGS id = '$id'$base ASYNC

@@ -1,1 +1,1 @@
-RESTORE DATABASE `$database` AS `$into`$everywhere FROM S3('$url') SETTINGS id = '$id', $how ASYNC
+RESTORE DATABASE `$database` AS `$into`$everywhere FROM $place SETTINGS id = '$id', $how ASYNC

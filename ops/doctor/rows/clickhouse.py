@@ -2,16 +2,16 @@
 
 import re
 
-from checks.clickhouse_login import Login, is_refusal
-from checks.clickhouse_rights import NEEDED
+from checks.clickhouse_login import is_refusal
+from checks.clickhouse_rights import NEEDED, lacking
 from ops.doctor.access import Access
 from ops.doctor.ask import clickhouse
 from ops.doctor.looks import environment
-from ops.doctor.row import Part, Row, Seen, fine, wrong
+from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
 from ops.doctor.rows import addresses
+from urls import is_raw_in_query
 
 NETWORK_FILESYSTEMS = ("nfs", "smb", "cifs", "fuse", "9p", "v9fs", "ceph", "gpfs", "lustre", "afs")
-GRANT = re.compile(r"GRANT (?P<privileges>.+) ON (?P<target>\S+) TO ")
 
 
 def _password(access: Access) -> Seen:
@@ -22,24 +22,16 @@ def _password(access: Access) -> Seen:
             if is_refusal(error):
                 return wrong(f"login as {login.user} at {login.http_address}: authentication failed (516)")
             raise
-        _native(access.native_address, login)
+        with login.native(access.native_address) as native:
+            native.execute("SELECT 1")
     password = environment(access.looks, "langfuse-web").get("CLICKHOUSE_PASSWORD", "")
-    if not re.fullmatch(r"[A-Za-z0-9]+", password):
+    as_chosen = access.clickhouse.is_external and is_raw_in_query(password)
+    if not (as_chosen or re.fullmatch(r"[A-Za-z0-9]+", password)):
         return wrong(
             f"CLICKHOUSE_PASSWORD of web has {len(password)} characters, not all letters and digits",
             "take CLICKHOUSE_PASSWORD out of `langfuse:extraEnv`, then `make up`: migrations put it raw into a URL",
         )
     return fine(f"{access.clickhouse.user} logs in over HTTP and natively")
-
-
-def _native(address: str, login: Login) -> None:
-    from clickhouse_driver import Client
-
-    host, _, port = address.rpartition(":")
-    with Client(  # type: ignore[no-untyped-call]
-        host, port=int(port), user=login.user, password=login.password, connect_timeout=5, send_receive_timeout=5
-    ) as native:
-        native.execute("SELECT 1")
 
 
 def _migration_url(access: Access) -> Seen:
@@ -83,10 +75,18 @@ def _engine(access: Access) -> Seen:
         return wrong(
             f"there is no database {access.clickhouse.database}", "`make up`: ClickHouse makes it at its start"
         )
+    if access.clickhouse.is_external:
+        return fine(f"{rows[0][0]}, as its owner chose")
     return fine("Atomic") if rows[0][0] == "Atomic" else wrong(f"engine of {access.clickhouse.database}: {rows[0][0]}")
 
 
+def _require_own(access: Access) -> None:
+    if access.clickhouse.is_external:
+        raise NotApplicableError("the server is somebody else's")
+
+
 def _filesystem(access: Access) -> Seen:
+    _require_own(access)
     kind = access.looks.filesystem("clickhouse", "/var/lib/clickhouse")
     over_network = any(name in kind.lower() for name in NETWORK_FILESYSTEMS)
     return wrong(f"/var/lib/clickhouse is on {kind}") if over_network else fine(f"data on {kind}")
@@ -94,27 +94,20 @@ def _filesystem(access: Access) -> Seen:
 
 def _grants(access: Access) -> Seen:
     login = access.clickhouse
-    groups = {str(name): str(group or "") for name, group in clickhouse(access.operator, "privilege_groups.sql")}
-    granted: set[str] = set()
-    for (statement,) in clickhouse(login, "SHOW GRANTS"):
-        match = GRANT.match(statement.replace("`", ""))
-        if match and match["target"] in {"*.*", f"{login.database}.*"}:
-            granted |= {privilege.strip() for privilege in match["privileges"].split(",")}
-    missing = [need for need in NEEDED if not _covers(granted, need, groups)]
+    client = login.connect()
+    try:
+        missing, roles = lacking(client, login)
+    finally:
+        client.close()
+    if missing and roles:
+        raise NotApplicableError(f"what the roles {', '.join(roles)} give {login.user} is not seen")
     if missing:
         return wrong(f"{login.user} lacks on {login.database}.*: {', '.join(missing)}")
     return fine(f"{login.user} has all {len(NEEDED)} on {login.database}.*")
 
 
-def _covers(granted: set[str], need: str, groups: dict[str, str]) -> bool:
-    while need:
-        if need in granted:
-            return True
-        need = groups.get(need, "")
-    return "ALL" in granted
-
-
 def _open_users(access: Access) -> Seen:
+    _require_own(access)
     names = [str(row[0]) for row in clickhouse(access.operator, "open_users.sql")]
     if names:
         return wrong(f"users without a password: {', '.join(names)}")
@@ -123,6 +116,7 @@ def _open_users(access: Access) -> Seen:
 
 
 def _system_logs(access: Access) -> Seen:
+    _require_own(access)
     uncapped = [str(row[0]) for row in clickhouse(access.operator, "uncapped_logs.sql")]
     sizes = ", ".join(f"{name} {size}" for name, size in clickhouse(access.operator, "database_sizes.sql"))
     if uncapped:
@@ -262,7 +256,7 @@ ROWS = (
         symptom="Code: 241, MEMORY_LIMIT_EXCEEDED; (total) memory limit exceeded: would use …",
         cause="less memory than queries and merges need: Langfuse wants 8 GiB for ClickHouse",
         detected="system.errors in the last 15 minutes; the server's limit and the machine's memory",
-        fix="{more_memory}, or `pulumi config set clickhouse:memoryRatio 0.8`, then `make up`; fewer queries at once: "
+        fix="{more_memory}, or `pulumi config set clickhouse:memoryRatio 0.9`, then `make up`; fewer queries at once: "
         "CLICKHOUSE_MAX_OPEN_CONNECTIONS in `langfuse:extraEnv`",
         probe=_memory,
     ),

@@ -80,7 +80,7 @@ ROWS = (
         id="gateway-export",
         part=Part.GATEWAY,
         symptom="Failed to export spans batch due to timeout, max retries or shutdown",
-        cause="Langfuse was away for longer than the gateway waits; those traces are lost",
+        cause="the relay was away, or full, for longer than the gateway waits; those traces are lost",
         detected="in the gateway's log of the last 15 minutes",
         fix="`make smoke` shows whether traces arrive again",
     ),

@@ -8,7 +8,8 @@ ROWS = (
         Part.GATEWAY,
         "No connected db; DB not connected",
         "virtual keys are used, and the gateway has no database to keep them in",
-        "call the gateway with the master key, or give it a database of its own, never Langfuse's",
+        "call the gateway with the master key, or give it a database of its own: "
+        "`pulumi config set gateway:database managed`, `make inventory`, then `make up`",
     ),
     logged(
         "gateway-redis-parameter",

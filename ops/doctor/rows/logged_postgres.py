@@ -17,7 +17,7 @@ ROWS = (
         "(EMAXCONNSESSION) max clients reached in session mode",
         "the session pooler of Supabase (port 5432) is full: each client keeps a server connection for as long as it "
         "lives",
-        "use the transaction pooler (port 6543, pgbouncer=true) for SUPABASE_POOLED_URL, and lower the connection "
+        "use the transaction pooler (port 6543, pgbouncer=true) for LANGFUSE_DATABASE_URL, and lower the connection "
         "limit of web and worker: `pulumi config set postgres:connectionLimit <fewer>`, then `make up`",
     ),
     logged(
@@ -35,7 +35,7 @@ ROWS = (
         "FATAL: Tenant or user not found",
         "the pooler of Supabase does not know the project reference in the user name, or it is another region's pooler",
         "log in as user.<project ref> on the pooler's host, and as the plain user on the direct host; take host and "
-        "region from the project's page, put both URLs into the vault (SUPABASE_DIRECT_URL, SUPABASE_POOLED_URL), "
+        "region from the project's page, put both URLs into the vault (LANGFUSE_DIRECT_URL, LANGFUSE_DATABASE_URL), "
         "then `make up`",
     ),
     logged(

@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote
 
 from checks import redis
 from ops.capacity.measurement import DELETION_QUEUES
+from ops.capacity.queues import Server, failures
 from ops.doctor.access import Access
 from ops.doctor.looks import environment
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
@@ -125,6 +126,18 @@ def _queue(access: Access) -> Seen:
     return fine(shown)
 
 
+def _failed(access: Access) -> Seen:
+    found = failures(
+        Server(
+            access.redis_address, access.redis_password, access.redis_user, access.redis_tls, prefix=access.redis_prefix
+        )
+    )
+    if not found:
+        return fine("no job failed for good")
+    shown = ", ".join(f"{entry.queue} {entry.count} failed" for entry in found)
+    return wrong(f"{shown}, the newest with: {found[0].reason[:160]}")
+
+
 def _deletions(access: Access) -> Seen:
     failed: dict[str, int] = {}
     reasons: list[str] = []
@@ -221,6 +234,16 @@ ROWS = (
         detected="waiting jobs of both ingestion queues, trouble above 1000",
         fix="`make status`, then {restart langfuse-worker}: it takes up where it stopped",
         probe=_queue,
+    ),
+    Row(
+        id="jobs-failed",
+        part=Part.REDIS,
+        symptom="Queue job … failed; traces that were accepted never appear",
+        cause="jobs failed more often than they are tried: a store was away or refused for longer than about 155 "
+        "seconds. Nobody tries them again; the raw events are in the bucket",
+        detected="failed jobs of every queue, but for those of deletions, and the reason of the newest",
+        fix="mend what the reason says, then `python -m ops replay --failed --apply`",
+        probe=_failed,
     ),
     Row(
         id="langfuse-deletions",

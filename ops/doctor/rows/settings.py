@@ -46,8 +46,8 @@ INSTEAD: Mapping[str, str] = {
     "SMTP_PASS": "SMTP_CONNECTION_URL",
     "SMTP_PORT": "SMTP_CONNECTION_URL",
     "SMTP_USER": "SMTP_CONNECTION_URL",
-    "SUPABASE_DIRECT_URL": "DIRECT_URL",
-    "SUPABASE_POOLED_URL": "DATABASE_URL",
+    "LANGFUSE_DIRECT_URL": "DIRECT_URL",
+    "LANGFUSE_DATABASE_URL": "DATABASE_URL",
 }
 """Names of older notes, and what is read today."""
 EQUAL = frozenset(

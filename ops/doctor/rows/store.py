@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from checks import bucket
+from checks.s3 import ROLE, TIMEOUT_SECONDS
 from ops.doctor.access import Access
 from ops.doctor.looks import environment
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
@@ -29,33 +29,35 @@ KINDS = ("EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT")
 
 def _write(access: Access) -> Seen:
     """Nothing is stored: what the store may be told to keep, versions and locks, could not be taken back."""
-    store = bucket.client(access.store_address, access.store_access_key, access.store_secret_key)
+    if not access.store.access_key:
+        raise NotApplicableError(ROLE)
+    store, key = access.store.client(), f"{access.store.prefix}{MARKER}"
     for name in access.buckets:
-        for method, refusal in (("PUT", _put(store, name)), ("GET", _get(store, name))):
+        for method, refusal in (("PUT", _put(store, name, key)), ("GET", _get(store, name, key))):
             if refusal:
-                return wrong(f"{method} {name}/{MARKER}: {refusal}")
+                return wrong(f"{method} {name}/{key}: {refusal}")
     return fine(f"may write and read in {', '.join(access.buckets)}")
 
 
-def _put(store: "Minio", name: str) -> str:
+def _put(store: "Minio", name: str, key: str) -> str:
     """Why the key may not write. The body is not the one that its digest promises, so none is stored."""
     import httpx
 
-    url = store.get_presigned_url("PUT", name, MARKER, expires=timedelta(minutes=1))
+    url = store.get_presigned_url("PUT", name, key, expires=timedelta(minutes=1))
     answer = httpx.put(
-        url, content=b"another", headers={"Content-MD5": DIGEST}, timeout=bucket.TIMEOUT_SECONDS, trust_env=False
+        url, content=b"another", headers={"Content-MD5": DIGEST}, timeout=TIMEOUT_SECONDS, trust_env=False
     )
     code = ERROR_CODE.search(answer.text)
     said = code[1] if code else f"HTTP {answer.status_code}"
     return "" if said == "BadDigest" else said
 
 
-def _get(store: "Minio", name: str) -> str:
+def _get(store: "Minio", name: str, key: str) -> str:
     """Why the key may not read."""
     from minio.error import S3Error
 
     try:
-        store.get_object(name, MARKER).close()
+        store.get_object(name, key).close()
     except S3Error as error:
         return "" if error.code == "NoSuchKey" else str(error.code)
     return ""
@@ -66,7 +68,7 @@ def _settings(access: Access) -> Seen:
         env = environment(access.looks, service)
         for kind in KINDS:
             style = env.get(f"LANGFUSE_S3_{kind}_FORCE_PATH_STYLE")
-            if style != "true":
+            if (style == "true") != access.store.by_path:
                 return wrong(f"LANGFUSE_S3_{kind}_FORCE_PATH_STYLE of {service} is {style or 'unset'}")
             name = env.get(f"LANGFUSE_S3_{kind}_BUCKET", "")
             if name not in access.buckets:

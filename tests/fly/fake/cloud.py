@@ -294,7 +294,7 @@ class Cloud:
         return deployment.deploy(self, arguments)
 
     def _machine_list(self, arguments: Arguments, _: str) -> Any:
-        hidden = {"app", "toml", "volume", "health", "replacing"}
+        hidden = {"app", "toml", "volume", "health", "replacing", "runs"}
         shown = []
         for machine in self.machines_of(self.own(arguments)):
             entry = {name: value for name, value in machine.items() if name not in hidden}

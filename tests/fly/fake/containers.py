@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import shlex
 import subprocess
+import tarfile
 import tempfile
 import time
 import urllib.error
@@ -53,7 +55,10 @@ class Containers(Machines):
             words += ["-p", f"127.0.0.1:{self.public[app]}:{toml['http_service']['internal_port']}"]
         words += [part for key in sorted(env) for part in ("-e", key)]  # values never stand on a command line
         command = shlex.split(toml.get("processes", {}).get("app", ""))
-        docker(*words, machine["config"]["image"], *command, env=env)
+        docker(*words, machine["runs"], *command, env=env)
+        user = docker("image", "inspect", "--format", "{{.Config.User}}", machine["runs"])
+        for mount in toml.get("mounts", []):
+            _give(name, mount["destination"], user)
         for file in toml.get("files", []):
             self._place(name, file, secrets)
         if self.edge and ("services" in toml or (app in self.public and "http_service" in toml)):
@@ -133,6 +138,19 @@ class Containers(Machines):
     def _network(self) -> None:
         if docker("network", "ls", "-q", "--filter", f"name=^{self.prefix}$") == "":
             docker("network", "create", "--label", f"{LABEL}={self.prefix}", self.prefix, check=False)
+
+
+def _give(container: str, path: str, user: str) -> None:
+    """A mount belongs to the user of the image, as on Fly."""
+    numbers = [int(number) for number in user.split(":") if number.isdigit()]
+    if not numbers:
+        return
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        folder = tarfile.TarInfo(path.lstrip("/"))
+        folder.type, folder.mode, folder.uid, folder.gid = tarfile.DIRTYPE, 0o755, numbers[0], numbers[-1]
+        tar.addfile(folder)
+    subprocess.run(["docker", "cp", "-", f"{container}:/"], input=archive.getvalue(), check=True, capture_output=True)
 
 
 def balance(containers: Containers, app: str, toml: State) -> None:

@@ -39,11 +39,13 @@ def deploy(cloud: Cloud, arguments: Arguments) -> str:
     releases = state["releases"][app]
     releases.insert(0, {"ID": cloud.new("r"), "Version": len(releases) + 1, "Status": "complete", "Description": ""})
     cloud.apply_secrets(app)
-    for machine in cloud.machines_of(app):
+    *before, last = cloud.machines_of(app)
+    for machine in (*before, last):
         cloud.machines.create(machine, app, cloud.values(app))
         if machine["state"] == "started":
             cloud.machines.start(machine)
-            cloud.machines.settle(machine)
+            if machine is not last:  # the last one is waited for while other apps are deployed
+                cloud.machines.settle(machine)
     if app in state["sick"]:
         _fall_sick(cloud.machines_of(app)[0])
     return f"{_warnings(config)}Visit your newly deployed app at https://{app}.fly.dev/\n"
@@ -129,8 +131,9 @@ def _update(cloud: Cloud, machine: State, config: State, image: str, *, new: boo
         "replacing": 1 if skip_launch else 0,
         "region": region,
         "private_ip": "fdaa:0:1::2",
+        "runs": image,
         "config": {
-            "image": image,
+            "image": _pushed(config["app"], image, len(cloud.state["releases"].get(config["app"], []))),
             "env": {**config.get("env", {}), "FLY_PROCESS_GROUP": "app", "PRIMARY_REGION": region},
             "files": [
                 {name: value for name, value in file.items() if name != "local_path"}
@@ -146,6 +149,11 @@ def _update(cloud: Cloud, machine: State, config: State, image: str, *, new: boo
         "toml": config,
     }
     cloud.state["machines"][machine["id"]] = machine
+
+
+def _pushed(app: str, image: str, number: int) -> str:
+    """What a machine is told to run: an image of the Docker engine at hand is pushed to the app's own registry."""
+    return image if "@sha256:" in image else f"registry.fly.io/{app}:deployment-{number:026}"
 
 
 def _fall_sick(machine: State) -> None:

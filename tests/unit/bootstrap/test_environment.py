@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolchain import environment as module
-from toolchain.checkout import see_to_salt
+from toolchain.checkout import see_to_environment, see_to_salt
 from toolchain.docker import DockerEngine
 from toolchain.engine import Engine
 from toolchain.environment import environment
@@ -231,3 +231,25 @@ def test_a_folder_that_is_no_checkout_is_left_alone(machine: Machine, tmp_path: 
     assert not (tmp_path / ".git").exists()
     assert os.environ["HOME"] == str(tmp_path)
     assert not (tmp_path / ".gitconfig").exists()
+
+
+def environment_with(folder: Path, *packages: str) -> Path:
+    for package in packages:
+        (folder / "lib" / "python3.11" / "site-packages" / f"{package}.dist-info").mkdir(parents=True)
+    return folder
+
+
+def test_the_checkout_runs_in_the_locked_environment(tmp_path: Path) -> None:
+    for locked in (environment_with(tmp_path / "old", "a-1"), environment_with(tmp_path / "new", "a-2")):
+        see_to_environment(tmp_path, locked)
+        assert (tmp_path / ".venv").resolve() == locked
+
+
+def test_what_pulumi_install_made_is_used_while_it_has_the_locked_packages(tmp_path: Path) -> None:
+    locked = environment_with(tmp_path / "locked", "a-1", "b-1", "pip-9")
+    environment_with(tmp_path / ".venv", "a-1", "b-1", "more-1")
+    see_to_environment(tmp_path, locked)
+    assert not (tmp_path / ".venv").is_symlink()
+    environment_with(locked, "c-2")
+    with pytest.raises(ToolchainError, match="lacks c-2: bring it up to date with `pulumi install`"):
+        see_to_environment(tmp_path, locked)

@@ -40,7 +40,7 @@ class Part(Component):
         """One more service, on Docker."""
         from platforms.docker import DockerPlatform
 
-        platform = DockerPlatform("lfs-test-attacked", "owner", running=True)
+        platform = DockerPlatform("lfs-test-attacked", "owner", lambda _: 512, running=True)
         health = HealthSpec(ExecProbe(("true",)))
         spec = ServiceSpec("more", "sha256:" + "0" * 64, ports=(), health=health, stop_grace=1)
         return platform.service("more", spec, self.child())

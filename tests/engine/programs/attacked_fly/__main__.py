@@ -8,7 +8,8 @@ from pulumi_command import local
 from schema import LangfuseSchema  # type: ignore[import-not-found]  # beside this file
 
 from components.base import Component, data_options, register_delete_hook
-from platforms.fly.platform import FlyArgs, FlyPlatform, Machine
+from platforms.fly.platform import FlyArgs, FlyPlatform
+from platforms.fly.toml import Guest
 from platforms.spec import HealthSpec, HttpProbe, Mount, Port, ServiceSpec, VolumeSpec
 
 config = pulumi.Config()
@@ -35,7 +36,7 @@ platform = FlyPlatform(
         organization="hotdash",
         region="ams" if edit == "another region" else "ord",
         apps=lambda _service: app,
-        machines=lambda _service: Machine("shared", 1, 2048),
+        machines=lambda _service: Guest(memory_mb=2048),
         public=(),
         snapshot_retention=14,
         owner=pulumi.Output.from_input("0123456789abcdef"),

@@ -14,7 +14,7 @@ config = pulumi.Config()
 edit = config.get("edit") or ""
 without = (config.get("without") or "").split()
 instance, image = os.environ["INSTANCE"], os.environ["IMAGE"]
-platform = DockerPlatform(instance, "owner", running=False)
+platform = DockerPlatform(instance, "owner", lambda _: 512, running=False)
 
 
 class Redis(Component):

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS events_full
     output String CODEC(ZSTD(3)),
     metadata_names Array(String),
     metadata_values Array(String),
+    blob_storage_file_path String,
     created_at DateTime64(6) DEFAULT now64(6),
     updated_at DateTime64(6) DEFAULT now64(6),
     event_ts DateTime64(6),

@@ -95,6 +95,7 @@ class ClickHouse:
             if self._client is None:
                 self._client = clickhouse_connect.get_client(
                     dsn=self._settings.url,
+                    secure=self._settings.url.startswith("https:"),
                     username=self._settings.user,
                     password=self._settings.password,
                     database=self._settings.database,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 OTEL_QUEUE = "otel-ingestion-queue"
 INGESTION_QUEUE = "ingestion-queue"
+SECONDARY_QUEUE = "secondary-ingestion-queue"
+"""Filled by replays alone; web puts nothing into it."""
 TRACE_DELETE_QUEUE = "trace-delete"
 JOB_NAMES = {OTEL_QUEUE: "otel-ingestion-job", INGESTION_QUEUE: "ingestion-job", TRACE_DELETE_QUEUE: "trace-delete"}
 KEPT_FAILED = 100_000

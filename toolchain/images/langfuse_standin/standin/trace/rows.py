@@ -115,8 +115,8 @@ def score_row(project_id: str, body: dict[str, Any]) -> Row:
     }
 
 
-def event_row(project_id: str, observation: dict[str, Any], trace: dict[str, Any]) -> Row:
-    """A row of `events_full`: an observation together with what its span says of the trace."""
+def event_row(project_id: str, observation: dict[str, Any], trace: dict[str, Any], key: str = "") -> Row:
+    """A row of `events_full`: an observation together with what its span says of the trace, and its OTLP object."""
     moment = now()
     metadata = text_map({**(trace.get("metadata") or {}), **(observation.get("metadata") or {})})
     return {
@@ -146,6 +146,7 @@ def event_row(project_id: str, observation: dict[str, Any], trace: dict[str, Any
         "output": as_text(observation.get("output")) or "",
         "metadata_names": list(metadata),
         "metadata_values": list(metadata.values()),
+        "blob_storage_file_path": key,
         "created_at": moment,
         "updated_at": moment,
         "event_ts": moment,

@@ -39,11 +39,12 @@ class Jobs:
         """
         payload = job.data["payload"]
         project_id = payload["authCheck"]["scope"]["projectId"]
-        spans = read_spans(await self.bucket.get(payload["data"]["fileKey"]))
+        key = payload["data"]["fileKey"]
+        spans = read_spans(await self.bucket.get(key))
         await self.clickhouse.query("alive")
         if self.write.events_tables:
             for span in spans:
-                self.writer.add("events_full", event_row(project_id, observation_of(span), trace_of(span)))
+                self.writer.add("events_full", event_row(project_id, observation_of(span), trace_of(span), key))
         if self.write.legacy_tables:
             await self._legacy(project_id, spans)
 
@@ -58,9 +59,10 @@ class Jobs:
             told = merged([{"timestamp": body["timestamp"], "body": body} for body in bodies])
             content = [{"id": event_id, "type": "trace-create", "timestamp": now(), "body": told}]
             prefix = entity_prefix(self.bucket.prefix, project_id, "trace", trace_id)
-            await self.bucket.put(f"{prefix}{event_id}.json", content)
-            await self._write_entity(project_id, "trace", trace_id)
-            self._log_file(project_id, "trace", trace_id, event_id)
+            key = f"{prefix}{event_id}.json"
+            await self.bucket.put(key, content)
+            await self._write_entity(project_id, "trace", prefix)
+            self._log_file(project_id, ("trace", trace_id), key)
 
     async def ingestion(self, job: Job, _token: str) -> None:
         """One entity of the batch ingestion API, from all of its events so far.
@@ -72,15 +74,16 @@ class Jobs:
         payload = job.data["payload"]
         project_id, data = payload["authCheck"]["scope"]["projectId"], payload["data"]
         entity = {"trace-create": "trace", "score-create": "score"}.get(data["type"], "observation")
+        prefix = data.get("bucketPrefix") or entity_prefix(self.bucket.prefix, project_id, entity, data["eventBodyId"])
         await self.clickhouse.query("alive")
-        await self._write_entity(project_id, entity, data["eventBodyId"])
-        self._log_file(project_id, entity, data["eventBodyId"], data["fileKey"])
+        if entity_id := await self._write_entity(project_id, entity, prefix):
+            self._log_file(project_id, (entity, entity_id), f"{prefix}{data['fileKey']}.json")
 
-    async def _write_entity(self, project_id: str, entity: str, entity_id: str) -> None:
-        prefix = entity_prefix(self.bucket.prefix, project_id, entity, entity_id)
+    async def _write_entity(self, project_id: str, entity: str, prefix: str) -> str | None:
+        """Write an entity from all of its events so far; its id, as they have it."""
         contents = [event for content in await self.bucket.get_all(prefix) for event in content]
         if not contents:
-            return
+            return None
         state = merged(contents)
         if entity == "score":
             self.writer.add("scores", score_row(project_id, state))
@@ -90,9 +93,8 @@ class Jobs:
             self.writer.add("observations", observation_row(project_id, state))
             if self.write.events_tables:
                 self.writer.add("events_full", event_row(project_id, state, {}))
+        return str(state["id"])
 
-    def _log_file(self, project_id: str, entity: str, entity_id: str, event_id: str) -> None:
-        key = f"{entity_prefix(self.bucket.prefix, project_id, entity, entity_id)}{event_id}.json"
-        self.writer.add(
-            "blob_storage_file_log", file_log_row(project_id, (entity, entity_id), event_id, self.bucket.name, key)
-        )
+    def _log_file(self, project_id: str, entity: tuple[str, str], key: str) -> None:
+        event_id = key.rpartition("/")[2].removesuffix(".json")
+        self.writer.add("blob_storage_file_log", file_log_row(project_id, entity, event_id, self.bucket.name, key))

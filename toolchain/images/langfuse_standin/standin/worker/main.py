@@ -1,4 +1,4 @@
-"""Worker from start to end: no migrations, three queues, and a flush before it goes."""
+"""Worker from start to end: no migrations, four queues, and a flush before it goes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run_worker(variables: Mapping[str, str], release: Release) -> int:
 
 async def _run(settings: Settings) -> None:
     from standin.serving import serve
-    from standin.stores.queues import INGESTION_QUEUE, OTEL_QUEUE, TRACE_DELETE_QUEUE
+    from standin.stores.queues import INGESTION_QUEUE, OTEL_QUEUE, SECONDARY_QUEUE, TRACE_DELETE_QUEUE
     from standin.worker.app import make_app
     from standin.worker.background import run_background_migrations
     from standin.worker.consumer import Consumer
@@ -46,6 +46,7 @@ async def _run(settings: Settings) -> None:
     consumers = [
         Consumer(OTEL_QUEUE, worker.jobs.otel, settings.redis),
         Consumer(INGESTION_QUEUE, worker.jobs.ingestion, settings.redis),
+        Consumer(SECONDARY_QUEUE, worker.jobs.ingestion, settings.redis),
         Consumer(TRACE_DELETE_QUEUE, worker.deletions.run, settings.redis),
     ]
     tasks = [asyncio.create_task(consumer.run()) for consumer in consumers]

@@ -1,0 +1,2 @@
+-- Nobody but its own role and administrators may enter.
+REVOKE CONNECT, TEMPORARY ON DATABASE {database} FROM PUBLIC;

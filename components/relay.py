@@ -1,0 +1,163 @@
+"""The relay: takes traces for Langfuse, keeps them on a volume, and hands them on until Langfuse has taken them.
+
+It is the OpenTelemetry Collector with a persistent sending queue, and a proxy on its way to web.
+"""
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import pulumi
+
+from checks.base import CheckResource
+from checks.relay import RelayGate
+from checks.trace import OTLP_PATH
+from components.base import Component
+from components.langfuse import WEB, WEB_PORT, LangfuseArgs, replicas
+from components.proxy import Behind, proxy
+from components.releases import Image
+from components.templates import render
+from platforms.spec import (
+    Address,
+    File,
+    HealthSpec,
+    HttpProbe,
+    Mount,
+    Platform,
+    Port,
+    ServiceSpec,
+    VolumeSpec,
+)
+
+RELAY, RELAY_PROXY = "relay", "relay-proxy"
+OTLP_PORT, HEALTH_PORT, METRICS_PORT = 4318, 13133, 8888
+CONFIG_FILE = "/etc/relay/collector.yaml"
+FOLDER = "/var/lib/relay"
+CONSUMERS = 10
+"""Requests to web at a time."""
+STOP_GRACE = 30
+ROOT = "0"
+"""A new volume belongs to root, and the image has no shell to give it to its own user."""
+KEYS, KEYS_BEFORE = "RELAY_KEYS", "RELAY_KEYS_BEFORE"
+
+
+@dataclass(frozen=True)
+class RelayArgs:
+    """What makes one stack's relay differ from another's."""
+
+    image: Image
+    proxy_image: Image
+    volume: VolumeSpec
+    port: int
+    metrics_port: int
+    queue_bytes: int
+    """Of spans that wait; what comes on top is refused, so that its sender keeps it."""
+    keys_before: tuple[pulumi.Output[str], pulumi.Output[str]] | None
+    """The pair of keys before the one in use, which applications may still have; `None` where there was none."""
+    langfuse: LangfuseArgs
+
+
+class Relay(Component):
+    """The relay of one project's traces.
+
+    Args:
+        args: see `RelayArgs`.
+        platform: where it runs.
+        after: gates that must be proven first.
+    """
+
+    address: Address
+    url: str
+    """Where applications send traces to."""
+    gates: list[CheckResource]
+
+    def __init__(self, args: RelayArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+        super().__init__(RELAY, after)
+        volume = platform.volume("relay-data", args.volume, self.data())
+        keys = args.langfuse.bootstrap
+        accepted = {KEYS: _basic(keys.public_key, keys.secret_key)}
+        if args.keys_before:
+            accepted[KEYS_BEFORE] = _basic(*args.keys_before)
+        service = platform.service(
+            RELAY,
+            ServiceSpec(
+                name=RELAY,
+                image=args.image.image,
+                command=("--config", CONFIG_FILE),
+                ports=(
+                    Port("otlp", OTLP_PORT, args.port, "relay:port"),
+                    Port("metrics", METRICS_PORT, args.metrics_port, "relay:metricsPort"),
+                ),
+                health=HealthSpec(HttpProbe(HEALTH_PORT, "/", from_inside=False)),
+                stop_grace=STOP_GRACE,
+                secret_env=accepted,
+                mounts=(Mount(volume, FOLDER),),
+                files=(File(CONFIG_FILE, _configuration(args, platform, accepted)),),
+                user=ROOT,
+            ),
+            self.child(),
+        )
+        self.address, metrics = service.addresses["otlp"], service.addresses["metrics"]
+        self.url = f"http://{self.address.operator}{OTLP_PATH}"
+        started = [service.resource] if service.resource else []
+        front = platform.service(RELAY_PROXY, _proxy(args, platform), self.child(after=started))
+        self.gates = self.prove(
+            RelayGate,
+            "relay-gate",
+            service,
+            {
+                "url": self.url,
+                "metrics_url": f"http://{metrics.operator}/metrics",
+                "public_key": keys.public_key,
+                "secret_key": keys.secret_key,
+                "queue_bytes": args.queue_bytes,
+            },
+            after=[front.resource] if front.resource else [],
+        )
+        self.register_outputs({"url": self.url})
+
+
+def otlp_headers(public_key: pulumi.Input[str], secret_key: pulumi.Input[str]) -> pulumi.Output[str]:
+    """`OTEL_EXPORTER_OTLP_TRACES_HEADERS` of whoever sends to the relay: percent-encoded, as OpenTelemetry reads it."""
+    return _basic(public_key, secret_key).apply(as_header)
+
+
+def as_header(pair: str) -> str:
+    """The header of a pair of keys, as OpenTelemetry reads it from a variable."""
+    return f"Authorization={quote(f'Basic {pair}', safe='')}"
+
+
+def _basic(public_key: pulumi.Input[str], secret_key: pulumi.Input[str]) -> pulumi.Output[str]:
+    pair = pulumi.Output.concat(public_key, ":", secret_key)
+    return pulumi.Output.secret(pair.apply(lambda text: base64.b64encode(text.encode()).decode()))
+
+
+def _configuration(args: RelayArgs, platform: Platform, accepted: Iterable[str]) -> str:
+    host = f"[{platform.bind_address}]" if ":" in platform.bind_address else platform.bind_address
+    return render(
+        "relay/collector.yaml",
+        http_bind=f"{host}:{OTLP_PORT}",
+        health_bind=f"{host}:{HEALTH_PORT}",
+        metrics_host=platform.bind_address,
+        metrics_port=METRICS_PORT,
+        path=OTLP_PATH,
+        web=platform.internal(RELAY_PROXY, WEB_PORT),
+        folder=FOLDER,
+        queue_bytes=args.queue_bytes,
+        consumers=CONSUMERS,
+        tokens="\n".join(f'      - "${{env:{name}}}"' for name in accepted),
+    )
+
+
+def _proxy(args: RelayArgs, platform: Platform) -> ServiceSpec:
+    webs = [WEB] if platform.replicates else replicas(WEB, args.langfuse.web_replicas)
+    return proxy(
+        RELAY_PROXY,
+        "proxy/relay.cfg",
+        args.proxy_image,
+        ports=(Port("http", WEB_PORT, None, "relay:port"),),
+        behind=Behind(webs, check_port=WEB_PORT, standby=False),
+        platform=platform,
+        relay=platform.internal(RELAY, HEALTH_PORT),
+    )
