@@ -6,12 +6,11 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from platforms.fly.requests import Guest
-from platforms.fly.toml import document
 
 from components.monitoring import VOLUME
 from components.releases import MONITORING
 from ops.limits import TABLE, Limits, limits
+from platforms.fly.toml import Guest, document
 from platforms.spec import HealthSpec, HttpProbe, Metrics, Port, ServiceSpec
 from settings import SettingsError, load
 from settings.groups import LimitName
@@ -133,7 +132,7 @@ def test_a_service_on_fly_says_where_its_metrics_are() -> None:
         stop_grace=5,
         metrics=Metrics(9363),
     )
-    assert document(spec, "app", "ord", Guest("shared", 1, 256))["metrics"] == [
+    assert document(spec, "app", "ord", Guest())["metrics"] == [
         {"port": 9363, "path": "/metrics", "processes": ["app"]}
     ]
 
