@@ -443,10 +443,15 @@ class Wiring:
         cluster = self._cluster()
         reached = (self._public_url(), settings_module.media_url(self._settings), self._settings.gateway_url)
         public = map(urlsplit, filter(None, reached))
+        servers = (*(cluster.members if cluster else ("clickhouse",)), "minio")
+        offered = {"minio": minio.METRICS}
         return Watched(
             metrics={
-                **dict.fromkeys(cluster.members if cluster else ("clickhouse",), clickhouse.METRICS),
-                "minio": minio.METRICS,
+                **{
+                    server: offered.get(server, clickhouse.METRICS)
+                    for server in servers
+                    if server.partition("-")[0] in self._settings.stores
+                },
                 "gateway": gateway.METRICS,
                 "relay": Metrics(RELAY_METRICS_PORT),
             },
