@@ -339,8 +339,8 @@ def _tls(given: Mapping[str, str]) -> Tls | None:
         raise UrlError("sslmode=verify-full and sslaccept=accept_invalid_certs contradict each other: drop one")
     if root is not None and (root != "system" or tls != "verify-full"):
         raise UrlError(
-            "sslrootcert names a file of this machine that Langfuse's containers do not have: use sslmode=verify-full "
-            "with a certificate of a public authority, or sslmode=require"
+            "sslrootcert names a file of this machine that Langfuse's containers do not have: name it in "
+            "langfuse-stack:caBundle, and use sslmode=verify-full"
         )
     return tls
 
