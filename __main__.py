@@ -44,6 +44,8 @@ relay = phases.add("relay", lambda after: Relay(wire.relay(langfuse), platform, 
 litellm = wire.gateway(langfuse, relay.address)
 gateway = phases.add("gateway", lambda after: Gateway(litellm, web, redis, platform, after))
 phases.add("proof", lambda after: Proof(litellm, gateway, web, after))
+if wire.has_metrics:
+    phases.add("monitoring", lambda after: wire.monitoring(langfuse.stores, gateway, platform, after))
 had = settings.recorded
 History(
     [secrets, *phases.components],

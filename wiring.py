@@ -4,13 +4,16 @@ import datetime as dt
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import pulumi
 from pulumi.runtime import config as runtime_config
 
 import settings as settings_module
+from components import clickhouse, gateway, minio
 from components.base import data_options
 from components.clickhouse import BackupStore, ClickHouse, ClickHouseArgs
 from components.clickhouse_cluster import KEEPER_VOLUME_GB, KEEPERS, ClusterArgs
@@ -24,20 +27,23 @@ from components.external import (
     ExternalStore,
     ExternalStoreArgs,
 )
-from components.gateway import GatewayArgs
+from components.gateway import Gateway, GatewayArgs
 from components.gateway_config import GatewayModel
 from components.gateway_database import ManagedDatabase
-from components.langfuse import LangfuseArgs
+from components.langfuse import WEB, WEB_PORT, WORKER, WORKER_PORT, LangfuseArgs, replicas
 from components.langfuse_env import Analytics, Bootstrap, Crypto, Database, Objects, Queue, Stores
 from components.minio import API_PORT, BACKUP_BUCKET, BACKUP_USER, ROOT_USER, Buckets, Minio, MinioArgs
 from components.minio import SERVICE as MINIO
+from components.monitoring import VOLUME as METRICS_VOLUME
+from components.monitoring import Mail, Monitoring, MonitoringArgs, Watched
 from components.outbound import Outbound
 from components.postgres import Postgres, PostgresArgs
 from components.redis import CACHE, Redis, RedisArgs
+from components.relay import METRICS_PORT as RELAY_METRICS_PORT
 from components.relay import RelayArgs
 from components.releases import Image, end_of_support
 from components.secrets import StackSecrets, keys_of_data
-from platforms.spec import OPERATORS_MACHINE, Address, Platform, VolumeSpec
+from platforms.spec import OPERATORS_MACHINE, Address, Metrics, Platform, VolumeSpec
 from settings import Settings, SettingsError, Vault
 from settings.groups import Rotatable
 from settings.memory import redis_maxmemory_mb
@@ -172,6 +178,7 @@ class Wiring:
             query_log_ttl_days=group.query_log_ttl_days,
             release=release.name,
             floor=floor,
+            metrics=self._settings.monitoring.enabled,
             cluster=self._cluster(),
         )
         return ClickHouse(arguments, platform, after)
@@ -232,6 +239,7 @@ class Wiring:
             deletions=self._settings.langfuse.deletions,
             api_port=group.api_port,
             console_port=group.console_port,
+            metrics=self._settings.monitoring.enabled,
             media_proxy=self.images["proxy"] if settings_module.media_is_public(self._settings) else None,
         )
         return Minio(arguments, platform, after)
@@ -377,9 +385,81 @@ class Wiring:
             provider_keys={**group.provider_keys, **(self.vault.provider_keys if self.vault else {})},
             cache_ttl_seconds=group.cache_ttl_seconds,
             replicas=group.replicas,
+            metrics=self._settings.monitoring.enabled,
             langfuse=langfuse,
             database=self._gateway_database(langfuse.stores.postgres),
             running=self._settings.stack.running,
+        )
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether the stack has a Prometheus, or the metrics of one that it had."""
+        known = self._settings.recorded.known_data or ()
+        return self._settings.monitored or any(urn.endswith(f"::{METRICS_VOLUME}") for urn in known)
+
+    def monitoring(
+        self, stores: Stores, gateway: Gateway, platform: Platform, after: Sequence[pulumi.Resource]
+    ) -> Monitoring:
+        """Prometheus and what belongs to it; its volume alone where monitoring is switched off again."""
+        group = self._settings.monitoring
+        volume = self._volume("prometheus", group.volume_gb)
+        if not self._settings.monitored:
+            return Monitoring(None, volume, platform, after, [])
+        external = self.vault.redis_url if self.vault and self._settings.redis.place == "external" else None
+        redis = f"redis://{stores.redis.address.internal}"
+        args = MonitoringArgs(
+            images=self.images,
+            ports={
+                "prometheus": group.prometheus_port,
+                "alertmanager": group.alertmanager_port,
+                "pushgateway": group.pushgateway_port,
+            },
+            watched=self._watched(),
+            postgres=stores.postgres,
+            sslmode="disable" if self._settings.postgres.place == "managed" else "require",
+            redis=stores.redis,
+            redis_url=pulumi.Output.secret(replace(external, password="").ioredis() if external else redis),
+            key_prefix=self._settings.redis.key_prefix,
+            interval=group.interval_seconds,
+            retention_days=group.retention_days,
+            volume_gb=group.volume_gb,
+            memory_mb=group.memory_mb,
+            limits=group.limits,
+            webhook=pulumi.Output.secret(group.webhook_url) if group.webhook_url else None,
+            mail=Mail(
+                group.mail_to,
+                group.mail_from,
+                group.mail_server,
+                group.mail_user,
+                pulumi.Output.secret(group.mail_password) if group.mail_password else None,
+            )
+            if group.mail_to and group.mail_from and group.mail_server
+            else None,
+        )
+        return Monitoring(args, volume, platform, after, gateway.gates)
+
+    def _watched(self) -> Watched:
+        webs, workers = self._settings.web.replicas, self._settings.worker.replicas
+        cluster = self._cluster()
+        reached = (self._public_url(), settings_module.media_url(self._settings), self._settings.gateway_url)
+        public = map(urlsplit, filter(None, reached))
+        servers = (*(cluster.members if cluster else ("clickhouse",)), "minio")
+        offered = {"minio": minio.METRICS}
+        return Watched(
+            metrics={
+                **{
+                    server: offered.get(server, clickhouse.METRICS)
+                    for server in servers
+                    if server.partition("-")[0] in self._settings.stores
+                },
+                "gateway": gateway.METRICS,
+                "relay": Metrics(RELAY_METRICS_PORT),
+            },
+            health={
+                **dict.fromkeys(replicas(WEB, webs), (WEB_PORT, "/api/public/health")),
+                **dict.fromkeys(replicas(WORKER, workers), (WORKER_PORT, "/api/health")),
+            },
+            certificates=[f"{url.hostname}:{url.port or 443}" for url in public if url.scheme == "https"],
         )
 
     def _gateway_database(self, postgres: Database) -> ManagedDatabase | PostgresUrl | None:

@@ -17,7 +17,7 @@ from typing import NoReturn
 import yaml
 from rich.console import Console
 
-from ops.inventory import for_instance, write
+from ops.inventory import added, examined, for_instance, write
 from ops.plan import UP, gated_plan, remember_applied
 from ops.session import OpsError, Session, open_session
 from platforms.docker_labels import INSTANCE_LABEL
@@ -59,7 +59,10 @@ class Rig:
         name = f"bench{self._stacks}"
         self.session = Session(name, self.session.environment, self.session.config_file)
         self.session.create()
-        write(path_of(name), for_instance("local", self.instance, self.session.settings.langfuse_version))
+        usual = for_instance("local", self.instance, self.session.settings.langfuse_version)
+        write(path_of(name), usual)
+        if self.session.settings.monitored:
+            write(path_of(name), added(usual, examined(self.session)[1]))
 
     def up(self) -> None:
         """What `make up` does with the engine on the stack at hand: gated preview, then the update if there is any."""
@@ -116,8 +119,11 @@ class Rig:
 
 
 @contextmanager
-def assembled() -> Iterator[Rig]:
+def assembled(**config: object) -> Iterator[Rig]:
     """A rig with the toolchain in place, taken apart again whatever happens, also when interrupted or terminated.
+
+    Args:
+        config: settings other than the usual ones, with `__` for the colon.
 
     Raises:
         ToolchainError: engine, plugins or Docker cannot be had.
@@ -135,7 +141,7 @@ def assembled() -> Iterator[Rig]:
         if users_images.is_file():
             shutil.copy(users_images, folder / "state" / "images.json")
         instance = f"bench-{secrets.token_hex(4)}"
-        session = open_session("bench", _settings_file(folder, instance))
+        session = open_session("bench", _settings_file(folder, instance, config))
         images = resolve(session.settings.image_references, Report())
         rig = Rig(folder, instance, session, images)
         try:
@@ -156,10 +162,13 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _settings_file(folder: Path, instance: str) -> Path:
-    ports = dict(zip(load({}).published_ports, _free_ports(), strict=False))
+def _settings_file(folder: Path, instance: str, config: Mapping[str, object]) -> Path:
+    given = {name.replace("__", ":"): value for name, value in config.items()}
+    published = load({name: str(value).lower() for name, value in given.items()}).published_ports
+    ports = dict(zip(published, _free_ports(), strict=False))
     path = folder / "settings.yaml"
-    path.write_text(yaml.safe_dump({"config": {"langfuse-stack:instance": instance, **ports}}), encoding="utf-8")
+    document = {"config": {"langfuse-stack:instance": instance, **ports, **given}}
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
 
 

@@ -19,6 +19,7 @@ from platforms.spec import (
     File,
     HealthSpec,
     HttpProbe,
+    Metrics,
     Mount,
     Platform,
     Port,
@@ -35,6 +36,7 @@ SECOND_USER = "langfuse_b"
 ADMIN = "langfuse_admin"
 HTTP_PORT = 8123
 NATIVE_PORT = 9000
+METRICS = Metrics(9363)
 CONFIG = "/etc/clickhouse-server"
 
 
@@ -78,6 +80,8 @@ class ClickHouseArgs:
     """Langfuse release, for messages."""
     floor: tuple[int, ...]
     """Oldest version the release runs on."""
+    metrics: bool = False
+    """Whether it gives metrics to Prometheus."""
     cluster: ClusterArgs | None = None
     """What makes it a cluster; `None` for a single server."""
 
@@ -208,10 +212,16 @@ def _server(name: str, volume: Volume, args: ClickHouseArgs, platform: Platform)
             File(f"{CONFIG}/config.d/langfuse-backups.xml", read("clickhouse/backups.xml")),
             File(f"{CONFIG}/users.d/langfuse-profile.xml", read("clickhouse/profile.xml")),
             *_users(args),
+            *([File(f"{CONFIG}/config.d/langfuse-metrics.xml", _metrics())] if args.metrics else ()),
             *(clickhouse_cluster.server_files(name, cluster, NATIVE_PORT, platform, CONFIG) if cluster else ()),
         ),
         until_healthy=cluster is not None,
+        metrics=METRICS if args.metrics else None,
     )
+
+
+def _metrics() -> str:
+    return render("clickhouse/metrics.xml", port=METRICS.port, path=METRICS.path)
 
 
 def _users(args: ClickHouseArgs) -> list[File]:

@@ -16,10 +16,11 @@ from components.langfuse import LangfuseArgs, LangfuseWeb, trace_inputs
 from components.langfuse_env import Environment, Queue, is_external
 from components.releases import Image
 from components.templates import read
-from platforms.spec import Address, ExecProbe, File, HealthSpec, Platform, Port, Service, ServiceSpec
+from platforms.spec import Address, ExecProbe, File, HealthSpec, Metrics, Platform, Port, Service, ServiceSpec
 from urls import PostgresUrl, http_url
 
 GATEWAY_PORT = 4000
+METRICS = Metrics(GATEWAY_PORT, "/metrics/")
 CONFIG_FILE = "/etc/litellm/litellm.config.yaml"
 LISTEN = "--host="
 """Every address of both families: a private network may have only one of them, and the health check uses the other."""
@@ -58,6 +59,8 @@ class GatewayArgs:
     """Environment variables with the providers' keys."""
     cache_ttl_seconds: int
     replicas: int
+    metrics: bool
+    """Whether it gives metrics to Prometheus."""
     langfuse: LangfuseArgs
     database: ManagedDatabase | PostgresUrl | None
     """Where virtual keys are kept; `None` where the master key is the only one."""
@@ -130,6 +133,7 @@ class Gateway(Component):
                     File(CONFIG_FILE, pulumi.Output.secret(text) if args.config_is_secret else text),
                     File(HEALTHCHECK_FILE, read("gateway/healthcheck.py")),
                 ),
+                metrics=METRICS if args.metrics else None,
             ),
             self.child(after=database.gates if database else ()),
         )
@@ -225,4 +229,5 @@ def _config(args: GatewayArgs, cache: Environment, platform: Platform) -> dict[s
         variables={**args.env, **args.provider_keys},
         platform=platform,
         database=VARIABLE if args.database else None,
+        metrics=args.metrics,
     )

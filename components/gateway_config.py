@@ -89,6 +89,7 @@ def merged(
     variables: Mapping[str, str],
     platform: Platform,
     database: str | None = None,
+    metrics: bool = False,
 ) -> dict[str, Any]:
     """The whole configuration.
 
@@ -100,6 +101,7 @@ def merged(
         variables: the environment variables that the operator gives the gateway.
         platform: where it runs.
         database: variable with the URL of the gateway's database; `None` without one.
+        metrics: whether it gives metrics to Prometheus, to whoever asks on the private network.
 
     Raises:
         GatewayConfigError: lists every conflict with what the stack needs, by its path.
@@ -115,6 +117,11 @@ def merged(
         base = _joined(base, own)
         base["model_list"] += entries
         base["litellm_settings"]["callbacks"] = _callbacks(own, callback)
+        if metrics:
+            counted = yaml.safe_load(read("gateway/prometheus.yaml"))
+            callbacks = base["litellm_settings"]["callbacks"]
+            callbacks += {counted["callback"]} - {*callbacks}
+            base["litellm_settings"] = counted["settings"] | base["litellm_settings"]
         stated = base["litellm_settings"]["cache_params"]
         base["litellm_settings"]["cache_params"] = stated | {
             name: value for name, value in cache.items() if name not in stated

@@ -12,7 +12,7 @@ from checks.s3 import REGION
 from components.base import Component, ways
 from components.proxy import Behind, proxy
 from components.releases import Image
-from platforms.spec import Address, ExecProbe, HealthSpec, Mount, Platform, Port, ServiceSpec, VolumeSpec
+from platforms.spec import Address, ExecProbe, HealthSpec, Metrics, Mount, Platform, Port, ServiceSpec, VolumeSpec
 
 ROOT_USER = "langfuse-root"
 APP_USER = "langfuse-app"
@@ -23,6 +23,7 @@ SERVICE = "minio"
 MEDIA = "media"
 API_PORT = 9000
 CONSOLE_PORT = 9001
+METRICS = Metrics(API_PORT, "/minio/v2/metrics/cluster")
 
 
 def app_user(generation: int) -> str:
@@ -62,6 +63,8 @@ class MinioArgs:
     """Whether the application may delete objects; an older version stays in any case."""
     api_port: int
     console_port: int
+    metrics: bool
+    """Whether it gives metrics to Prometheus."""
     media_proxy: Image | None
     """What gives links to media and exports a public address; `None` where they need none."""
 
@@ -106,9 +109,14 @@ class Minio(Component):
                 ),
                 health=HealthSpec(ExecProbe(("mc", "ready", "local"))),
                 stop_grace=30,
-                env={"MINIO_ROOT_USER": args.root_user},
+                # Sizes and counts, without a key to lose: the port is the private network's, and this machine's.
+                env={
+                    "MINIO_ROOT_USER": args.root_user,
+                    **({"MINIO_PROMETHEUS_AUTH_TYPE": "public"} if args.metrics else {}),
+                },
                 secret_env={"MINIO_ROOT_PASSWORD": args.root_password},
                 mounts=(Mount(volume, "/data"),),
+                metrics=METRICS if args.metrics else None,
             ),
             self.child(),
         )

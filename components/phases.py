@@ -29,6 +29,7 @@ ORDERS: Mapping[PhaseOrder, Mapping[str, Sequence[str]]] = {
         "relay": (),
         "gateway": ("langfuse-web", "relay"),
         "proof": ("langfuse-worker", "gateway"),
+        "monitoring": ("clickhouse", "minio", "postgres", "redis"),
     },
     "strict": {
         "clickhouse": (),
@@ -40,6 +41,7 @@ ORDERS: Mapping[PhaseOrder, Mapping[str, Sequence[str]]] = {
         "relay": ("langfuse-worker",),
         "gateway": ("relay",),
         "proof": ("gateway",),
+        "monitoring": ("gateway",),
     },
 }
 """Phase to the phases that must be proven before it starts."""

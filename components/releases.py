@@ -6,7 +6,7 @@ Sources: Langfuse's self-hosting documentation and upgrade guide; release 4's Cl
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import pulumi
 
@@ -27,10 +27,21 @@ IMAGE_REFERENCES: Mapping[str, str] = {
     "litellm": "ghcr.io/berriai/litellm:v1.106.2",
     "proxy": "haproxy:3.0.29-alpine",
     "relay": "otel/opentelemetry-collector-contrib:0.165.0",
+    "prometheus": "prom/prometheus:v3.5.0",
+    "alertmanager": "prom/alertmanager:v0.28.1",
+    "blackbox-exporter": "prom/blackbox-exporter:v0.27.0",
+    "postgres-exporter": "prometheuscommunity/postgres-exporter:v0.17.1",
+    "pushgateway": "prom/pushgateway:v1.11.1",
+    "redis-exporter": "oliver006/redis_exporter:v1.74.0-alpine",
 }
 """Image of every part but Langfuse, by exact tag. MinIO's own registries serve no community release any more, and
 Chainguard's free tier tags only its newest build, so that one is named by digest (MinIO 2026-09-22T19-25-18Z)."""
 
+MonitoringPart = Literal[
+    "prometheus", "alertmanager", "blackbox-exporter", "postgres-exporter", "pushgateway", "redis-exporter"
+]
+"""A part that only a stack with monitoring has."""
+MONITORING: tuple[MonitoringPart, ...] = get_args(MonitoringPart)
 LANGFUSE_REPOSITORY = "docker.langfuse.com/langfuse"
 
 

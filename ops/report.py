@@ -239,9 +239,14 @@ def _ages(session: Session, state: State) -> "list[Age]":
 
 def _remind(session: Session, state: State) -> None:
     """Say how old the secrets are that may be rotated, and which guards the state lacks."""
+    from ops.limits import limits
     from ops.rotation.age import reminder
 
-    Console().print(reminder(_ages(session, state)), highlight=False, soft_wrap=True)
+    Console().print(
+        reminder(_ages(session, state), limits(session.settings.monitoring.limits).secret_age_days),
+        highlight=False,
+        soft_wrap=True,
+    )
     show_warnings(release_warnings(session.settings.release), Console())
     _show_missing_guards(session, state)
 

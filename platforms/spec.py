@@ -82,6 +82,14 @@ class HealthSpec:
 
 
 @dataclass(frozen=True)
+class Metrics:
+    """Where a service gives metrics to Prometheus, on the private network."""
+
+    port: int
+    path: str = "/metrics"
+
+
+@dataclass(frozen=True)
 class File:
     """A rendered file placed into a service before it starts."""
 
@@ -114,6 +122,10 @@ class ServiceSpec:
     user: str = ""
     """Who runs it, where a new volume does not belong to the image's own user; a platform that gives it to that user
     has no need of it."""
+    metrics: Metrics | None = None
+    """What a platform that has a Prometheus of its own reads from it."""
+    memory_mb: int | None = None
+    """Memory that it may take; `None` where only its machine limits it."""
     until_healthy: bool = False
     """Whether it counts as started only once it is healthy: what waits for it then changes one after the other."""
 

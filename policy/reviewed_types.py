@@ -21,6 +21,7 @@ CHECKS = frozenset(
         "LangfuseWeb",
         "LangfuseWorker",
         "Migrations",
+        "Monitoring",
         "ObjectStore",
         "Redis",
         "Relay",

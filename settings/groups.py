@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from components.releases import ReleaseName, WriteMode
+from components.releases import MonitoringPart, ReleaseName, WriteMode
 from secretlike import looks_like_secret
 from settings.memory import NEEDS
 from settings.reserved import taken
@@ -59,6 +59,24 @@ def _without_secrets(variables: Mapping[str, str], setting: str, key: str) -> Ma
     return variables
 
 
+LimitName = Literal[
+    "backup_age_hours",
+    "certificate_days",
+    "connections_percent",
+    "disk_percent",
+    "events_per_second",
+    "failed_jobs",
+    "forecast_days",
+    "gateway_errors_percent",
+    "memory_percent",
+    "parts_percent",
+    "relay_percent",
+    "secret_age_days",
+    "waiting_jobs",
+    "waiting_seconds",
+    "watch_silent_seconds",
+]
+"""A threshold of components/files/monitoring/limits.yaml."""
 Rotatable = Literal[
     "clickhouse-password",
     "gateway-master-key",
@@ -428,6 +446,52 @@ class RelaySettings(Group):
                 "set relay:volumeGb higher, or relay:queueMb lower"
             )
         return queue_mb
+
+
+class MonitoringSettings(Group):
+    """Prometheus, Alertmanager and their exporters."""
+
+    namespace = "monitoring"
+    enabled: bool = False
+    """Whether Prometheus, Alertmanager and exporters run beside the stack; on Fly, whether apps offer their metrics."""
+    prometheus_port: TcpPort = 9095
+    """Prometheus on 127.0.0.1."""
+    alertmanager_port: TcpPort = 9093
+    """Alertmanager on 127.0.0.1."""
+    pushgateway_port: TcpPort = 9094
+    """Where `ops watch` hands in what it sees, on 127.0.0.1."""
+    interval_seconds: Annotated[int, Field(ge=1, le=120)] = 15
+    """Between two scrapes and two evaluations; the times of all rules become longer or shorter with it."""
+    retention_days: Annotated[int, Field(ge=1)] = 30
+    """Days that Prometheus keeps what it has seen."""
+    volume_gb: Annotated[int, Field(ge=1)] = 5
+    """Most that Prometheus keeps, in GB."""
+    memory_mb: Annotated[int, Field(ge=128)] = 512
+    """Of Prometheus."""
+    limits: Mapping[LimitName, Annotated[float, Field(ge=0)]] = {}
+    """Thresholds of alerts, of `status --capacity` and of `watch`, other than the usual ones."""
+    webhook_url: Url | None = None
+    """Where alerts are posted; set it with --secret."""
+    mail_to: Email | None = None
+    """Who gets alerts by mail."""
+    mail_from: Email | None = None
+    """Sender of that mail."""
+    mail_server: Annotated[str, Field(pattern=r"^[^\s:]+:\d+$")] | None = None
+    """Mail server, as `host:port`."""
+    mail_user: str | None = None
+    """User at the mail server."""
+    mail_password: str | None = None
+    """Password there; set it with --secret."""
+    images: Mapping[MonitoringPart, str] = {}
+    """Part, such as `prometheus`, to another image reference."""
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> "MonitoringSettings":
+        mail = {"mailTo": self.mail_to, "mailFrom": self.mail_from, "mailServer": self.mail_server}
+        missing = [f"monitoring:{name}" for name, value in mail.items() if not value]
+        if 0 < len(missing) < len(mail):
+            raise ValueError(f"mail needs {' and '.join(missing)} too")
+        return self
 
 
 class Model(Group):

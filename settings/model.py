@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from components.releases import RELEASES, Release, references
+from components.releases import MONITORING, RELEASES, Release, references
 from platforms.spec import SHARED
 from settings.fly import MACHINES, PROXIES, FlySettings, Machine
 from settings.groups import (
@@ -12,6 +12,7 @@ from settings.groups import (
     Group,
     LangfuseSettings,
     MinioSettings,
+    MonitoringSettings,
     PostgresSettings,
     ProxySettings,
     RedisSettings,
@@ -39,6 +40,7 @@ GROUPS: tuple[type[Group], ...] = (
     WorkerSettings,
     ProxySettings,
     RelaySettings,
+    MonitoringSettings,
 )
 
 
@@ -59,6 +61,7 @@ class Settings(BaseModel):
     worker: WorkerSettings
     proxy: ProxySettings
     relay: RelaySettings
+    monitoring: MonitoringSettings
     switches: tuple[Switch, ...] = ()
     """Settings that an operator holds at another value than the settings file's; they are in force above."""
     recorded: Recorded = NOTHING
@@ -101,7 +104,7 @@ class Settings(BaseModel):
     @property
     def image_references(self) -> dict[str, str]:
         """Image reference of every service, overrides applied."""
-        overrides = {
+        overrides: dict[str, str | None] = {
             "clickhouse": self.clickhouse.image,
             "minio": self.minio.image,
             "postgres": self.postgres.image,
@@ -111,9 +114,16 @@ class Settings(BaseModel):
             "litellm": self.gateway.image,
             "proxy": self.proxy.image,
             "relay": self.relay.image,
+            **{str(part): image for part, image in self.monitoring.images.items()},
         }
         given = {service: reference for service, reference in overrides.items() if reference}
-        return references(self.release, self.langfuse.version, given)
+        wanted = references(self.release, self.langfuse.version, given)
+        return {name: image for name, image in wanted.items() if self.monitored or name not in MONITORING}
+
+    @property
+    def monitored(self) -> bool:
+        """Whether the stack has a Prometheus of its own: Fly has one for all."""
+        return self.monitoring.enabled and self.stack.platform == "docker"
 
     @property
     def published_ports(self) -> dict[str, int]:
@@ -121,7 +131,10 @@ class Settings(BaseModel):
         stores = (self.clickhouse, self.minio, self.postgres, self.redis)
         return {
             f"{group.namespace}:{to_camel(name)}": getattr(group, name)
-            for group in (*stores, self.langfuse, self.gateway, self.relay)
+            for group in (
+                *(*stores, self.langfuse, self.gateway, self.relay),
+                *((self.monitoring,) if self.monitored else ()),
+            )
             for name in type(group).model_fields
             if name == "port" or name.endswith("_port")
         }

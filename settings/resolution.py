@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.releases import Image
+from components.releases import MONITORING, Image
 from settings.loading import SettingsError
 from settings.model import Settings
 
@@ -16,6 +16,7 @@ IMAGE_SETTINGS: Mapping[str, str] = {
     "litellm": "gateway:image",
     "langfuse-web": "langfuse:webImage",
     "langfuse-worker": "langfuse:workerImage",
+    **{part: f"--path 'monitoring:images.{part}'" for part in MONITORING},
 }
 """Setting that names a service's image, where it is not `<service>:image`."""
 

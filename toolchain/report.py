@@ -33,7 +33,7 @@ class Report:
 
     def step(self, part: str, text: str) -> None:
         """Say what happens next, or that something went another way than hoped."""
-        print(f"{part:<{_PART_WIDTH}}{text}"[:_WIDTH], file=self._stream or sys.stderr, flush=True)
+        print(f"{part:<{_PART_WIDTH - 1}} {text}"[:_WIDTH], file=self._stream or sys.stderr, flush=True)
 
     def done(self, part: str, text: str, seconds: float) -> None:
         """Say that a part is there, where it came from, and after how many seconds."""

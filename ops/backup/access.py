@@ -104,6 +104,20 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
     )
 
 
+@contextmanager
+def backups(session: Session, state: State) -> Iterator[Store]:
+    """The bucket of backups alone, with the way there open.
+
+    Raises:
+        OpsError: there is none, or no way to it.
+    """
+    try:
+        with tunnels.opened(state.tunnels((KEY,))) as (there, _):
+            yield store_of(session.settings, state, there)
+    except tunnels.TunnelError as error:
+        raise OpsError(str(error)) from None
+
+
 def store_of(settings: Settings, state: State, there: tunnels.Translation) -> Store:
     """Where backups go, as the state says.
 

@@ -1,4 +1,4 @@
-"""Files for a nightly backup. Nothing is installed: the operator puts them where they belong."""
+"""Files for nightly backups and a watch. Nothing is installed: the operator puts them where they belong."""
 
 import getpass
 import os
@@ -16,12 +16,13 @@ FILES = {
         "langfuse-backup.timer",
         "langfuse-rehearse.service",
         "langfuse-rehearse.timer",
+        "langfuse-watch.service",
     ),
     "cron": ("langfuse-backup.cron",),
 }
 INSTALL = {
     "systemd": "copy them to /etc/systemd/system, then: systemctl daemon-reload && "
-    "systemctl enable --now langfuse-backup.timer langfuse-rehearse.timer",
+    "systemctl enable --now langfuse-backup.timer langfuse-rehearse.timer langfuse-watch.service",
     "cron": "copy it to /etc/cron.d/langfuse-backup",
 }
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from checks import tunnels
@@ -12,10 +11,10 @@ from ops.capacity.containers import memory_of
 from ops.capacity.measurement import Memory
 from ops.capacity.queues import REDIS_GATE, Server, server_of
 from ops.doctor.docker_looks import DockerLooks
+from ops.limits import Limits, limits
 from ops.session import OpsError, Session
 from ops.state import read_state
 from settings import Settings
-from toolchain.paths import state_dir
 
 EVENT_TABLES: Mapping[str, Mapping[str, str]] = {
     "traces": {"traces": "timestamp", "observations": "start_time", "scores": "timestamp"},
@@ -24,6 +23,7 @@ EVENT_TABLES: Mapping[str, Mapping[str, str]] = {
 """By the table in which a release makes traces visible: its tables of events, with the time that they are kept by."""
 CLICKHOUSE, STORE, RELAY = "clickhouse-gate", "minio-app-key", "relay-gate"
 """Resources that know an address and a key."""
+LOOPBACK = "127.0.0.1"
 LOGIN = ("http_address", "admin_user", "admin_password", "database")
 """Outputs of ClickHouse's gate that make the operator's login."""
 NOTES: Mapping[str, Sequence[str]] = {
@@ -51,8 +51,10 @@ class Access:
     """User and password of the object store that may ask how full it is; None of somebody else's store."""
     containers: Callable[[], Sequence[Memory]]
     """Memory of what runs; raises `LookError`."""
-    history: Path
-    """Where earlier measurements of the disks are."""
+    prometheus: str | None
+    """Address of the one that remembers earlier measurements; `None` without monitoring."""
+    limits: Limits
+    """From where on something is a finding."""
     relay_metrics_url: str = ""
     """Empty where there is no relay so far."""
     one_machine: bool = False
@@ -93,7 +95,8 @@ def access(session: Session) -> Iterator[Access]:
                 store_address=output(STORE, "endpoint"),
                 store_root=None if elsewhere else (output(STORE, "root_user"), output(STORE, "root_password")),
                 containers=lambda: _containers(settings),
-                history=state_dir() / f"{session.name}.capacity.jsonl",
+                prometheus=f"{LOOPBACK}:{settings.monitoring.prometheus_port}" if settings.monitored else None,
+                limits=limits(settings.monitoring.limits),
                 relay_metrics_url=output(RELAY, "metrics_url") if relay else "",
                 one_machine=ONE_MACHINE[settings.stack.platform],
                 notes=(*NOTES[settings.stack.platform], *((STORE_NOTE,) if elsewhere else ())),

@@ -26,8 +26,8 @@ def capacity(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         as_json: print JSON.
     """
     with explained(COULD_NOT_MEASURE, as_json=as_json), access(open_session(stack, config_file)) as to:
-        platform, found = to.platform, measure(to)
-    findings = judge(found, Advice(platform))
+        found = measure(to)
+        findings = judge(found, Advice(to.platform), to.limits)
     if as_json:
         answer(report.as_dict(found, findings))
     else:

@@ -1,13 +1,11 @@
 """Straight lines through what was measured, and where they end. Knows nothing of servers."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from ops.capacity.measurement import Day, Growth, Rate, Unseen
 
-DAY_SECONDS = 86400
 LEAST_DAYS = 2
-"""Of rows, or between the first and the last measurement of a disk: what is shorter says nothing of a day's growth."""
+"""Of rows: what is shorter says nothing of a day's growth."""
 LEAST_TREND_DAYS = 7
 """A week, since weekends differ from other days."""
 
@@ -41,21 +39,6 @@ def growth_of_rows(rate: Rate, size: int) -> Growth | Unseen:
         return Unseen(f"not enough history: rows of {_number(len(days))}, {LEAST_DAYS} are needed")
     events = sum(day.events for day in days) / len(days)
     return Growth(events * size / rate.stored, f"rows of the last {len(days)} full days")
-
-
-def growth_of_disk(samples: Sequence[tuple[datetime, int]]) -> Growth | Unseen:
-    """Bytes a day, from what was in use each time that capacity was measured.
-
-    Args:
-        samples: time and bytes in use, oldest first.
-    """
-    if len(samples) > 1:
-        first = samples[0][0]
-        points = [((at - first).total_seconds() / DAY_SECONDS, float(used)) for at, used in samples]
-        if points[-1][0] >= LEAST_DAYS:
-            return Growth(slope(points), f"{len(points)} measurements in {points[-1][0]:.0f} days")
-    since = f"first measured {samples[0][0]:%Y-%m-%d %H:%M} UTC" if samples else "not measured before"
-    return Unseen(f"not enough history: {since}, {LEAST_DAYS} days are needed")
 
 
 def faster(*known: Growth | Unseen) -> Growth | Unseen:

@@ -7,25 +7,9 @@ from checks.relay import Queue as Held
 from ops.capacity.advice import Advice
 from ops.capacity.forecast import days_until, trend
 from ops.capacity.measurement import DELETION_QUEUES, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, seen
+from ops.limits import Limits
 
 MEGABYTE = 1e6
-
-
-@dataclass(frozen=True)
-class Limits:
-    """From where on something is a finding."""
-
-    events_per_second: float = 500
-    """What one ClickHouse and one worker are to take; above, the runbook goes to a cluster."""
-    horizon_days: float = 30
-    """How far ahead a forecast is a finding: time enough to order a larger disk."""
-    disk_percent: float = 80
-    waiting_jobs: int = 1000
-    waiting_seconds: float = 300
-    parts_share: float = 0.5
-    """Of the parts from which on ClickHouse slows inserts down."""
-    memory_share: float = 0.85
-    relay_percent: float = 50
 
 
 @dataclass(frozen=True)
@@ -38,23 +22,22 @@ class Finding:
     change: str
 
 
-def judge(found: Measurement, advice: Advice, limits: Limits | None = None) -> list[Finding]:
+def judge(found: Measurement, advice: Advice, limits: Limits) -> list[Finding]:
     """What calls for a change, in the order of a job's way through the stack.
 
     Args:
         found: what was measured.
         advice: what to change on this stack's platform.
-        limits: other than the usual ones.
+        limits: of the stack.
     """
-    given = limits or Limits()
     rate = found.rate if isinstance(found.rate, Rate) else None
     return [
-        *(_relay(found.relay, given) if isinstance(found.relay, Held) else ()),
-        *(_rate(rate, advice, given) if rate else ()),
-        *(entry for queue in seen(found.queues) for entry in _queue(queue, advice, given)),
-        *(entry for parts in seen(found.parts) for entry in _parts(parts, advice, given)),
-        *(entry for disk in seen(found.disks) for entry in _disk(disk, advice, given)),
-        *(entry for memory in seen(found.memory) for entry in _memory(memory, advice, given)),
+        *(_relay(found.relay, limits) if isinstance(found.relay, Held) else ()),
+        *(_rate(rate, advice, limits) if rate else ()),
+        *(entry for queue in seen(found.queues) for entry in _queue(queue, advice, limits)),
+        *(entry for parts in seen(found.parts) for entry in _parts(parts, advice, limits)),
+        *(entry for disk in seen(found.disks) for entry in _disk(disk, advice, limits)),
+        *(entry for memory in seen(found.memory) for entry in _memory(memory, advice, limits)),
     ]
 
 
@@ -88,7 +71,7 @@ def _rate(rate: Rate, advice: Advice, limits: Limits) -> Iterator[Finding]:
         return
     busiest = max(day.busiest_hour for day in rate.days)
     days = days_until(busiest, limits.events_per_second, growth.per_day)
-    if days is not None and days <= limits.horizon_days:
+    if days is not None and days <= limits.forecast_days:
         yield Finding(
             "events-forecast",
             f"busiest hour {busiest:.0f} events/s, {growth.per_day:+.1f} a day ({growth.basis})",
@@ -123,7 +106,7 @@ def _queue(queue: Queue, advice: Advice, limits: Limits) -> Iterator[Finding]:
 
 
 def _parts(parts: Parts, advice: Advice, limits: Limits) -> Iterator[Finding]:
-    if parts.most < limits.parts_share * parts.delay_at:
+    if parts.most < limits.parts_percent / 100 * parts.delay_at:
         return
     slow = f"inserts are slowed down from {parts.delay_at} on, refused from {parts.refuse_at} on"
     yield Finding("parts", f"{parts.table}: {parts.most} parts in one partition", slow, advice.parts)
@@ -137,7 +120,7 @@ def _disk(disk: Disk, advice: Advice, limits: Limits) -> Iterator[Finding]:
         yield Finding("disk-used", shown, "inserts and uploads fail when it is full", advice.disk(disk))
     if isinstance(growth, Growth):
         days = days_until(disk.used, disk.total, growth.per_day)
-        if days is not None and days <= limits.horizon_days:
+        if days is not None and days <= limits.forecast_days:
             yield Finding(
                 "disk-forecast",
                 f"{shown}, {growth.per_day / MEGABYTE:+,.0f} MB a day ({growth.basis})",
@@ -147,7 +130,7 @@ def _disk(disk: Disk, advice: Advice, limits: Limits) -> Iterator[Finding]:
 
 
 def _memory(memory: Memory, advice: Advice, limits: Limits) -> Iterator[Finding]:
-    if memory.limit and memory.used > limits.memory_share * memory.limit:
+    if memory.limit and memory.used > limits.memory_percent / 100 * memory.limit:
         yield Finding(
             "memory",
             f"{memory.of}: {memory.used / MEGABYTE:,.0f} of {memory.limit / MEGABYTE:,.0f} MB",

@@ -1,16 +1,14 @@
 """Asks every store at the same time; what does not answer is said to be unseen."""
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeVar
 
 from checks import relay
 from checks.base import CheckFailedError, brief, without_secrets
-from ops.capacity import clickhouse, forecast, history, queues, store
+from ops.capacity import clickhouse, forecast, past, queues, store
 from ops.capacity.access import Access
 from ops.capacity.measurement import Disk, Growth, Measurement, Parts, Rate, Unseen, of_one_machine, seen
 from ops.doctor.examine import LIBRARIES
@@ -20,13 +18,8 @@ from ops.doctor.row import NotApplicableError
 T = TypeVar("T")
 
 
-def measure(access: Access, *, now: datetime | None = None) -> Measurement:
-    """Measure a stack, and remember what its disks hold.
-
-    Args:
-        access: to it.
-        now: when that is; the present if None.
-    """
+def measure(access: Access) -> Measurement:
+    """Measure a stack."""
     for name in LIBRARIES:
         importlib.import_module(name)
     login = access.operator
@@ -59,31 +52,26 @@ def measure(access: Access, *, now: datetime | None = None) -> Measurement:
         notes=access.notes,
     )
     found = replace(found, notes=[*found.notes, *found.kept_back])
-    return _with_growth(found, access, now or datetime.now(UTC))
+    return _with_growth(found, access)
 
 
-def _with_growth(found: Measurement, access: Access, now: datetime) -> Measurement:
-    of_disks = _growth_of_disks({disk.store: disk.used for disk in seen(found.disks)}, access.history, now)
+def _with_growth(found: Measurement, access: Access) -> Measurement:
     of_rows = _growth_of_rows(found.rate, found.parts)
+    prometheus = access.prometheus
+    known = _asked("growth in Prometheus", lambda: past.growths(prometheus), access) if prometheus else past.UNKNOWN
+
+    def of_disk(store: str) -> Growth | Unseen:
+        return known if isinstance(known, Unseen) else known.get(store, Unseen(f"Prometheus knows nothing of {store}"))
 
     def grown(disk: Disk | Unseen) -> Disk | Unseen:
         if isinstance(disk, Unseen):
             return disk
-        of_disk = of_disks[disk.store]
-        known = forecast.faster(of_rows, of_disk) if disk.store.partition(",")[0] == "clickhouse" else of_disk
-        return replace(disk, growth=known)
+        store = disk.store.partition(",")[0]
+        return replace(
+            disk, growth=forecast.faster(of_rows, of_disk(store)) if store == "clickhouse" else of_disk(store)
+        )
 
     return replace(found, disks=[grown(disk) for disk in found.disks])
-
-
-def _growth_of_disks(used: Mapping[str, int], path: Path, now: datetime) -> dict[str, Growth | Unseen]:
-    try:
-        history.add(path, used, now)
-    except OSError as error:
-        why = Unseen(f"not enough history: {path} cannot be written: {error.strerror}")
-        return dict.fromkeys(used, why)
-    samples = history.read(path)
-    return {store: forecast.growth_of_disk(samples.get(store, [])) for store in used}
 
 
 def _growth_of_rows(rate: Rate | Unseen, parts: Sequence[Parts] | Unseen) -> Growth | Unseen:

@@ -82,8 +82,9 @@ class Growth:
 
 RESERVED = 0.06
 """Share of a file system that may be kept for root."""
-ASKED_APART = 0.005
-"""Share of a file system that may be filled between two questions."""
+ASKED_APART, BARELY_APART = 0.005, 0.0005
+"""Share of a file system that may be filled between two questions; the latter where a quota or a large reserve makes
+its two sizes differ by more than what is usually kept for root."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,13 @@ def of_one_machine(disks: "Sequence[Disk | Unseen]") -> "list[Disk | Unseen]":
     """Each file system once, under the names of all stores on it.
 
     Stores of one machine see the same room; how much there is in all differs by what is reserved for root, which only
-    some leave out.
+    some leave out. Nobody but root can use it, so the smaller size is the one that fills up, as `df` counts it.
     """
     found: list[Disk | Unseen] = []
     for disk in disks:
         for at, known in enumerate(found):
             if isinstance(disk, Disk) and isinstance(known, Disk) and _is_same(disk, known):
-                found[at] = Disk(f"{known.store}, {disk.store}", max(known.total, disk.total), known.free)
+                found[at] = Disk(f"{known.store}, {disk.store}", min(known.total, disk.total), known.free)
                 break
         else:
             found.append(disk)
@@ -123,7 +124,8 @@ def of_one_machine(disks: "Sequence[Disk | Unseen]") -> "list[Disk | Unseen]":
 
 def _is_same(one: Disk, other: Disk) -> bool:
     larger = max(one.total, other.total)
-    return abs(one.free - other.free) <= ASKED_APART * larger and abs(one.total - other.total) <= RESERVED * larger
+    apart = ASKED_APART if abs(one.total - other.total) <= RESERVED * larger else BARELY_APART
+    return abs(one.free - other.free) <= apart * larger
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,28 @@ def doctor(
         command.log(log, stack, config_file, as_json=as_json)
 
 
+@cli.command(cls=Looking)
+def watch(
+    *,
+    stack: Stack = "local",
+    config_file: ConfigFile = None,
+    as_json: AsJson = False,
+    every: Annotated[float, typer.Option(min=10, help="Seconds from one look to the next.")] = 60,
+    webhook: Annotated[
+        str | None,
+        typer.Option(envvar="LANGFUSE_STACK_WEBHOOK", help="Where alerts are posted; default monitoring:webhookUrl."),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Look once and exit.")] = False,
+) -> None:
+    """Look for what calls for a person, post what is new and what is over; feeds the stack's Prometheus.
+
+    With --once: exits 0 when nothing fires, 1 when something does, 2 when something could not be looked at or told.
+    """
+    from ops.watch.command import watch as run
+
+    run(stack, config_file, every=every, webhook=webhook, once=once, as_json=as_json)
+
+
 @cli.command(cls=Changing)
 def images(
     *,

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from components.secrets import generation
+from ops.limits import limits
 from ops.rotation.catalog import SECRETS
 from ops.rotation.held import held
 from ops.session import OpsError, Session
 from ops.state import State
 from settings import SettingsError
-
-DUE_DAYS = 90
-"""A quarter."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def ages(session: Session, state: State, now: datetime | None = None) -> list[Ag
     return list(_ages(session, state, now or datetime.now(UTC)))
 
 
-def reminder(found: Sequence[Age]) -> str:
+def reminder(found: Sequence[Age], due_days: float) -> str:
     """One line for the operator."""
     due = sorted((age for age in found if age.due), key=lambda age: -(age.days or 0))
     if due:
@@ -47,10 +45,11 @@ def reminder(found: Sequence[Age]) -> str:
     kept = f"; {elsewhere} kept by people" if elsewhere else ""
     if not known:
         return f"Secrets   ages are not known{kept}"
-    return f"Secrets   oldest rotatable one {max(known)} days, due after {DUE_DAYS}{kept}"
+    return f"Secrets   oldest rotatable one {max(known)} days, due after {due_days:g}{kept}"
 
 
 def _ages(session: Session, state: State, now: datetime) -> Iterator[Age]:
+    due_days = limits(session.settings.monitoring.limits).secret_age_days
     for secret in SECRETS.values():
         number = secret.generation(session.settings)
         try:
@@ -59,7 +58,7 @@ def _ages(session: Session, state: State, now: datetime) -> Iterator[Age]:
             where = str(error)
         since = None if where else _made(state, generation(next(iter(secret.resources)), number))
         days = (now - datetime.fromisoformat(since)).days if since else None
-        due = days is not None and days >= DUE_DAYS
+        due = days is not None and days >= due_days
         yield Age(secret.name, number, since, days, due, secret.noticed, where)
 
 

@@ -75,6 +75,8 @@ def document(
         # One after the other: of two that start at once on a new release, both would migrate.
         "deploy": {"strategy": "rolling", "max_unavailable": 1},
     }
+    if spec.metrics:
+        result["metrics"] = [{"port": spec.metrics.port, "path": spec.metrics.path, "processes": [GROUP]}]
     if mount:
         result["mounts"] = [{**mount, "processes": [GROUP]}]
     if files:

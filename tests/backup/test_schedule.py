@@ -36,6 +36,16 @@ def test_a_unit_runs_a_full_backup_on_sundays_and_what_changed_in_other_nights()
     assert parser["Timer"]["Persistent"] == "true"
 
 
+def test_a_watch_runs_all_day_and_starts_again() -> None:
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(rendered(Scheduler.SYSTEMD, "blue", None)["langfuse-watch.service"])
+    assert (
+        parser["Service"]["ExecStart"] == "/usr/bin/env python3 toolchain/venv.py -m ops watch --every 60 --stack blue"
+    )
+    assert parser["Service"]["Restart"] == "always"
+
+
 def test_a_crontab_names_user_and_folder_on_every_line_and_no_percent_sign() -> None:
     [text] = rendered(Scheduler.CRON, "blue", None).values()
     jobs = [line.split(None, 6) for line in text.splitlines() if line[:1].isdigit()]

@@ -1,10 +1,10 @@
-"""What is remembered, parsed, shown and returned; without servers."""
+"""What is parsed, shown and returned; without servers."""
 
 import io
 import json
 import subprocess
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from checks.relay import Queue as Held
-from ops.capacity import access, clickhouse, command, history, measure, queues, store
+from ops.capacity import access, clickhouse, command, past, queues, store
 from ops.capacity.access import CLICKHOUSE, LOGIN, STORE
 from ops.capacity.advice import Advice
 from ops.capacity.containers import parsed
@@ -22,11 +22,11 @@ from ops.capacity.queues import REDIS_GATE
 from ops.capacity.report import as_dict, show
 from ops.commands import cli
 from ops.doctor.looks import LookError
+from ops.limits import limits
 from ops.session import OpsError, Session
 from ops.state import State
 from settings.recorded import NOTHING
 
-NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 GB = 10**9
 DAYS = [Day(date(2026, 3, 1) + timedelta(number), 1000, 300 + 10 * number) for number in range(8)]
 FOUND = Measurement(
@@ -37,42 +37,13 @@ FOUND = Measurement(
     ],
     disks=[
         Disk("clickhouse", 25 * GB, 2 * GB, Growth(GB, "rows of the last 7 full days")),
-        Disk("minio", 25 * GB, 20 * GB, Unseen("not enough history: not measured before, 2 days are needed")),
+        Disk("minio", 25 * GB, 20 * GB, past.UNKNOWN),
     ],
     parts=[Parts("dataset_run_items_rmt", 2000, 900, 10**10, GB, 1000, 3000)],
     memory=[Memory("langfuse-worker", 9 * GB, 10 * GB), Unseen("memory of Redis: TimeoutError: timed out")],
     relay=Held(800_000_000, GB, 0, 0),
 )
-FINDINGS = judge(FOUND, Advice("docker"))
-
-
-def test_what_a_disk_held_is_remembered_once_in_ten_minutes_by_its_owner_alone(tmp_path: Path) -> None:
-    path = tmp_path / "state" / "local.capacity.jsonl"
-    for minutes, used in ((0, 1), (5, 2), (11, 3)):
-        history.add(path, {"minio": used}, NOW + timedelta(minutes=minutes))
-    assert history.read(path) == {"minio": [(NOW, 1), (NOW + timedelta(minutes=11), 3)]}
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_what_is_old_is_forgotten_and_what_is_broken_is_left_out(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    old, recent = (json.dumps({"at": (NOW - timedelta(days=d)).isoformat(), "used": {"minio": d}}) for d in (61, 2))
-    path.write_text(f'{old}\nnot JSON\n{{"at": 3}}\n[]\n{recent}\n{{"at": "2026')
-    history.add(path, {"minio": 7}, NOW)
-    assert [used for _, used in history.read(path)["minio"]] == [2, 7]
-    assert len(path.read_text().splitlines()) == 2
-
-
-def test_where_nothing_can_be_remembered_the_growth_is_unknown_and_the_reason_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    path = tmp_path / "file" / "x.jsonl"
-    growth = measure._growth_of_disks({"minio": 1}, path, NOW)["minio"]
-    assert growth == Unseen(f"not enough history: {path} cannot be written: File exists")
-
-
-def test_nothing_is_remembered_where_no_disk_was_seen(tmp_path: Path) -> None:
-    history.add(tmp_path / "x.jsonl", {}, NOW)
-    assert not (tmp_path / "x.jsonl").exists()
+FINDINGS = judge(FOUND, Advice("docker"), limits())
 
 
 @pytest.mark.parametrize(
@@ -116,7 +87,7 @@ def test_it_is_shown_at_80_columns_with_every_number_and_what_to_change() -> Non
 def test_a_calm_stack_is_said_to_be_one() -> None:
     console = Console(width=80, record=True, file=io.StringIO())
     calm = Measurement(Rate(0, 0, [], 0), [], [Disk("minio", GB, GB)], [], [])
-    show(calm, judge(calm, Advice("docker")), console)
+    show(calm, judge(calm, Advice("docker"), limits()), console)
     assert "Nothing that was measured calls for a change" in console.export_text()
 
 
@@ -124,7 +95,7 @@ def test_a_script_gets_all_of_it_and_none_for_what_was_not_measured() -> None:
     document = json.loads(json.dumps(as_dict(FOUND, FINDINGS)))
     assert not document["enough"]
     assert [disk["full_in_days"] for disk in document["disks"]] == [2.0, None]
-    assert document["disks"][1]["growth"]["basis"].startswith("not enough history")
+    assert document["disks"][1]["growth"]["basis"].startswith("growth is not known")
     assert len(document["events"]["days"]) == 8
     blind = as_dict(replace(FOUND, rate=Unseen("a"), queues=Unseen("b"), parts=Unseen("c")), [])
     assert (blind["events"], blind["queues"], blind["parts"]) == (None, None, None)
@@ -152,7 +123,6 @@ def on_fly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(subprocess, "run", called)
     monkeypatch.setattr(command, "open_session", lambda stack, path: Known(stack, {}, path, known=NOTHING))
     monkeypatch.setattr(access, "read_state", lambda *_, **__: State({"deployment": {"resources": resources}}))
-    monkeypatch.setattr(access, "state_dir", lambda: tmp_path)
     monkeypatch.setattr(clickhouse, "rate", lambda *_: Rate(0, 0, [], 0))
     monkeypatch.setattr(clickhouse, "parts", lambda *_: [])
     monkeypatch.setattr(clickhouse, "disks", lambda *_: [Disk("clickhouse", GB, GB)])

@@ -5,19 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from ops.capacity.clickhouse import full_days
-from ops.capacity.forecast import days_until, faster, growth_of_disk, growth_of_rows, slope, trend
+from ops.capacity.forecast import days_until, faster, growth_of_rows, slope, trend
 from ops.capacity.measurement import Day, Growth, Rate, Unseen
-
-START = datetime(2026, 3, 1, tzinfo=UTC)
-GB = 10**9
 
 
 def days(*events: int) -> list[Day]:
     return [Day(date(2026, 3, 1) + timedelta(number), count, count / 3600) for number, count in enumerate(events)]
-
-
-def samples(*used: tuple[float, int]) -> list[tuple[datetime, int]]:
-    return [(START + timedelta(days=day), size) for day, size in used]
 
 
 @pytest.mark.parametrize(
@@ -58,29 +51,6 @@ def test_rows_of_less_than_two_full_days_are_no_history(known: list[int], said: 
     found = growth_of_rows(Rate(1, 1, days(*known), stored=100), 1000)
     assert isinstance(found, Unseen)
     assert f"not enough history: rows of {said}" in found.why
-
-
-def test_a_disk_grows_by_what_was_measured_before() -> None:
-    found = growth_of_disk(samples((0, GB), (1, 2 * GB), (4, 5 * GB)))
-    assert isinstance(found, Growth)
-    assert found.per_day == pytest.approx(GB)
-    assert found.basis == "3 measurements in 4 days"
-
-
-@pytest.mark.parametrize(
-    ("before", "said"),
-    [
-        ([], "not measured before"),
-        ([(0.0, GB)], "first measured 2026-03-01 00:00 UTC"),
-        ([(0.0, GB), (1.9, 2 * GB)], "first measured 2026-03-01 00:00 UTC"),
-    ],
-)
-def test_a_disk_that_was_measured_for_less_than_two_days_has_no_history(
-    before: list[tuple[float, int]], said: str
-) -> None:
-    found = growth_of_disk(samples(*before))
-    assert isinstance(found, Unseen)
-    assert found.why == f"not enough history: {said}, 2 days are needed"
 
 
 def test_of_two_growths_the_faster_one_counts_and_of_none_the_first_reason() -> None:

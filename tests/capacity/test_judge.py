@@ -11,6 +11,7 @@ from ops.capacity.advice import CONCURRENCY, Advice
 from ops.capacity.judge import Finding, judge
 from ops.capacity.measurement import Day, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, Unseen, of_one_machine
 from ops.doctor.rows.settings import known
+from ops.limits import limits
 from settings.loading import known_keys
 from tests.doctor.test_rows import DESTRUCTIVE
 
@@ -100,16 +101,16 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_calls_for_a_change(case: str) -> None:
     found, expected = CASES[case]
-    findings = judge(found, Advice("docker"))
+    findings = judge(found, Advice("docker"), limits())
     assert [finding.id for finding in findings] == list(expected)
     for finding in findings:
         assert re.search(expected[finding.id], finding.seen)
 
 
 def test_a_forecast_says_in_how_many_days() -> None:
-    [full] = judge(replace(CALM, disks=[disk(10, Growth(GB, "rows"))]), Advice("docker"))
+    [full] = judge(replace(CALM, disks=[disk(10, Growth(GB, "rows"))]), Advice("docker"), limits())
     assert full.means == "full in 15 days"
-    [events] = judge(replace(CALM, rate=Rate(9, 9, week(300, 10), 1)), Advice("docker"))
+    [events] = judge(replace(CALM, rate=Rate(9, 9, week(300, 10), 1)), Advice("docker"), limits())
     assert events.means == "500 events/s in 13 days"
 
 
@@ -120,7 +121,7 @@ def test_what_was_not_measured_is_listed_with_the_reason() -> None:
 
 
 def everything(platform: str) -> list[Finding]:
-    return [finding for found, _ in CASES.values() for finding in judge(found, Advice(platform))]
+    return [finding for found, _ in CASES.values() for finding in judge(found, Advice(platform), limits())]
 
 
 @pytest.mark.parametrize("platform", ["docker", "fly"])
@@ -146,18 +147,21 @@ def test_every_variable_it_names_is_one_that_the_worker_reads() -> None:
 
 
 def test_on_fly_a_volume_is_to_grow_by_half() -> None:
-    [finding] = judge(replace(CALM, disks=[disk(21, Unseen("new"))]), Advice("fly"))
+    [finding] = judge(replace(CALM, disks=[disk(21, Unseen("new"))]), Advice("fly"), limits())
     assert "`pulumi config set minio:volumeGb 38`" in finding.change
 
 
 def test_a_disk_that_two_stores_share_is_told_once_whether_reserved_blocks_count_or_not() -> None:
     of_clickhouse, of_minio = Disk("clickhouse", 100 * GB, 10 * GB), Disk("minio", 95 * GB, 10 * GB)
     [shared] = of_one_machine([of_clickhouse, Unseen("away"), of_minio])[:1]
-    assert shared == Disk("clickhouse, minio", 100 * GB, 10 * GB)
+    assert shared == Disk("clickhouse, minio", 95 * GB, 10 * GB)
     assert of_one_machine([of_clickhouse, of_minio])[1:] == []
+    assert of_one_machine([of_clickhouse, Disk("minio", 36 * GB, 10 * GB)]) == [
+        Disk("clickhouse, minio", 36 * GB, 10 * GB)
+    ]
 
 
-@pytest.mark.parametrize("other", [Disk("minio", 100 * GB, 40 * GB), Disk("minio", 50 * GB, 10 * GB), Unseen("away")])
+@pytest.mark.parametrize("other", [Disk("minio", 100 * GB, 40 * GB), Disk("minio", 50 * GB, 11 * GB), Unseen("away")])
 def test_disks_that_differ_are_told_apart(other: Disk | Unseen) -> None:
     disks = [Disk("clickhouse", 100 * GB, 10 * GB), other]
     assert of_one_machine(disks) == disks

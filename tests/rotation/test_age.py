@@ -48,12 +48,12 @@ def test_a_quarter_is_due_and_the_oldest_is_named_first(session: Session) -> Non
         gateway_master_key="2026-03-01T00:00:00Z",
         redis_password_2="2026-06-20T00:00:00Z",
     )
-    line = reminder(ages(session, known, NOW))
+    line = reminder(ages(session, known, NOW), 90)
     assert "gateway-master-key (121 days), nextauth-secret (90 days)" in line
     assert "`python -m ops rotate gateway-master-key`" in line
     assert "redis-password" not in line
 
 
 def test_with_nothing_due_the_line_says_how_old_the_oldest_is(session: Session) -> None:
-    line = reminder(ages(session, state(nextauth_secret="2026-06-01T00:00:00Z"), NOW))
+    line = reminder(ages(session, state(nextauth_secret="2026-06-01T00:00:00Z"), NOW), 90)
     assert line == "Secrets   oldest rotatable one 29 days, due after 90"

@@ -32,6 +32,7 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "clickhouse-reset": ([], 1),
     "status": ([], 2),
     "status --capacity": ([], 2),
+    "watch": (["--once"], 2),
     "smoke": ([], 2),
     "doctor": ([], 2),
     "images": ([], 1),

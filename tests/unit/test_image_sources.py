@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from components.releases import MONITORING
 from toolchain.images import catalog, client, recipe, registry, wheels
 from toolchain.images.kinds.dockerfile import Dockerfile
 from toolchain.report import Report, ToolchainError
@@ -145,7 +146,8 @@ def test_files_of_a_recipe_are_readable_in_the_image_whatever_the_umask_of_the_c
 def test_every_recipe_names_only_files_that_exist_and_no_address() -> None:
     recipes = [catalog.DEBIAN, *catalog._RECIPES.values()]
     assert {one.service for one in recipes} == {
-        *("debian", "clickhouse", "minio", "redis", "postgres", "proxy", "relay", "litellm")
+        *("debian", "clickhouse", "minio", "redis", "postgres", "proxy", "relay", "litellm"),
+        *MONITORING,
     }
     for one in recipes:
         files = list(recipe.recipe_files(recipe.FOLDER / one.folder))

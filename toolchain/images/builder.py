@@ -62,7 +62,7 @@ def refuse_full_disk(engine: EngineFacts) -> None:
 
 def part_of(service: str) -> str:
     """The name under which a service is reported; short enough for the report's first column."""
-    return service.removeprefix("langfuse-")
+    return service.removeprefix("langfuse-").removesuffix("-exporter")
 
 
 def _build(job: Job) -> None:

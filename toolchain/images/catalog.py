@@ -33,6 +33,17 @@ _FIXED = (
     Recipe("proxy", "proxy", "2.6", Dockerfile(), "Debian packages", base=DEBIAN),
     Recipe("relay", "relay", "0.165.0", GoPrograms("-s -w"), "Go modules"),
     Recipe("litellm", "litellm", "1.106.2", PythonPackages(), "Python packages", base=DEBIAN),
+    *(
+        Recipe(service, "monitoring", version, Dockerfile(), "Debian packages", base=DEBIAN, target=service)
+        for service, version in {
+            "prometheus": "2.42",
+            "alertmanager": "0.25",
+            "blackbox-exporter": "0.23",
+            "postgres-exporter": "0.11",
+            "pushgateway": "1.5",
+            "redis-exporter": "1.45",
+        }.items()
+    ),
 )
 _RECIPES: Mapping[str, Recipe] = {recipe.service: recipe for recipe in _FIXED}
 _STAND_IN_TARGETS = {"langfuse-web": "web", "langfuse-worker": "worker"}

@@ -23,8 +23,15 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
     "proxy": ("haproxy", "-v"),
     "relay": ("/otelcol-contrib", "--version"),
     "litellm": ("python3", "-c", _PYTHON_VERSION),
+    "prometheus": ("prometheus", "--version"),
+    "alertmanager": ("alertmanager", "--version"),
+    "blackbox-exporter": ("blackbox_exporter", "--version"),
+    # These say it as if it were an error.
+    "postgres-exporter": ("sh", "-c", "postgres_exporter --version 2>&1"),
+    "pushgateway": ("sh", "-c", "pushgateway --version 2>&1"),
+    "redis-exporter": ("sh", "-c", "redis_exporter -version 2>&1"),
 }
-_VERSION = re.compile(r"(?:version |v=|\(PostgreSQL\) )(?:RELEASE\.|DEVELOPMENT\.)?(\d[\w.-]*)")
+_VERSION = re.compile(r"(?:version |v=|Exporter v?|\(PostgreSQL\) )(?:RELEASE\.|DEVELOPMENT\.)?(\d[\w.-]*)")
 _RELEASE_TAG = re.compile(r"v?(\d+(?:\.\d+)*)")
 
 
