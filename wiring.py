@@ -346,7 +346,7 @@ class Wiring:
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
             outbound=self._outbound(),
-            unproven_image=self._settings.recorded.unproven_image,
+            stale_snapshot=self._settings.recorded.stale_snapshot,
         )
 
     def relay(self, langfuse: LangfuseArgs) -> RelayArgs:
