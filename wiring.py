@@ -40,7 +40,7 @@ from components.outbound import Outbound
 from components.postgres import Postgres, PostgresArgs
 from components.redis import CACHE, Redis, RedisArgs
 from components.relay import METRICS_PORT as RELAY_METRICS_PORT
-from components.relay import RelayArgs
+from components.relay import RelayArgs, basic, credentials
 from components.releases import Image, end_of_support
 from components.secrets import StackSecrets, keys_of_data
 from platforms.spec import OPERATORS_MACHINE, Address, Metrics, Platform, VolumeSpec
@@ -352,7 +352,6 @@ class Wiring:
     def relay(self, langfuse: LangfuseArgs) -> RelayArgs:
         """The relay's arguments."""
         group = self._settings.relay
-        in_vault = self.vault is not None and self.vault.langfuse_public_key is not None
         return RelayArgs(
             image=self.images["relay"],
             proxy_image=self.images["proxy"],
@@ -360,9 +359,17 @@ class Wiring:
             port=group.port,
             metrics_port=group.metrics_port,
             queue_bytes=group.queue_mb * 1024**2,
-            keys_before=None if in_vault else self._secrets.langfuse_keys_before,
+            credentials_before=self._credentials_before(),
             langfuse=langfuse,
         )
+
+    def _credentials_before(self) -> pulumi.Output[str] | None:
+        vault, generated = self.vault, self._secrets.langfuse_keys_before
+        if vault and vault.langfuse_public_key and vault.langfuse_secret_key:
+            now = basic(vault.langfuse_public_key, vault.langfuse_secret_key)
+            before = self._settings.recorded.credentials_before(now)
+            return pulumi.Output.secret(before) if before else None
+        return credentials(*generated) if generated else None
 
     def gateway(self, langfuse: LangfuseArgs, relay: Address) -> GatewayArgs:
         """The gateway's arguments."""

@@ -232,7 +232,7 @@ class LangfuseWorker(Component):
             port=Port("http", WORKER_PORT, args.worker_port if number == 1 else None, "langfuse:workerPort"),
             health=HealthSpec(HttpProbe(WORKER_PORT, "/api/health")),
             stop_grace=WORKER_STOP_GRACE,
-            own=Environment({}, {}),
+            own=langfuse_env.worker_only(),
         )
         spec = replace(spec, until_healthy=number > 1, replicas=machines)
         return platform.service(name, spec, self.child(after=after))

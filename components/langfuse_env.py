@@ -19,6 +19,8 @@ from urls import http_url
 Values = dict[str, pulumi.Input[str]]
 KINDS = ("EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT")
 """Uses of the object store, in the order of `Buckets.names`."""
+WRITE_ATTEMPTS = 120
+"""Times, about a second apart, that a worker tries to write a row before it gives it up; Langfuse's own are 3."""
 MEDIA_ENDPOINT = "LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT"
 
 
@@ -208,6 +210,11 @@ def shared(
             **_bucket_keys(stores.minio),
         },
     )
+
+
+def worker_only() -> Environment:
+    """What the worker alone needs: rows whose jobs are done already wait in its memory while ClickHouse is away."""
+    return Environment({"LANGFUSE_INGESTION_CLICKHOUSE_MAX_ATTEMPTS": str(WRITE_ATTEMPTS)}, {})
 
 
 def web_only(stores: Stores, crypto: Crypto, bootstrap: Bootstrap, *, media_url: str, sign_up: bool) -> Environment:

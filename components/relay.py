@@ -53,8 +53,8 @@ class RelayArgs:
     metrics_port: int
     queue_bytes: int
     """Of spans that wait; what comes on top is refused, so that its sender keeps it."""
-    keys_before: tuple[pulumi.Output[str], pulumi.Output[str]] | None
-    """The pair of keys before the one in use, which applications may still have; `None` where there was none."""
+    credentials_before: pulumi.Output[str] | None
+    """Of the pair of keys before the one in use, which senders may still have; `None` where there was none."""
     langfuse: LangfuseArgs
 
 
@@ -76,9 +76,9 @@ class Relay(Component):
         super().__init__(RELAY, after)
         volume = platform.volume("relay-data", args.volume, self.data())
         keys = args.langfuse.bootstrap
-        accepted = {KEYS: _basic(keys.public_key, keys.secret_key)}
-        if args.keys_before:
-            accepted[KEYS_BEFORE] = _basic(*args.keys_before)
+        accepted = {KEYS: credentials(keys.public_key, keys.secret_key)}
+        if args.credentials_before:
+            accepted[KEYS_BEFORE] = args.credentials_before
         service = platform.service(
             RELAY,
             ServiceSpec(
@@ -115,12 +115,12 @@ class Relay(Component):
             },
             after=[front.resource] if front.resource else [],
         )
-        self.register_outputs({"url": self.url})
+        self.register_outputs({"url": self.url, "accepted": list(accepted.values())})
 
 
 def otlp_headers(public_key: pulumi.Input[str], secret_key: pulumi.Input[str]) -> pulumi.Output[str]:
     """`OTEL_EXPORTER_OTLP_TRACES_HEADERS` of whoever sends to the relay: percent-encoded, as OpenTelemetry reads it."""
-    return _basic(public_key, secret_key).apply(as_header)
+    return credentials(public_key, secret_key).apply(as_header)
 
 
 def as_header(pair: str) -> str:
@@ -128,9 +128,14 @@ def as_header(pair: str) -> str:
     return f"Authorization={quote(f'Basic {pair}', safe='')}"
 
 
-def _basic(public_key: pulumi.Input[str], secret_key: pulumi.Input[str]) -> pulumi.Output[str]:
-    pair = pulumi.Output.concat(public_key, ":", secret_key)
-    return pulumi.Output.secret(pair.apply(lambda text: base64.b64encode(text.encode()).decode()))
+def credentials(public_key: pulumi.Input[str], secret_key: pulumi.Input[str]) -> pulumi.Output[str]:
+    """A pair of keys as Basic auth has it."""
+    return pulumi.Output.secret(pulumi.Output.all(public_key, secret_key).apply(lambda pair: basic(*pair)))
+
+
+def basic(public_key: str, secret_key: str) -> str:
+    """The same of keys that are known."""
+    return base64.b64encode(f"{public_key}:{secret_key}".encode()).decode()
 
 
 def _configuration(args: RelayArgs, platform: Platform, accepted: Iterable[str]) -> str:

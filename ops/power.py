@@ -9,6 +9,7 @@ from ops.evidence import recorded
 from ops.host import host_of, known
 from ops.recover import exclusive
 from ops.session import open_session
+from ops.workers import tell_of_killed
 
 
 def stop(stack: str, config_file: Path | None, service: str, *, as_json: bool) -> None:
@@ -41,8 +42,10 @@ def start(stack: str, config_file: Path | None, service: str, *, as_json: bool) 
     session = open_session(stack, config_file)
     host, console = host_of(session), Console(stderr=as_json)
     with recorded(session, "start", {"service": service}), exclusive(session):
-        ran = known(host, service).runs
+        before = known(host, service)
         host.start(service)
     console.print(f"{service} runs and is well.", highlight=False)
+    if before.rests:
+        tell_of_killed({service: int(before.detail.get("exit_code", 0))}, console)
     if as_json:
-        answer({"service": service, "runs": True, "changed": not ran})
+        answer({"service": service, "runs": True, "changed": not before.runs})

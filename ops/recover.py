@@ -19,6 +19,7 @@ from ops import docker
 from ops.engine_locks import engine_runs, lock_folder, locks
 from ops.session import MARK_VARIABLE, OpsError, RefusedError, Session
 from ops.state import CONTAINER, NETWORK, State, read_state
+from ops.workers import tell_of_killed
 from settings import refused_backend
 from toolchain.paths import state_dir
 
@@ -71,6 +72,8 @@ def recover(session: Session, console: Console) -> State:
     if state.pending:
         _forget_pending(session, state, console)
     if found:
+        stopped = {entry.service: entry.exit_code for entry in found[0] if entry.state == "exited"}
+        tell_of_killed(stopped, console)
         _remove_orphans(session, state, *found, console)
         _forget_missing(session, state, found[0], console)
     return state

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -22,6 +23,24 @@ STORE = re.compile(
     rf"(?:docker:index/container:Container|langfuse-stack:fly:Service\$command:local:Command)::(?!{CACHE}\b)"
 )
 """What runs a store that workers write to, in a URN; the cache beside Redis is none."""
+KILLED = 128 + signal.SIGKILL
+
+
+def tell_of_killed(exit_codes: Mapping[str, int], console: Console) -> None:
+    """Say which stopped workers did not end by themselves, and how to find what they had not written yet.
+
+    Args:
+        exit_codes: of services that are stopped.
+        console: takes a line for each.
+    """
+    for service, code in exit_codes.items():
+        if WORKER.fullmatch(service) and code == KILLED:
+            console.print(
+                f"{service} was killed. Rows that it had not written yet are missing: `python -m ops replay --from 1h` "
+                "shows them, and brings them back with `--apply`.",
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 @contextmanager

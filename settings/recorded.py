@@ -1,7 +1,7 @@
 """What the stack's state records beside resources, as the engine tells the running program."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -13,6 +13,7 @@ READ = "pulumi:pulumi:readStackResourceOutputs"
 HISTORY = "langfuse-stack:index:History"
 STACK = "pulumi:pulumi:Stack"
 FOREIGN = "pulumi-python:dynamic/checks:ForeignUntouched"
+RELAY = "langfuse-stack:index:Relay"
 MIGRATIONS = "pulumi-python:dynamic/checks:Migrations"
 
 
@@ -30,6 +31,12 @@ class Recorded:
     the same until there is another one, so that the gate takes it again once; None for none."""
     owner_email: str | None = None
     """Of the first user of Langfuse, as the last run made sure of it."""
+    relay_accepts: Sequence[str] = field(default=(), repr=False)
+    """Basic credentials of senders, those in use first. Only the engine tells them in the clear."""
+
+    def credentials_before(self, now: str) -> str | None:
+        """The newest that the relay accepts besides those of now; None where there are none."""
+        return next((each for each in self.relay_accepts if each != now), None)
 
 
 NOTHING = Recorded()
@@ -57,6 +64,7 @@ def of_resources(resources: Sequence[Mapping[str, Any]]) -> Recorded:
         release or None,
         gate.get("retake") if taken == compared else taken,
         outputs.get(STACK, {}).get("owner_email") or None,
+        outputs.get(RELAY, {}).get("accepted") or (),
     )
 
 

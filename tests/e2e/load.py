@@ -7,6 +7,7 @@ import asyncio
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -17,11 +18,14 @@ import httpx
 from tests.e2e.stack import TestStack
 
 TIMEOUT_SECONDS = 10
-PAUSE_SECONDS = 1
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1, 8
 CONNECTIONS = 64
-COUNTED = (
-    "SELECT count(), uniqExact(id) FROM {table:Identifier} FINAL WHERE startsWith({column:Identifier}, {prefix:String})"
+ROWS = (
+    "SELECT {column:Identifier}, count() FROM {table:Identifier} FINAL "
+    "WHERE startsWith({column:Identifier}, {prefix:String}) GROUP BY ALL"
 )
+LONG = 50 * 1200
+"""More traces than are ever sent before the sender is told to end."""
 GIVE_UP_SECONDS = 300
 """After the last trace: how long what is not acknowledged is still tried."""
 
@@ -50,10 +54,15 @@ class Load:
     prefix: str = field(default_factory=lambda: secrets.token_hex(8))
     """First half of each trace's id."""
     acknowledged: set[str] = field(default_factory=set, repr=False)
+    sent: int = 0
+    """Of which at least one attempt was made."""
     attempts: int = 0
+    phases: dict[str, int] = field(default_factory=dict)
+    """What happens to the stack meanwhile, to the number of the first trace from then on."""
     refusals: dict[str, int] = field(default_factory=dict)
     """What was said in place of an acknowledgement, and how often."""
     _over: threading.Event = field(default_factory=threading.Event)
+    _enough: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     @classmethod
@@ -83,14 +92,26 @@ class Load:
         """Whether there is still something to send."""
         return bool(self._thread and self._thread.is_alive())
 
+    def end(self) -> None:
+        """Start no more; what is not acknowledged is still tried."""
+        self._enough.set()
+
     def stop(self) -> None:
         """Send no more, and give up what is not acknowledged."""
         self._over.set()
+
+    def phase(self, name: str) -> None:
+        """From now on this happens to the stack."""
+        self.phases[name] = self.sent
 
     @property
     def seconds(self) -> float:
         """How long sending takes where nothing is in the way."""
         return self.count / self.rate
+
+    def trace_id(self, number: int) -> str:
+        """Of the trace of this number; half of it is the id of its span, which may not be zero."""
+        return f"{self.prefix}{number + 1:016x}"
 
     async def _send_all(self) -> None:
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
@@ -98,13 +119,15 @@ class Load:
             started, sending = time.monotonic(), []
             for number in range(self.count):
                 await asyncio.sleep(max(0, started + number / self.rate - time.monotonic()))
-                if self._over.is_set():
+                if self._over.is_set() or self._enough.is_set():
                     break
-                sending.append(asyncio.create_task(self._send(client, f"{self.prefix}{number:016x}")))
+                self.sent = number + 1
+                sending.append(asyncio.create_task(self._send(client, self.trace_id(number))))
             await asyncio.gather(*sending)
 
     async def _send(self, client: httpx.AsyncClient, trace_id: str) -> None:
         body, give_up = _request(trace_id), time.monotonic() + self.seconds + GIVE_UP_SECONDS
+        pause = PAUSE_SECONDS
         while not self._over.is_set() and time.monotonic() < give_up:
             self.attempts += 1
             try:
@@ -116,7 +139,8 @@ class Load:
                 self.acknowledged.add(trace_id)
                 return
             self.refusals[said] = self.refusals.get(said, 0) + 1
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -126,18 +150,40 @@ class Stored:
     rows: int
     ids: int
 
-    @property
-    def twice(self) -> int:
-        """Rows that are there more than once."""
-        return self.rows - self.ids
+
+@dataclass(frozen=True)
+class Count:
+    """What became of the traces of one phase."""
+
+    sent: int
+    acknowledged: int
+    stored: int
+    twice: int
+    """Rows that a reader sees beside another of the same trace."""
+
+
+def rows_by_trace(stack: TestStack, load: Load, table: str) -> Counter[str]:
+    """How many rows a reader sees of each trace."""
+    column = "id" if table == "traces" else "trace_id"
+    found = query(stack, ROWS, table=table, column=column, prefix=load.prefix)
+    return Counter({trace: int(rows) for trace, _, rows in (line.partition("\t") for line in found.splitlines())})
 
 
 def stored(stack: TestStack, load: Load, table: str = "traces") -> Stored:
     """What ClickHouse has of a load."""
-    column = "id" if table == "traces" else "trace_id"
-    found = query(stack, COUNTED, table=table, column=column, prefix=load.prefix)
-    rows, ids = found.split()
-    return Stored(int(rows), int(ids))
+    found = rows_by_trace(stack, load, table)
+    return Stored(found.total(), len(found))
+
+
+def counted(stack: TestStack, load: Load, table: str = "traces") -> dict[str, Count]:
+    """What became of the traces of each phase."""
+    found, counts = rows_by_trace(stack, load, table), {}
+    for (name, start), end in zip(load.phases.items(), [*load.phases.values(), load.sent][1:], strict=True):
+        ids = {load.trace_id(number) for number in range(start, end)}
+        there = {trace: found[trace] for trace in ids & found.keys()}
+        twice = sum(there.values()) - len(there)
+        counts[name] = Count(len(ids), len(ids & load.acknowledged), len(there), twice)
+    return counts
 
 
 def query(stack: TestStack, statement: str, **parameters: str) -> str:
@@ -152,9 +198,9 @@ def all_stored(stack: TestStack, load: Load, *, seconds: float = 120) -> bool:
     """Whether every acknowledged trace and its observation get into ClickHouse in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if all(stored(stack, load, table).ids >= len(load.acknowledged) for table in ("traces", "observations")):
+        if all(load.acknowledged <= rows_by_trace(stack, load, table).keys() for table in ("traces", "observations")):
             return True
-        time.sleep(1)
+        time.sleep(2)
     return False
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.attacks import attack
+from tests.e2e.patch import other_images
 from tests.e2e.stack import TestStack, twin_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -75,26 +76,9 @@ def test_a_new_setting_is_applied_without_any_approval(stack: TestStack) -> None
 
 @pytest.fixture
 def patched(stack: TestStack) -> Iterator[TestStack]:
-    """The next patch version of Langfuse: images with other content, under tags of their own."""
-    images = stack.ops("images", "--json").json
-    tags = {service: f"{stack.instance}-{service}:patched" for service in ("langfuse-web", "langfuse-worker")}
-    for service, tag in tags.items():
-        container = stack.docker("create", images[service]["image"])
-        stack.docker("commit", "--change", "LABEL patched=1", container, tag)
-        stack.docker("rm", container)
-    before = dict(stack.config)
-    stack.configure(
-        langfuse__version="3.225.5",
-        langfuse__webImage=tags["langfuse-web"],
-        langfuse__workerImage=tags["langfuse-worker"],
-    )
-    try:
+    """The next patch version of Langfuse."""
+    with other_images(stack, langfuse__version="3.225.5"):
         yield stack
-    finally:
-        stack.config.clear()
-        stack.configure(**before)
-        assert stack.ops("images").code == 0
-        stack.docker("rmi", *tags.values())
 
 
 def test_a_new_patch_version_passes_pack_and_gate_without_any_approval(patched: TestStack) -> None:

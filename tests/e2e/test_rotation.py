@@ -14,6 +14,7 @@ from components.releases import RELEASES
 from ops.rotation.catalog import SECRETS
 from ops.state import State
 from tests.e2e.caller import Caller
+from tests.e2e.load import LONG, Count, Load, all_stored, counted
 from tests.e2e.stack import TestStack, new_stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
@@ -76,10 +77,12 @@ def test_a_rotation_loses_no_trace_of_a_client_that_keeps_calling(
 ) -> None:
     before = generation(rotated, secret)
     started = time.monotonic()
-    with Caller(lambda: gateway(rotated)) as client:
+    with Caller(lambda: gateway(rotated)) as client, Load.of(rotated, LONG) as load:
+        load.phase(secret)
         run = rotated.script("rotate", secret)
         seconds = time.monotonic() - started
         time.sleep(2)
+        load.end()
     measured = {
         "seconds": round(seconds),
         "answered": len(client.answered),
@@ -93,6 +96,10 @@ def test_a_rotation_loses_no_trace_of_a_client_that_keeps_calling(
     assert (run.document["secret"], run.document["generation"]) == (secret, before + 1)
     assert not any(value in f"{run.document}{run.said}" for value in SECRETS[secret].values(state(rotated), before + 1))
     assert_nothing_is_lost(rotated, client)
+    all_stored(rotated, load)
+    counts = [counted(rotated, load, table)[secret] for table in ("traces", "observations")]
+    record_property("load", f"{counts}, refused {load.refusals}")
+    assert counts == [Count(load.sent, load.sent, load.sent, twice=0)] * 2
     if secret in KEPT_BY_THE_GATEWAY:
         assert client.refused == 0
     assert client.longest_gap < DOWN_SECONDS

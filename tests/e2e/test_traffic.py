@@ -1,31 +1,44 @@
 """Traces under traffic: smoke stays right, a killed service loses none, and what ClickHouse lost comes back."""
 
+import json
 import logging
 import time
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.e2e.load import Load, Stored, all_stored, query, stored
+from checks.trace import Gateway
+from tests.e2e.caller import Caller
+from tests.e2e.load import LONG, Count, Load, Stored, all_stored, counted, query, stored
+from tests.e2e.patch import other_images
 from tests.e2e.stack import Answer, TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
-BACK_SECONDS = 90
-LONG = 50 * 1200
-"""More traces than are ever sent before the sender is told to stop."""
+SETTLED_SECONDS = 300
+WORKER, SERVICES = (
+    "langfuse-worker",
+    ("langfuse-web", "langfuse-worker", "clickhouse", "redis", "minio", "relay", "gateway"),
+)
+GATEWAY_LOSES = 10
+"""Calls, at most, that a gateway answered in the second before it was killed, one after the other."""
+USERS = "SELECT DISTINCT user_id FROM traces WHERE startsWith(user_id, {prefix:String})"
 log = logging.getLogger(__name__)
 
 
-def kill(stack: TestStack, service: str, *, away: float = 3) -> None:
-    """SIGKILL a service, and let it come back after a while."""
+def called(stack: TestStack) -> Caller:
+    """Keeps calling the stack's gateway."""
+    outputs = stack.outputs()
+    return Caller(lambda: Gateway(outputs["gateway_url"], outputs["gateway_env"]["OPENAI_API_KEY"]))
+
+
+def kill(stack: TestStack, service: str, *, away: float = 3) -> str:
+    """SIGKILL a service, and let it come back after a while; what is said of it."""
     stack.docker("kill", "--signal", "KILL", stack.container(service))
     time.sleep(away)
-    stack.docker("start", stack.container(service))
-    deadline = time.monotonic() + BACK_SECONDS
-    health = "{{.State.Health.Status}}"
-    while stack.docker("inspect", "--format", health, stack.container(service)) != "healthy":
-        assert time.monotonic() < deadline, f"{service} did not come back"
-        time.sleep(0.5)
+    back = stack.ops("start", service)
+    assert back.code == 0, back.output
+    return back.output
 
 
 def replayed(stack: TestStack, since: datetime) -> int:
@@ -48,15 +61,77 @@ def since(stack: TestStack) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=1)
 
 
-def test_a_killed_worker_loses_no_acknowledged_trace(stack: TestStack, since: datetime) -> None:
-    with Load.of(stack, 300) as load:
+@dataclass(frozen=True)
+class Report:
+    """What became of all that was sent to the relay, and of all that the gateway answered."""
+
+    phases: dict[str, dict[str, Count]]
+    """Table to phase to counts."""
+    sent_in: int
+    """Attempts that sending took."""
+    refused: dict[str, int]
+    replayed: int
+    """Raw events whose rows were lost with a worker that was killed."""
+    calls: int
+    """That the gateway answered."""
+    calls_lost: int
+
+
+def settled(stack: TestStack, load: Load, calls: Caller, since: datetime, *, needs_replay: bool) -> Report:
+    """Wait until nothing is on its way; what a worker that was killed had in memory is brought back from the bucket."""
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while jobs_on_the_way(stack) and time.monotonic() < deadline:
         time.sleep(2)
-        kill(stack, "langfuse-worker")
-    assert len(load.acknowledged) == load.count
-    if not all_stored(stack, load, seconds=60):
-        replayed(stack, since)
-    assert all_stored(stack, load)
-    assert stored(stack, load) == stored(stack, load, "observations") == Stored(load.count, load.count)
+    lost = 0
+    if not all_stored(stack, load, seconds=30) and needs_replay:
+        lost = replayed(stack, since)
+        all_stored(stack, load, seconds=SETTLED_SECONDS)
+    counts = {table: counted(stack, load, table) for table in ("traces", "observations")}
+    arrived = set(query(stack, USERS, prefix="smoke-").split())
+    missing = len(set(calls.answered) - arrived)
+    report = Report(counts, load.attempts, load.refusals, lost, len(calls.answered), missing)
+    log.warning("%s", json.dumps(asdict(report), indent=1))
+    return report
+
+
+def assert_nothing_is_lost(report: Report, *, calls_lost: int = 0) -> None:
+    for phases in report.phases.values():
+        assert {name: (n.acknowledged, n.stored, n.twice) for name, n in phases.items()} == {
+            name: (n.sent, n.sent, 0) for name, n in phases.items()
+        }
+    assert report.calls > 0
+    assert report.calls_lost <= calls_lost
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["langfuse-worker", *(pytest.param(service, marks=pytest.mark.soak) for service in SERVICES if service != WORKER)],
+)
+def test_a_killed_service_loses_no_acknowledged_trace(stack: TestStack, since: datetime, service: str) -> None:
+    with called(stack) as calls, Load.of(stack, 1000) as load:
+        load.phase(f"{service} is killed")
+        time.sleep(2)
+        said = kill(stack, service)
+    assert ("ops replay" in said) == (service == WORKER), said
+    report = settled(stack, load, calls, since, needs_replay=service == WORKER)
+    assert_nothing_is_lost(report, calls_lost=GATEWAY_LOSES if service == "gateway" else 0)
+
+
+@pytest.mark.soak
+def test_an_upgrade_down_and_up_lose_no_trace(fresh: TestStack) -> None:
+    """At 50 a second, of which senders keep what is sent while nothing is up."""
+    since, up = datetime.now(UTC), fresh.ops("up")
+    assert up.code == 0, up.output
+    with other_images(fresh), called(fresh) as calls, Load.of(fresh, LONG) as load:
+        for name, command in (("upgrade", "up"), ("down", "down"), ("up", "up")):
+            load.phase(name)
+            time.sleep(5)
+            run = fresh.ops(command)
+            assert run.code == 0, run.output
+        load.phase("after it")
+        time.sleep(5)
+        load.end()
+    assert_nothing_is_lost(settled(fresh, load, calls, since, needs_replay=False))
 
 
 def test_rows_that_an_operator_deleted_are_all_back_and_none_twice(stack: TestStack, since: datetime) -> None:
@@ -98,22 +173,12 @@ def test_smoke_is_right_ten_times_in_a_row_at_50_traces_a_second(stack: TestStac
 @pytest.mark.soak
 def test_no_acknowledged_trace_is_lost_whatever_is_killed(stack: TestStack, since: datetime) -> None:
     """10,000 at 50 a second while each service is killed in turn."""
-    services = ["langfuse-web", "langfuse-worker", "clickhouse", "redis", "minio", "relay", "gateway"]
-    there = [service for service in services if stack.container(service) in stack.names("container")]
-    with Load.of(stack, 10_000) as load:
-        for service in there:
+    with called(stack) as calls, Load.of(stack, 10_000) as load:
+        for service in SERVICES:
+            load.phase(f"{service} is killed")
             time.sleep(10)
             kill(stack, service)
             assert load.runs, f"the load ended before {service} was back"
-    assert len(load.acknowledged) == load.count, load.refusals
-    deadline = time.monotonic() + 300
-    while jobs_on_the_way(stack) and time.monotonic() < deadline:
-        time.sleep(2)
-    all_stored(stack, load, seconds=10)
-    before, lost = stored(stack, load), replayed(stack, since)
-    whole = all_stored(stack, load, seconds=300)
-    after = {table: stored(stack, load, table) for table in ("traces", "observations")}
-    log.warning("sent %s in %s attempts, refused %s", load.count, load.attempts, load.refusals)
-    log.warning("stored %s; raw events replayed %s; then stored %s", before, lost, after)
-    assert whole
-    assert set(after.values()) == {Stored(load.count, load.count)}
+        load.phase("after it")
+    report = settled(stack, load, calls, since, needs_replay=True)
+    assert_nothing_is_lost(report, calls_lost=GATEWAY_LOSES)

@@ -174,6 +174,16 @@ def test_the_gate_is_closed_to_a_relay_that_is_not_as_the_program_describes_it(
     assert KEYS[1] not in str(closed.value)
 
 
+def test_the_gate_sees_where_the_queue_is_although_every_try_fails() -> None:
+    with running() as rig:
+        rig.ready()
+        rig.answer(500)
+        assert {rig.send(export(range(number, number + 1))) for number in range(20)} == {OK}
+        eventually(lambda: sum(rig.asked().values()) > 40, seconds=60)
+        assert 0 < docker("logs", rig.name(RELAY), stderr=subprocess.STDOUT).count("Will retry") <= 10
+        assert prove(rig, queue_bytes=1024**3)["kept"] == "on its volume"
+
+
 def test_the_gate_is_closed_while_the_relay_is_stopped(rig: Rig) -> None:
     rig.docker("stop", RELAY)
     try:

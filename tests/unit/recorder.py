@@ -19,7 +19,7 @@ from pulumi.runtime import mocks, settings
 import components.base
 from components.releases import Image
 from settings import IMAGES_FILE_VARIABLE, load
-from settings.recorded import HISTORY
+from settings.recorded import HISTORY, RELAY
 from switches import RESOURCE, Switch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,6 +140,7 @@ def record(
     switches: Any = (),
     known_data: Sequence[str] = (),
     release: str = "",
+    relay_accepts: Sequence[str] = (),
 ) -> Recording:
     """Run the program with `config`, images that look resolved, and what the state records beside resources."""
     images = {
@@ -164,6 +165,7 @@ def record(
     state = {
         "switches": {"type": RESOURCE, "outputs": {"switches": held}},
         "known": {"type": HISTORY, "outputs": {"data": list(known_data), "release": release}},
+        "relay": {"type": RELAY, "outputs": {"accepted": list(relay_accepts)}},
     }
     recorder = _Recorder(state)
     asyncio.set_event_loop(asyncio.new_event_loop())

@@ -1,16 +1,18 @@
 """What the program tells the relay, and what applications are told of it."""
 
 import base64
+import json
 import re
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 import yaml
 
-from components.relay import FOLDER, as_header
+from components.relay import FOLDER, as_header, basic
 from settings import SettingsError, load
 from tests.checks.containers import plain
-from tests.unit.recorder import recorded
+from tests.unit.recorder import record, recorded
 
 
 def test_its_queue_is_on_its_volume_and_no_key_is_in_its_configuration() -> None:
@@ -48,6 +50,24 @@ def test_after_a_rotation_of_the_projects_keys_the_pair_before_is_taken_too() ->
         for before, number in (("", 3), ("_BEFORE", 2))
     }
     assert set(recorded({}).env("relay")) == {"RELAY_KEYS"}
+
+
+@pytest.mark.parametrize(
+    ("before", "accepted"),
+    [((), ["now"]), (("now",), ["now"]), (("old",), ["now", "old"]), (("now", "old"), ["now", "old"])],
+)
+def test_another_pair_in_the_vault_lets_the_relay_take_the_one_before_too(
+    before: tuple[str, ...], accepted: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "vault.json"
+    path.write_text(json.dumps({"LANGFUSE_PUBLIC_KEY": "pk-lf-now", "LANGFUSE_SECRET_KEY": "sk-lf-now"}))
+    path.chmod(0o600)
+    told = {"langfuse-stack:secrets": "vault", "langfuse-stack:vault": str(path)}
+    pairs = {name: basic(f"pk-lf-{name}", f"sk-lf-{name}") for name in ("now", "old")}
+    found = record(told, tmp_path, monkeypatch, relay_accepts=[pairs[name] for name in before])
+    assert list(found.env("relay").values()) == [pairs[name] for name in accepted]
+    kept = plain(found.recorded("relay"))["accepted"]
+    assert kept == [pairs[name] for name in accepted], "the next run knows them"
 
 
 def test_several_webs_are_all_behind_its_proxy() -> None:

@@ -183,3 +183,21 @@ def test_webs_that_an_interrupted_down_stopped_are_started_by_the_next_run(host:
     with waiting("same"):
         pass
     assert sorted(host.done) == sorted([*STARTED, "start langfuse-web", "start langfuse-web-2"])
+
+
+@pytest.mark.parametrize(
+    ("service", "code", "told"),
+    [
+        ("langfuse-worker", 137, True),
+        ("langfuse-worker-2", 137, True),
+        ("langfuse-worker", 0, False),
+        ("langfuse-worker", 1, False),
+        ("langfuse-web", 137, False),
+    ],
+)
+def test_only_a_killed_worker_leads_to_a_replay(
+    service: str, code: int, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workers.tell_of_killed({service: code, "redis": 137}, Console())
+    said = capsys.readouterr().out
+    assert ("ops replay" in said, service in said) == (told, told)
