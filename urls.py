@@ -53,11 +53,12 @@ PRISMA_TLS: Mapping[Tls, Parameters] = {
     "require": (("sslmode", "require"),),
     "verify-full": (("sslmode", "require"), ("sslaccept", "strict")),
 }
-LIBPQ_TLS: Mapping[Tls, Parameters] = {
+SYSTEM = "system"
+LIBPQ_TLS: Mapping[Tls | None, Parameters] = {
     "disable": (("sslmode", "disable"),),
     "prefer": (("sslmode", "prefer"),),
     "require": (("sslmode", "require"),),
-    "verify-full": (("sslmode", "verify-full"), ("sslrootcert", "system")),
+    "verify-full": (("sslmode", "verify-full"), ("sslrootcert", SYSTEM)),
 }
 
 
@@ -122,10 +123,15 @@ class PostgresUrl(ServerUrl):
         """The URL as Langfuse reads it."""
         return self.rendered([*(PRISMA_TLS[self.tls] if self.tls else ()), *self.parameters])
 
-    def libpq(self) -> str:
-        """The URL as psycopg and Postgres' own tools read it."""
+    def libpq(self, authorities: str = SYSTEM) -> str:
+        """The URL as psycopg and Postgres' own tools read it.
+
+        Args:
+            authorities: file of those that are believed; tools before release 16 read `system` as a file's name.
+        """
+        tls = [(name, authorities if value == SYSTEM else value) for name, value in LIBPQ_TLS.get(self.tls, ())]
         known = [pair for pair in self.parameters if pair[0] in _libpq_parameters()]
-        return self.rendered([*(LIBPQ_TLS[self.tls] if self.tls else ()), *known])
+        return self.rendered([*tls, *known])
 
 
 @dataclass(frozen=True)
@@ -337,10 +343,10 @@ def _tls(given: Mapping[str, str]) -> Tls | None:
         tls = "verify-full"
     elif accept and tls == "verify-full":
         raise UrlError("sslmode=verify-full and sslaccept=accept_invalid_certs contradict each other: drop one")
-    if root is not None and (root != "system" or tls != "verify-full"):
+    if root is not None and (root != SYSTEM or tls != "verify-full"):
         raise UrlError(
-            "sslrootcert names a file of this machine that Langfuse's containers do not have: use sslmode=verify-full "
-            "with a certificate of a public authority, or sslmode=require"
+            "sslrootcert names a file of this machine that Langfuse's containers do not have: name it in "
+            "langfuse-stack:caBundle, and use sslmode=verify-full"
         )
     return tls
 

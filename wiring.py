@@ -186,7 +186,8 @@ class Wiring:
     def _backups(self, platform: Platform) -> BackupStore:
         store, key = self._settings.s3, self._s3_key
         if key and store.place == "external":
-            return BackupStore(f"{store.url}/{store.backups_bucket}/", key[0], pulumi.Output.secret(key[1]))
+            url, secret = f"{store.url}/{store.backups_bucket}/", pulumi.Output.secret(key[1])
+            return BackupStore(url, key[0], secret, self._outbound())
         url = f"http://{platform.internal(MINIO, API_PORT)}/{BACKUP_BUCKET}/"
         return BackupStore(url, BACKUP_USER, self._secrets.minio_backup_secret_key)
 
@@ -345,7 +346,7 @@ class Wiring:
             crypto=Crypto(self._secret("nextauth_secret"), self._secret("salt"), self._secret("encryption_key")),
             stores=stores,
             outbound=self._outbound(),
-            unproven_image=self._settings.recorded.unproven_image,
+            stale_snapshot=self._settings.recorded.stale_snapshot,
         )
 
     def relay(self, langfuse: LangfuseArgs) -> RelayArgs:

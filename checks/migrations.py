@@ -1,9 +1,6 @@
 """Proof that the migrations of a web image take no data away, before that web boots and applies them."""
 
 from pathlib import Path
-from typing import Any
-
-from pulumi import dynamic
 
 import evidence
 from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs
@@ -17,7 +14,7 @@ class MigrationProvider(CheckProvider):
     label = "migration gate"
     libraries = ("clickhouse_connect", "psycopg", "pgparse", "yaml", "pydantic")
     secrets = ("password", "direct_url", "admin_url")
-    keys = ("image", "http_address", "database", "schema")
+    keys = ("image", "http_address", "database", "schema", "retake")
 
     def probe(self, inputs: Inputs) -> Evidence:
         from checks.pending_migrations import Databases, described, inspect, refusal, remedy
@@ -56,10 +53,6 @@ class MigrationProvider(CheckProvider):
             )
         return {**found, "foreign": foreign_snapshot(inputs["admin_url"], inputs["schema"])}
 
-    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
-        """Also runs again to look at foreign schemas anew; see `retake`."""
-        return dynamic.DiffResult(changes="retake" in news or super().diff(id_, olds, news).changes, replaces=[])
-
 
 class MigrationGate(CheckResource, module="checks", name="Migrations"):
     """No pending migration of a web image takes away data that exists, unless its very content was approved.
@@ -69,7 +62,7 @@ class MigrationGate(CheckResource, module="checks", name="Migrations"):
     Args:
         inputs: `image` (re-runs the gate), `folder` (its SQL; None when it could not be read), `http_address`, `user`,
             `password`, `database`, `clustered` (ClickHouse), `direct_url`, `admin_url`, `schema` (Postgres),
-            `retake` (only where this image was let start and never proven to have left foreign schemas alone).
+            `retake` (re-runs the gate: when the snapshot was taken that is taken again; absent for none).
     """
 
     provider = MigrationProvider

@@ -36,7 +36,7 @@ def believe(bundle: str | Path) -> None:
     Args:
         bundle: its path, relative to the project's folder.
     """
-    believed = Path(_authorities()).read_text(encoding="utf-8")
+    believed = Path(authorities()).read_text(encoding="utf-8")
     descriptor, name = tempfile.mkstemp(prefix="langfuse-stack-ca-", suffix=".pem")
     atexit.register(Path(name).unlink, missing_ok=True)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -50,18 +50,19 @@ def way_out(url: str) -> Mapping[str, Any]:
     host = parts.hostname or ""
     direct = is_loopback(host) or proxy_bypass(host)
     proxy = None if direct else getproxies().get(parts.scheme)
-    return {"verify": _context(_authorities()), "proxy": proxy, "trust_env": False}
+    return {"verify": _context(authorities()), "proxy": proxy, "trust_env": False}
 
 
-def _authorities() -> str:
+def authorities() -> str:
+    """File of the authorities that this process believes."""
     import certifi
 
     return os.environ.get(VARIABLE) or certifi.where()
 
 
 @cache
-def _context(authorities: str) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=authorities)
+def _context(file: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=file)
 
 
 def _certificates(text: str) -> str:

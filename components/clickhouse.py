@@ -1,7 +1,7 @@
 """ClickHouse: a volume, a server closed to strangers, and the gate that proves it; or a cluster of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import pulumi
@@ -11,6 +11,7 @@ from checks.clickhouse import ClickHouseGate
 from components import clickhouse_cluster
 from components.base import Component
 from components.clickhouse_cluster import PROXY, ClusterArgs, member
+from components.outbound import Outbound
 from components.proxy import Behind, proxy
 from components.releases import Image
 from components.templates import read, render
@@ -53,6 +54,8 @@ class BackupStore:
     """Of the bucket, which is part of the path."""
     access_key: str
     secret_key: pulumi.Output[str]
+    outbound: Outbound = field(default_factory=Outbound)
+    """How it gets there; a store of the stack's own is reached as it is."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,11 @@ class ClickHouse(Component):
             name = member(number)
             volume = platform.volume(f"{name}-data", spec, self.data())
             before = [service.resource for service in servers or keepers if service.resource]
-            servers.append(platform.service(name, _server(name, volume, args, platform), self.child(after=before)))
+            servers.append(
+                args.backups.outbound.service(
+                    platform, name, _server(name, volume, args, platform), self.child(after=before)
+                )
+            )
         service = self._behind_proxy(args, cluster, servers, keepers, platform) if cluster else servers[0]
         self.http, self.native = service.addresses["http"], service.addresses["native"]
         self.password, self.database = args.password, args.database

@@ -72,8 +72,8 @@ class LangfuseArgs:
     crypto: Crypto
     stores: Stores
     outbound: Outbound
-    unproven_image: str | None
-    """Web image that was let start and never proven to have left foreign schemas alone; `None` for none."""
+    stale_snapshot: str | None
+    """See `settings.recorded.Recorded`."""
 
 
 class LangfuseWeb(Component):
@@ -104,7 +104,7 @@ class LangfuseWeb(Component):
             "image": args.web_image.image,
             "folder": args.web_image.migrations or "",
             "admin_url": postgres.operator_admin_url,
-            **({"retake": True} if args.unproven_image == args.web_image.image else {}),
+            **({"retake": args.stale_snapshot} if args.stale_snapshot else {}),
             **({"clustered": True} if clickhouse.clustered else {}),
         }
         judged = {**stores, **image, **ways(clickhouse.http)}

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from checks.base import CheckFailedError, until_healthy
+from checks.s3 import ROLE
 from components.releases import Release, end_of_support
 from ops import docker
 from ops.answer import answer
@@ -22,7 +23,7 @@ from ops.host import Host, host_of
 from ops.image_lock import write
 from ops.owner import sign_in
 from ops.session import OpsError, Session, make, open_session
-from ops.smoke import Access, BrokenHopError, Hop, access
+from ops.smoke import OBJECT, Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
 from ops.state import State, read_state
 from policy.guards import in_one_line
@@ -97,6 +98,8 @@ def follow(to: Access, console: Console, *, deadline_seconds: float = 30) -> lis
         for finding in (broken.failure, *(cause for cause in broken.causes if str(cause) != str(broken.failure))):
             console.print(f"  {finding}", highlight=False, markup=False, soft_wrap=True)
         raise OpsError(f"no call gets past its hop {broken.hop!r}: {broken.failure.seen}") from None
+    if to.tracing and not to.store.access_key:
+        console.print(f"- {OBJECT:<20} not seen: {ROLE}", style="yellow", highlight=False, soft_wrap=True)
     if not to.tracing:
         console.print("gateway:tracing is false: the call was not sent to Langfuse", style="yellow", highlight=False)
     return hops

@@ -32,6 +32,8 @@ Passed = tuple[str, Callable[[], object]]
 """Name of a hop, and what looks at it."""
 GATES = ("clickhouse-gate", "minio-gate", "redis-gate", "relay-gate", "end-to-end-proof")
 """Whose inputs say where everything is."""
+OBJECT = "object in the bucket"
+"""The hop that a store entered by a role shows to the containers alone."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +249,7 @@ def _follow(to: Way, user_id: str, since: datetime, trail: _Trail) -> None:
     """The hops after the one that sent the trace.
 
     Rows prove what came before them, whatever else is in the bucket and the queues. Only when there are none is it
-    looked at where the trace is. A store that is entered by a role is open to the containers alone.
+    looked at where the trace is.
     """
     trace_id, project, within = trace_id_of(user_id), to.project_id, to.store.prefix
     store = to.store.client() if to.store.access_key else None
@@ -262,7 +264,7 @@ def _follow(to: Way, user_id: str, since: datetime, trail: _Trail) -> None:
                 *(
                     [
                         (
-                            "object in the bucket",
+                            OBJECT,
                             lambda: exported_object(store, to.bucket, project, trace_id, since, prefix=within),
                         )
                     ]
@@ -274,7 +276,7 @@ def _follow(to: Way, user_id: str, since: datetime, trail: _Trail) -> None:
         )
     if store:
         trail.hop(
-            "object in the bucket",
+            OBJECT,
             lambda: stored_object(store, to.bucket, project, trace_id, rows.key, prefix=within),
             lambda key: f"{to.bucket}/…/{key[-17:]}",
         )

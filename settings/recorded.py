@@ -26,8 +26,9 @@ class Recorded:
     """URNs of all data that the stack has had; None where no run has recorded it."""
     release: str | None = None
     """Version of Langfuse that migrated the stack's data; None for none."""
-    unproven_image: str | None = None
-    """Langfuse's web image that was let start, and was never proven to have left foreign schemas alone."""
+    stale_snapshot: str | None = None
+    """When the last snapshot of foreign schemas was taken that was never compared: the run ended before that. It stays
+    the same until there is another one, so that the gate takes it again once; None for none."""
     owner_email: str | None = None
     """Of the first user of Langfuse, as the last run made sure of it."""
     relay_accepts: Sequence[str] = field(default=(), repr=False)
@@ -55,15 +56,20 @@ def of_resources(resources: Sequence[Mapping[str, Any]]) -> Recorded:
     known = history.get("data")
     # A state of before there was a history has the version among what it exports.
     release = history.get("release") or outputs.get(STACK, {}).get("release")
-    started, proven = (outputs.get(kind, {}).get("image") for kind in (MIGRATIONS, FOREIGN))
+    gate, proof = (outputs.get(kind, {}) for kind in (MIGRATIONS, FOREIGN))
+    taken, compared = (_taken_at(look) for look in ((gate.get("evidence") or {}).get("foreign"), proof.get("before")))
     return Recorded(
         switches.recorded(resources),
         None if known is None else frozenset(map(str, known)),
         release or None,
-        started if started != proven else None,
+        gate.get("retake") if taken == compared else taken,
         outputs.get(STACK, {}).get("owner_email") or None,
         outputs.get(RELAY, {}).get("accepted") or (),
     )
+
+
+def _taken_at(snapshot: Mapping[str, Any] | None) -> str | None:
+    return (snapshot or {}).get("taken_at")
 
 
 def of_engine() -> Recorded:

@@ -10,6 +10,7 @@ from typing import Any
 from components.releases import MONITORING, Image
 from settings.loading import SettingsError
 from settings.model import Settings
+from toolchain.paths import state_dir
 
 IMAGES_FILE_VARIABLE = "LANGFUSE_STACK_IMAGES"
 IMAGE_SETTINGS: Mapping[str, str] = {
@@ -26,27 +27,25 @@ def images(settings: Settings, environment: Mapping[str, str] = os.environ) -> d
 
     Args:
         settings: which references are wanted.
-        environment: where the resolution file is named.
+        environment: where the resolution file is named; without, it is in the state folder.
 
     Raises:
         SettingsError: nothing was resolved yet, or not for the references that are set now.
     """
-    path = environment.get(IMAGES_FILE_VARIABLE)
-    fix = "run `make images`, and use the environment that `make shell` prints"
-    if not path:
-        raise SettingsError(
-            f"{IMAGES_FILE_VARIABLE} is not set, so it is unknown which images are on this machine: {fix}"
-        )
+    path = Path(environment.get(IMAGES_FILE_VARIABLE) or state_dir() / "images.json")
+    fix = "run `make images`"
     try:
-        resolved = json.loads(Path(path).read_text(encoding="utf-8"))
+        resolved = json.loads(path.read_text(encoding="utf-8"))
         wanted = settings.image_references
         found = {
             service: image_of(entry)
             for service, reference in wanted.items()
             if (entry := resolved.get(service, {}).get(reference)) is not None
         }
+    except FileNotFoundError:
+        raise SettingsError(f"it is unknown which images are on this machine ({path} is missing): {fix}") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise SettingsError(f"{IMAGES_FILE_VARIABLE}={path} cannot be read ({error}): {fix}") from error
+        raise SettingsError(f"{path} cannot be read ({error}): {fix}") from error
     stale = [f"{service} ({reference})" for service, reference in wanted.items() if service not in found]
     if stale:
         raise SettingsError(f"no image resolved for {', '.join(stale)}: {fix}")

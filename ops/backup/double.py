@@ -13,12 +13,13 @@ from components.minio import API_PORT
 from components.minio import SERVICE as MINIO
 from components.redis import CONFIG_FILE, REDIS_PORT
 from components.releases import RELEASES, WRITE_MODE, Release, ReleaseName, WriteMode
-from components.templates import render
+from components.templates import read, render
 from ops.backup import throwaway
 from ops.backup.access import APP_KEY, CLICKHOUSE, POSTGRES, REDIS_GATE, SCHEMA, WEB_GATE, Access
 from ops.backup.addresses import hosts, own, strangers
 from ops.backup.throwaway import Recipe
 from ops.session import RefusedError
+from settings.memory import NEEDS, redis_maxmemory_mb
 
 REDIS, REDIS_DATA = "redis", "/data"
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -149,8 +150,14 @@ def _redis(to: Access, password: str) -> Recipe:
         command=("redis-server", CONFIG_FILE),
         env={},
         volumes=(REDIS_DATA,),
-        files={CONFIG_FILE: render("redis/redis.conf", password=password)},
+        files={CONFIG_FILE: _own_configuration(password)},
     )
+
+
+def _own_configuration(password: str) -> str:
+    """Of a Redis for the queue, as small as one may be."""
+    common = render("redis/redis.conf", password=password, maxmemory_mb=redis_maxmemory_mb(NEEDS[REDIS].least))
+    return common + read("redis/queue.conf")
 
 
 def _elsewhere(env: Mapping[str, str]) -> set[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from checks.trust import authorities
 from ops.backup.errors import told
 from ops.backup.manifest import Table
 from ops.session import OpsError
@@ -89,7 +90,7 @@ class Server:
             return ["docker", "exec", "--interactive", self.container, name, *target], dict(self.variables)
         if not shutil.which(name):
             raise OpsError(f"{name} is not on this machine: install the PostgreSQL client of the server's version")
-        return [name, f"--dbname={named.libpq()}"], {**self.variables, "PGPASSWORD": url.password}
+        return [name, f"--dbname={named.libpq(authorities())}"], {**self.variables, "PGPASSWORD": url.password}
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,12 @@ def test_a_row_has_tests_that_exist_and_run(table: str, row: dict[str, Any]) -> 
     assert row["tests"]
     for name in row["tests"]:
         path, _, function = name.partition("::")
+        body = ast.parse((ROOT / path).read_text()).body
+        everywhere = {ast.unparse(node) for node in body if isinstance(node, ast.Assign)}
         found = {
-            node.name: {ast.unparse(decorator) for decorator in node.decorator_list}
-            for node in ast.parse((ROOT / path).read_text()).body
+            node.name: {ast.unparse(decorator) for decorator in node.decorator_list} | everywhere
+            for node in body
             if isinstance(node, ast.FunctionDef)
         }
         assert function in found, name
-        assert not [decorator for decorator in found[function] if "skip" in decorator or "xfail" in decorator], name
+        assert not [mark for mark in found[function] if "mark.skip" in mark or "mark.xfail" in mark], name

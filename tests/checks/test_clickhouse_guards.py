@@ -101,7 +101,7 @@ def test_the_server_speaks_utc_and_takes_a_share_of_the_machine(session: Session
     share = session.values(
         "SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage_to_ram_ratio'"
     )
-    assert share == ["0.6"]
+    assert share == ["0.8"]
 
 
 def test_there_is_no_user_but_langfuse_and_the_operator(session: Session) -> None:

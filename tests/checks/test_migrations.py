@@ -345,9 +345,10 @@ def test_foreign_schemas_are_looked_at_anew_until_the_image_was_proven_to_leave_
     given = {**inputs, "folder": str(folder_of_release(tmp_path, "3"))}
     first = MigrationProvider().create(given).outs
     assert first is not None
-    assert MigrationProvider().diff("id", first, {**given, "retake": True}).changes
+    stale = {**given, "retake": first["evidence"]["foreign"]["taken_at"]}
+    assert MigrationProvider().diff("id", first, stale).changes
     database.admin("CREATE TABLE app.made_meanwhile (id int)")
-    again = MigrationProvider().update("id", first, {**given, "retake": True}).outs
+    again = MigrationProvider().update("id", first, stale).outs
     assert again is not None
     assert "table app.made_meanwhile" in again["evidence"]["foreign"]["objects"]
-    assert not MigrationProvider().diff("id", again, given).changes
+    assert not MigrationProvider().diff("id", again, stale).changes

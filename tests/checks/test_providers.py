@@ -18,6 +18,7 @@ from checks import (
     gateway_database,
     http,
     migrations,
+    monitoring,
     relay,
     supabase,
 )
@@ -38,6 +39,7 @@ MODULES = (
     gateway_database,
     http,
     migrations,
+    monitoring,
     relay,
     supabase,
     redis_checks,

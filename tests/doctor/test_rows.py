@@ -70,7 +70,7 @@ def test_the_commands_of_a_fix_exist_where_the_stack_runs(row: Row, place: str) 
             assert words[3] in known_keys()
         elif words[:3] == ["python", "-m", "ops"]:
             assert CliRunner().invoke(cli, [words[3], "--help"]).exit_code == 0
-        elif command.startswith(("langfuse:", "gateway:", "fly:")):
+        elif command.startswith(("langfuse:", "langfuse-stack:", "gateway:", "fly:")):
             assert command in known_keys()
         else:
             assert command in PLAIN_WORDS or understood(place, command), command

@@ -468,11 +468,11 @@ def test_jobs_that_failed_for_good_are_found_in_every_part_of_a_queue_that_is_sp
     with queue.client(pooler, rig.access.redis_password) as server:
         eventually(server.ping)
         server.hset(f"{name}:meta", "version", "bullmq:5")
-        server.hset(f"{name}:7", "failedReason", "getaddrinfo ENOTFOUND clickhouse")
-        server.zadd(f"{name}:failed", {"7": 1})
+        server.hset(f"{name}:5000", "failedReason", "getaddrinfo ENOTFOUND clickhouse")
+        server.zadd(f"{name}:failed", {str(job): job for job in range(1, 5001)})
         seen = only(access, "jobs-failed").evidence
-        assert seen == "otel-ingestion-queue-3 1 failed, the newest with: getaddrinfo ENOTFOUND clickhouse"
-        server.delete(f"{name}:failed", f"{name}:meta", f"{name}:7")
+        assert seen == "otel-ingestion-queue-3 5000 failed, the newest with: getaddrinfo ENOTFOUND clickhouse"
+        server.delete(f"{name}:failed", f"{name}:meta", f"{name}:5000")
     assert verdict(access, "jobs-failed") == "healthy"
 
 

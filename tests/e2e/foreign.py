@@ -15,11 +15,6 @@ from tests.standin.docker_cli import eventually
 FILES = Path(__file__).with_name("files")
 TLS_CONFIG = Path(__file__).parents[1] / "files" / "clickhouse-tls.xml"
 HOST = "{{range .IPAM.Config}}{{.Gateway}}{{end}}"
-IMAGE_SETTINGS = {
-    "langfuse-web": "langfuse__webImage",
-    "langfuse-worker": "langfuse__workerImage",
-    "litellm": "gateway__image",
-}
 POOLER_PACKAGES = ("pgbouncer", "libevent-2.1-7", "libc-ares2")
 LIBRARIES = "/pool/root/usr/lib/x86_64-linux-gnu"
 POOLER = "/pool/root/usr/sbin/pgbouncer"
@@ -80,8 +75,8 @@ class Foreign:
     def _vault(self, mode: str) -> dict[str, str]:
         at = f"postgres:{self.password}@{self.host}"
         direct = f"postgresql://{at}:{self.ports['postgres']}/postgres"
-        pooled = f"postgresql://{at}:{self.ports[mode]}/postgres"
-        limits = "?pgbouncer=true&connection_limit=3" if mode == "transaction" else "?connection_limit=3"
+        pooled = f"postgresql://{at}:{self.ports[mode]}/postgres?sslmode=verify-full"
+        limits = "&pgbouncer=true&connection_limit=3" if mode == "transaction" else "&connection_limit=3"
         return {
             "CLICKHOUSE_URL": f"https://jane:{self.password}@{self.host}:{self.ports['https']}",
             "CLICKHOUSE_MIGRATION_URL": f"clickhouse://{self.host}:{self.ports['native']}?secure=true",
@@ -159,17 +154,3 @@ class Foreign:
         named = self.images[image or server]
         own = (f"--name={self._name(server)}", f"--network={self._name('network')}", *published, tls, *options, *given)
         docker("run", "--detach", *own, named, *command, env=env)
-
-
-def trusting(stack: TestStack, images: Mapping[str, str], ca: Path) -> dict[str, str]:
-    """Settings of images of Langfuse and the gateway that believe an authority; gates do by the environment."""
-    found = {}
-    for service, setting in IMAGE_SETTINGS.items():
-        container = docker("create", images[service])
-        docker("cp", str(ca), f"{container}:/etc/ca.pem")
-        tag = f"{stack.instance}-{service}:trusting"
-        docker("commit", "--change", "ENV SSL_CERT_FILE=/etc/ca.pem", container, tag)
-        docker("rm", container)
-        found[setting] = tag
-    stack.variables["SSL_CERT_FILE"] = str(ca)
-    return found

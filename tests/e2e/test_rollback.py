@@ -152,7 +152,7 @@ def test_an_incident_of_a_stack_that_is_not_there_says_what_could_not_be_gathere
 def test_a_service_that_is_none_is_refused_with_those_there_are(stack: TestStack) -> None:
     run = stack.ops("stop", "clickhose")
     assert run.code == 1
-    assert "use one of clickhouse, gateway" in run.output
+    assert "use one of cache, clickhouse, gateway" in run.output
     assert "Traceback" not in run.output
 
 

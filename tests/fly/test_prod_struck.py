@@ -49,10 +49,6 @@ def test_struck_at_every_step_the_next_run_goes_on_and_one_of_each_is_left(
         assert struck >= volume | {f"{verb} {app}" for verb in ONCE}
         record_property("runs", f"{chain.runs}: {sorted(chain.steps())} {sorted(chain.gates)}")
         calls = len(prod.calls())
-        # Struck before web was proven, a gate was told to look again: that leaves the state with the next run.
-        again = prod.ops("up")
-        assert again.code == 0, again.output
-        assert re.search(r"^(?:0 changes|1 same), \d+ unchanged", again.output, re.MULTILINE), again.output
         again = prod.ops("up")
         assert re.search(r"^0 changes, \d+ unchanged", again.output, re.MULTILINE), again.output
         assert {call["verb"] for call in prod.calls()[calls:]} <= READS

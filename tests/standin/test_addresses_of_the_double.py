@@ -46,6 +46,23 @@ def test_only_what_libpq_knows_is_passed_on() -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "tls"),
+    [
+        ("", {"sslmode": "prefer"}),
+        ("sslmode=disable", {"sslmode": "disable"}),
+        ("sslmode=require&sslrootcert=/ca.pem", {"sslmode": "require"}),
+        ("sslmode=verify-full", {"sslmode": "prefer"}),
+        ("sslmode=require&sslaccept=strict", {"sslmode": "verify-full", "sslrootcert": "system"}),
+        ("sslmode=require&sslaccept=strict&sslcert=/ca.pem", {"sslmode": "verify-full", "sslrootcert": "/ca.pem"}),
+        ("sslmode=require&sslaccept=accept_invalid_certs", {"sslmode": "require"}),
+    ],
+)
+def test_a_certificate_is_verified_only_where_prisma_does(query: str, tls: dict[str, str]) -> None:
+    connection = parse_database_url(f"postgresql://db/app?{query}").connection
+    assert {name: value for name, value in connection.items() if name.startswith("ssl")} == tls
+
+
+@pytest.mark.parametrize(
     ("url", "code"),
     [
         ("mysql://db/app", "P1012"),

@@ -35,7 +35,9 @@ ALLOWED = {
     "switches": set[str](),
     "urls": set[str](),
     "toolchain": {"toolchain"},
-    "settings": {"settings", "components.releases", "platforms.spec", "secretlike", "switches", "urls"},
+    "settings": {
+        *("settings", "components.releases", "platforms.spec", "secretlike", "switches", "toolchain.paths", "urls"),
+    },
     "outputs": {"components", "urls"},
     "wiring": {"settings", "components", "platforms", "urls"},
     "ops": OURS - {"__main__"},

@@ -10,6 +10,7 @@ import pytest
 from ops.stackfile import read_config
 from settings import SettingsError, load
 from settings.loading import renamed
+from tests.checks.tls import authority
 from tests.unit.recorder import ROOT, Recording, record, recorded
 from urls import postgres_url
 
@@ -239,6 +240,15 @@ def test_clickhouse_of_the_stacks_own_writes_backups_to_a_store_elsewhere_with_i
     server = found.env("clickhouse")
     assert server["BACKUP_URL"] == "https://s3.example.com/langfuse-backups/"
     assert (server["BACKUP_ACCESS_KEY_ID"], server["BACKUP_SECRET_KEY"]) == ("canary-id", "canary-secret")
+
+
+def test_a_clickhouse_that_writes_backups_elsewhere_believes_the_own_authority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"langfuse-stack:caBundle": str(authority(tmp_path).certificate), "clickhouse:place": "managed"}
+    found = elsewhere(tmp_path, monkeypatch, {**own, "s3:endpoint": "https://s3.example.com"})
+    bundle = found.env("clickhouse")["SSL_CERT_FILE"]
+    assert bundle in {upload["file"] for upload in found.one("clickhouse").inputs["uploads"]}
 
 
 def test_where_data_is_elsewhere_is_part_of_what_the_plan_gate_compares(

@@ -20,7 +20,7 @@ from ops.session import OpsError, Session
 from tests.unit.recorder import ROOT
 from toolchain.report import ToolchainError
 
-WITHOUT: dict[str, str] = dict.fromkeys(REFUSED, "a command of the engine, refused whatever is asked")
+WITHOUT: dict[str, str] = dict.fromkeys(REFUSED.keys() - {"destroy"}, "refused by the engine's name, whatever is asked")
 """Commands that have no `--json`, and why."""
 CALLS: dict[str, tuple[list[str], int]] = {
     "up": ([], 1),
@@ -66,8 +66,8 @@ CALLS: dict[str, tuple[list[str], int]] = {
     "members lock": ([], 1),
 }
 """Each way to call a command that needs the toolchain: what else it takes, and how it exits when it cannot begin."""
-NO_TOOLCHAIN = {"evidence", "incident"}
-"""They need neither engine nor Docker, so they have tests of their own."""
+NO_TOOLCHAIN = {"evidence", "incident", "new", "destroy"}
+"""They need neither engine nor Docker, `destroy` of a stack that is not disposable included: they have own tests."""
 NO_STACK_NEEDED = {"status", "images", "migrations"}
 
 

@@ -101,12 +101,20 @@ def test_plain_pulumi_is_told_in_a_preview_and_refused_in_an_update(
 
 
 @pytest.mark.parametrize(
-    ("started", "proven", "unproven"),
-    [(None, None, None), ("new", None, "new"), ("new", "old", "new"), ("new", "new", None)],
+    ("taken", "retake", "compared", "stale"),
+    [
+        (None, None, None, None),
+        ("10:00", None, None, "10:00"),
+        ("10:00", None, "09:00", "10:00"),
+        ("10:00", None, "10:00", None),
+        ("10:05", "10:00", "09:00", "10:05"),
+        ("10:05", "10:00", "10:05", "10:00"),
+    ],
 )
-def test_an_image_that_was_let_start_is_unproven_until_foreign_schemas_were_seen_to_be_as_before(
-    started: str | None, proven: str | None, unproven: str | None
+def test_a_snapshot_of_foreign_schemas_is_stale_until_one_was_compared_and_then_no_run_differs_by_it(
+    taken: str | None, retake: str | None, compared: str | None, stale: str | None
 ) -> None:
-    kinds = {MIGRATIONS: started, FOREIGN: proven}
-    state = [{"type": kind, "outputs": {"image": image}} for kind, image in kinds.items() if image]
-    assert of_resources(state).unproven_image == unproven
+    gate = {"evidence": {"foreign": {"taken_at": taken}}, **({"retake": retake} if retake else {})}
+    state = [{"type": MIGRATIONS, "outputs": gate}] if taken else []
+    state += [{"type": FOREIGN, "outputs": {"before": {"taken_at": compared}}}] if compared else []
+    assert of_resources(state).stale_snapshot == stale

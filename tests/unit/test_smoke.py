@@ -4,9 +4,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from checks.base import CheckFailedError
-from ops import smoke
+from checks.s3 import S3
+from ops import report, smoke
 from ops.smoke import BrokenHopError
 
 
@@ -57,3 +59,15 @@ def test_a_relay_that_takes_nothing_is_the_broken_hop_and_named_as_the_cause() -
         smoke.smoke(access("takes"), deadline_seconds=1)
     assert caught.value.hop == "relay"
     assert [cause.probe for cause in caught.value.causes] == ["takes"]
+
+
+@pytest.mark.parametrize(("key", "said"), [("", True), ("key", False)])
+def test_a_bucket_that_only_the_containers_may_enter_is_said_to_be_unseen(
+    monkeypatch: pytest.MonkeyPatch, key: str, *, said: bool
+) -> None:
+    monkeypatch.setattr(report, "follow_trace", lambda *_args, **_options: [])
+    to = access()
+    to.store = S3("https://s3.example.com", key, key)
+    with (console := Console(width=80)).capture() as printed:
+        report.follow(to, console)
+    assert ("object in the bucket not seen: web and worker have a role" in printed.get()) == said

@@ -119,6 +119,12 @@ def test_tls_means_the_same_to_langfuse_and_to_the_gates(query: str, prisma: str
     assert postgres_url(url.prisma()) == url
 
 
+def test_old_tools_of_postgres_are_given_the_file_of_the_authorities() -> None:
+    url = postgres_url("postgresql://u:p@db.example.com/app?sslmode=verify-full&application_name=system")
+    assert url.libpq("/ca.pem").endswith("?sslmode=verify-full&sslrootcert=%2Fca.pem&application_name=system")
+    assert "ca.pem" not in postgres_url("postgresql://u:p@db.example.com/app?sslmode=require").libpq("/ca.pem")
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [

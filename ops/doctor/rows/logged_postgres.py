@@ -43,8 +43,8 @@ ROWS = (
         Part.POSTGRES,
         "P1011: Error opening a TLS connection; no pg_hba.conf entry … no encryption",
         "the TLS parameters of the Postgres URL do not fit the server",
-        "set sslmode in the URL to what the server offers (require with TLS, disable without), and sslcert or "
-        "sslrootcert to the path of a certificate that is in the container; then `make up`",
+        "set sslmode in the URL to what the server offers (require or verify-full with TLS, disable without), and "
+        "`langfuse-stack:caBundle` to the file of a CA of your own; then `make up`",
     ),
     logged(
         "postgres-denied",

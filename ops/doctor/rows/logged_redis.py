@@ -107,8 +107,7 @@ ROWS = (
         Part.REDIS,
         "Redis error self-signed certificate in certificate chain",
         "the certificate of Redis is signed by a CA that the service does not know",
-        "give the CA to web and worker: its file in REDIS_TLS_CA_PATH, or in NODE_EXTRA_CA_CERTS for all connections "
-        "(`langfuse:extraEnv`), then `make up`. Do not turn the check off",
+        "name the CA's file in `langfuse-stack:caBundle`, then `make up`. Do not turn the check off",
     ),
     logged(
         "redis-tls-mismatch",

@@ -8,8 +8,7 @@ ROWS = (
         Part.STORE,
         "Failed to upload JSON to S3 …: unable to get local issuer certificate",
         "the object store presents a certificate of a CA that the service does not know",
-        "give that CA to web and worker: its file in the container, named by NODE_EXTRA_CA_CERTS in "
-        "`langfuse:extraEnv`, then `make up`. Do not turn the check off",
+        "name the CA's file in `langfuse-stack:caBundle`, then `make up`. Do not turn the check off",
     ),
     logged(
         "store-full",

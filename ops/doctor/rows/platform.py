@@ -198,9 +198,7 @@ ROWS = (
         Part.PLATFORM,
         "self-signed certificate in certificate chain; unable to verify the first certificate",
         "the other side presents a certificate of a CA that the service does not know",
-        "give the CA to the service: NODE_EXTRA_CA_CERTS for web and worker (`langfuse:extraEnv`), SSL_CERT_FILE for "
-        "the "
-        "gateway, then `make up`. Do not turn the check off",
+        "name the CA's file in `langfuse-stack:caBundle`, then `make up`. Do not turn the check off",
     ),
     logged(
         "certificate-name",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 
+from checks.trust import FURTHER_VARIABLES, VARIABLE
 from ops.doctor.access import Access
 from ops.doctor.looks import environment
 from ops.doctor.row import Part, Row, Seen, fine, wrong
@@ -28,6 +29,8 @@ READ_OUTSIDE = frozenset(
         "NODE_TLS_REJECT_UNAUTHORIZED",
         "NO_PROXY",
         "TZ",
+        VARIABLE,
+        *FURTHER_VARIABLES,
     }
 )
 """Read by the entrypoints, the migration tools, or Node rather than by Langfuse's own code."""

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 5432
 CONNECT_TIMEOUT_SECONDS = 5
-PASSED_ON = {"sslmode", "sslcert", "sslkey", "sslrootcert", "connect_timeout", "application_name", "options"}
+PASSED_ON = {"connect_timeout", "application_name", "options"}
+SSL_MODES = {"disable", "prefer", "require"}
 
 
 class DatabaseUrlError(Exception):
@@ -70,6 +71,7 @@ def parse_database_url(url: str) -> DatabaseUrl:
     if parts.password:
         connection["password"] = unquote(parts.password)
     connection.update({name: value for name, value in query.items() if name in PASSED_ON})
+    connection.update(_tls(query))
     limit = query.get("connection_limit", "")
     return DatabaseUrl(
         connection=connection,
@@ -77,6 +79,14 @@ def parse_database_url(url: str) -> DatabaseUrl:
         pgbouncer=query.get("pgbouncer") == "true",
         connection_limit=int(limit) if limit.isdigit() and int(limit) > 0 else None,
     )
+
+
+def _tls(query: Mapping[str, str]) -> dict[str, str]:
+    """Prisma verifies a certificate with `sslaccept=strict` alone, and takes an unknown mode for `prefer`."""
+    mode = query.get("sslmode", "prefer")
+    if mode == "require" and query.get("sslaccept") == "strict":
+        return {"sslmode": "verify-full", "sslrootcert": query.get("sslcert", "system")}
+    return {"sslmode": mode if mode in SSL_MODES else "prefer"}
 
 
 def assemble_database_url(variables: Mapping[str, str]) -> str | None:
