@@ -77,7 +77,7 @@ def test_a_rotation_loses_no_trace_of_a_client_that_keeps_calling(
 ) -> None:
     before = generation(rotated, secret)
     started = time.monotonic()
-    with Caller(lambda: gateway(rotated)) as client, Load.of(rotated, LONG) as load:
+    with Caller(lambda: gateway(rotated)) as client, Load.of(rotated, LONG, rate=10) as load:
         load.phase(secret)
         run = rotated.script("rotate", secret)
         seconds = time.monotonic() - started

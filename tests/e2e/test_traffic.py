@@ -119,10 +119,10 @@ def test_a_killed_service_loses_no_acknowledged_trace(stack: TestStack, since: d
 
 @pytest.mark.soak
 def test_an_upgrade_down_and_up_lose_no_trace(fresh: TestStack) -> None:
-    """At 50 a second, of which senders keep what is sent while nothing is up."""
+    """At 10 a second, of which senders keep what is sent while nothing is up."""
     since, up = datetime.now(UTC), fresh.ops("up")
     assert up.code == 0, up.output
-    with other_images(fresh), called(fresh) as calls, Load.of(fresh, LONG) as load:
+    with other_images(fresh), called(fresh) as calls, Load.of(fresh, LONG, rate=10) as load:
         for name, command in (("upgrade", "up"), ("down", "down"), ("up", "up")):
             load.phase(name)
             time.sleep(5)
