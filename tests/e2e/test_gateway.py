@@ -133,6 +133,7 @@ def test_a_real_world_configuration_is_served_and_every_call_is_traced(stack: Te
     assert all(traced(stack, user) for user in users)
 
 
+@pytest.mark.soak
 def test_a_providers_budget_of_an_own_configuration_is_kept(stack: TestStack) -> None:
     configure(stack, gateway__config=str(SHAPES / "wildcard.yaml"))
     assert stack.ops("up").code == 0
@@ -164,6 +165,7 @@ def saying(content: str) -> Routes:
     return {"/v1/chat/completions": Answer(body=body)}
 
 
+@pytest.mark.soak
 def test_a_model_of_this_machine_behind_an_own_authority_is_reached_and_the_doctor_calls_each_on_request(
     stack: TestStack, tmp_path: Path
 ) -> None:
@@ -190,6 +192,7 @@ def test_a_model_of_this_machine_behind_an_own_authority_is_reached_and_the_doct
     assert json.dumps(doctor.json).count(CANARY) == 0
 
 
+@pytest.mark.soak
 def test_all_gates_are_green_behind_the_recipes_proxy_and_calls_go_out_through_another(
     stack: TestStack, tmp_path: Path
 ) -> None:
