@@ -451,15 +451,12 @@ class Wiring:
         cluster = self._cluster()
         reached = (self._public_url(), settings_module.media_url(self._settings), self._settings.gateway_url)
         public = map(urlsplit, filter(None, reached))
-        servers = (*(cluster.members if cluster else ("clickhouse",)), "minio")
-        offered = {"minio": minio.METRICS}
+        clickhouses = dict.fromkeys(cluster.members if cluster else ("clickhouse",), clickhouse.METRICS)
+        own = self._settings.stores
         return Watched(
             metrics={
-                **{
-                    server: offered.get(server, clickhouse.METRICS)
-                    for server in servers
-                    if server.partition("-")[0] in self._settings.stores
-                },
+                **(clickhouses if "clickhouse" in own else {}),
+                **({"minio": minio.METRICS} if "minio" in own else {}),
                 "gateway": gateway.METRICS,
                 "relay": Metrics(RELAY_METRICS_PORT),
             },

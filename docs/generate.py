@@ -45,10 +45,15 @@ def described(model: type[BaseModel]) -> Mapping[str, str]:
     return found
 
 
+def _head(page: str) -> str:
+    """What people wrote above the part that is made."""
+    return (DOCS / f"{page}.head.md").read_text(encoding="utf-8").rstrip()
+
+
 def _settings() -> str:
     from settings.model import GROUPS
 
-    parts = [(DOCS / "settings.head.md").read_text(encoding="utf-8").rstrip()]
+    parts = [_head("settings")]
     parts += [f"## {g.namespace}\n\n{g.__doc__}\n\n" + _table(g, f"{g.namespace}:") for g in GROUPS]
     return MADE + "\n\n".join(parts) + "\n"
 
@@ -121,7 +126,7 @@ def _commands() -> str:
     from ops.commands import cli
 
     root = get_command(cli)
-    parts = [(DOCS / "commands.head.md").read_text(encoding="utf-8").rstrip()]
+    parts = [_head("commands")]
     for name, command in sorted(root.commands.items()):  # type: ignore[attr-defined]
         if not command.hidden:
             parts += _command(f"python -m ops {name}", command, command.context_class(command, info_name=name))
@@ -148,9 +153,8 @@ def _words(parameter: Any) -> list[str]:
 def _policies() -> str:
     from policy.rules import RULES
 
-    head = (DOCS / "policies.head.md").read_text(encoding="utf-8").rstrip()
     rows = ["| rule | says |", "|---|---|", *(f"| `{rule.name}` | {_cell(rule.description)} |" for rule in RULES)]
-    return MADE + head + "\n\n" + "\n".join(rows) + "\n"
+    return MADE + _head("policies") + "\n\n" + "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ It goes around neither policy pack nor plan gate: the engine only takes containe
 Volumes go by a label that Docker has kept since each was made, so that no setting makes an older one removable.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from rich.console import Console
 
 from ops import docker, lifecycle
 from ops.answer import answer
+from ops.confirm import require_typed
 from ops.evidence import recorded
 from ops.recover import exclusive, recover
-from ops.refused import refuse_command
+from ops.refused import refuse_command, refuse_options
 from ops.session import RefusedError, Session, open_session, settings_file
 from ops.stackfile import forget_salt, read_config
 from ops.state import read_state
@@ -23,14 +23,15 @@ from policy.inventories import path_of
 from settings import load
 
 
-def destroy(stack: str, config_file: Path | None, *, as_json: bool) -> None:
+def destroy(stack: str, config_file: Path | None, extra: Sequence[str], *, as_json: bool) -> None:
     """Remove the stack: containers, network, volumes, state, inventory. A killed run is finished by the next.
 
     Raises:
         OpsError: the stack is not disposable, a volume was made while it was not, data is somewhere else, or the
             typed name is wrong.
     """
-    require_disposable(stack, config_file)
+    _require_disposable(stack, config_file)
+    refuse_options(extra)
     console = Console(stderr=as_json)
     session = open_session(stack, config_file)
     if not session.exists():
@@ -56,12 +57,7 @@ def destroy(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         answer({"stack": stack, "volumes": volumes})
 
 
-def require_disposable(stack: str, config_file: Path | None) -> None:
-    """Refuse a stack whose settings do not say that it is disposable.
-
-    Raises:
-        OpsError: they do not; names the sanctioned way.
-    """
+def _require_disposable(stack: str, config_file: Path | None) -> None:
     if not load(read_config(settings_file(stack, config_file))).stack.disposable:
         refuse_command("destroy")
 
@@ -101,7 +97,4 @@ def _confirm(session: Session, volumes: Sequence[str], console: Console) -> None
     console.print(f"This removes stack [bold]{session.name}[/] with all of its data:", highlight=False)
     for volume in volumes:
         console.print(f"  volume {volume}", highlight=False)
-    console.print("Type the stack's name to go on: ", end="")
-    if sys.stdin.readline().strip() != session.name:
-        console.print()
-        raise RefusedError("that is not the stack's name: nothing was touched")
+    require_typed("stack", session.name, console)

@@ -1,7 +1,6 @@
 """`clickhouse-reset`: the one way to empty a volume. Local Docker only, by its typed name, after a verified copy."""
 
 import datetime as dt
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from rich.console import Console
 
 from ops import docker, lifecycle, report
 from ops.answer import answer
+from ops.confirm import require_typed
 from ops.evidence import recorded
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
@@ -65,10 +65,7 @@ def _confirm(volume: str, console: Console) -> None:
     console.print(
         f"This empties [bold]{volume}[/]: every trace, observation and score in ClickHouse. A copy is made first."
     )
-    console.print("Type the volume's name to go on: ", end="")
-    if sys.stdin.readline().strip() != volume:
-        console.print()
-        raise RefusedError("that is not the volume's name: nothing was touched")
+    require_typed("volume", volume, console)
 
 
 def _require_unused(session: Session, volume: str) -> None:

@@ -126,11 +126,8 @@ def destroy(
 ) -> None:
     """Remove a disposable stack with its data, by its typed name; every other stack is refused."""
     from ops.destroy import destroy as run
-    from ops.destroy import require_disposable
 
-    require_disposable(stack, config_file)
-    refuse_options(context.args)
-    run(stack, config_file, as_json=as_json)
+    run(stack, config_file, context.args, as_json=as_json)
 
 
 def refused(context: typer.Context) -> None:
