@@ -22,7 +22,7 @@ from settings.groups import (
     WebSettings,
     WorkerSettings,
 )
-from settings.memory import fitted, kind_of
+from settings.memory import fitted, kind_of, machine_mb
 from settings.recorded import NOTHING, Recorded
 from switches import Switch
 
@@ -176,11 +176,11 @@ class Settings(BaseModel):
         servers = [self.volume(f"clickhouse_{number}") for number in range(2, self.clickhouse.replicas + 1)]
         return servers, [self.volume(f"keeper_{number}") for number in range(1, keepers + 1)]
 
-    def memory_mb(self, service: str, machine_mb: int) -> int:
-        """Memory limit of a service in MB, on a machine of so much memory; on Fly each has a machine of its own."""
+    def memory_mb(self, service: str) -> int:
+        """Memory limit of a service in MB: its share of this machine; on Fly each has a machine of its own."""
         if self.stack.platform == "fly":
             return self.fly_machine(service).memory_mb
-        return fitted(machine_mb, self.stack.memory_mb)[kind_of(service)]
+        return fitted(machine_mb(), self.stack.memory_mb)[kind_of(service)]
 
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""
