@@ -15,8 +15,8 @@ from checks.base import (
     Evidence,
     Identity,
     Inputs,
+    assert_same_store,
     brief,
-    continuous,
 )
 from checks.s3 import S3, quick_pool
 
@@ -107,7 +107,7 @@ class BucketProvider(DataProvider):
             _settled(inputs["endpoint"])
             # Asked with GET: the answer to a HEAD request cannot say why a key was refused.
             if not _exists(store, name):
-                continuous(inputs[KNOWN_IDENTITY], {})
+                assert_same_store(inputs[KNOWN_IDENTITY], {})
                 store.make_bucket(name)
             if store.get_bucket_versioning(name).status != ENABLED:
                 store.set_bucket_versioning(name, VersioningConfig(ENABLED))
@@ -321,7 +321,7 @@ def bucket_identity(
             raise failure(f"GET and PUT {name}/{key}", error) from None
         if mark:
             seen[name] = mark
-    continuous(known, seen)
+    assert_same_store(known, seen)
     return seen
 
 

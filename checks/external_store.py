@@ -11,8 +11,8 @@ from checks.base import (
     CheckResource,
     Evidence,
     Inputs,
+    assert_same_store,
     brief,
-    continuous,
 )
 from checks.bucket import KEY_REFUSALS, MARKER, bucket_identity
 from checks.s3 import REGION, ROLE, S3
@@ -77,7 +77,7 @@ def _made(store: "Minio", name: str, place: S3, known: "Mapping[str, str]") -> b
         raise _failure(place, f"LIST {name}", error) from None
     else:
         return False
-    continuous({part: was for part, was in known.items() if part == name}, {})
+    assert_same_store({part: was for part, was in known.items() if part == name}, {})
     try:
         store.make_bucket(name, location=place.region)
     except S3Error as error:

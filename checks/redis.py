@@ -11,8 +11,8 @@ from checks.base import (
     Evidence,
     Identity,
     Inputs,
+    assert_same_store,
     brief,
-    continuous,
 )
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _identity(inputs: Inputs) -> Identity:
     except RedisError as error:
         raise CheckFailedError(f"GET {IDENTITY_KEY} at {address}", brief(error), "see the Redis log") from None
     identity = {"Redis": str(mark)} if mark else {}
-    continuous(known, identity)
+    assert_same_store(known, identity)
     return identity
 
 

@@ -89,7 +89,7 @@ class ClickHouse(Component):
         servers = self._servers(context, keepers)
         service = self._behind_proxy(context, servers, keepers) if self.clustered else servers[0]
         self.http, self.native = service.addresses["http"], service.addresses["native"]
-        self.gates = self.prove_data(
+        self.gates = self.stateful_gate(
             ClickHouseGate,
             "clickhouse-gate",
             service,

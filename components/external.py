@@ -11,7 +11,7 @@ from checks.clickhouse import ClickHouseGate
 from checks.external_store import ExternalStoreGate
 from checks.redis import RedisGate
 from checks.supabase import LangfuseSchema, SupabaseGate
-from components.base import Component, ways
+from components.base import Component, tunnel_inputs
 from components.clickhouse import floor
 from components.context import Context
 from components.minio import Buckets
@@ -38,9 +38,9 @@ class External(Component):
         super().__init__(name, after)
         self._running = context.running
 
-    def prove_external(
+    def external_gate(
         self,
-        gate: type[CheckResource],
+        kind: type[CheckResource],
         name: str,
         inputs: Inputs,
         *reach: Address,
@@ -49,14 +49,14 @@ class External(Component):
         """The gate that proves the server. While the stack is stopped it proves nothing and keeps what it knows.
 
         Args:
-            gate: what kind of proof.
+            kind: what it proves.
             name: its logical name.
             inputs: what it looks at.
             reach: addresses that it talks to.
             after: what must be there first.
         """
         watch = "external" if self._running else None
-        proof = gate(name, {**inputs, "watch": watch, **ways(*reach)}, self.child(after=after))
+        proof = kind(name, {**inputs, "watch": watch, **tunnel_inputs(*reach)}, self.child(after=after))
         self.gates = [proof] if self._running else []
 
 
@@ -85,7 +85,7 @@ class ExternalClickHouse(External):
         self.native, self.native_tls = _external(platform, native.host, native.port), native.tls
         self.user, self.password = url.user, pulumi.Output.secret(url.password)
         self.database = context.settings.clickhouse.database
-        self.prove_external(
+        self.external_gate(
             ClickHouseGate,
             "clickhouse-gate",
             {
@@ -137,7 +137,7 @@ class ExternalStore(External):
         key = context.vault.s3_key if group.credentials == "key" else None
         self.access_key = key[0] if key else ""
         self.secret_key = pulumi.Output.secret(key[1]) if key else None
-        self.prove_external(
+        self.external_gate(
             ExternalStoreGate,
             "s3-gate",
             {
@@ -202,7 +202,7 @@ class ExternalPostgres(External):
             },
             self.data(),
         )
-        self.prove_external(
+        self.external_gate(
             SupabaseGate,
             "postgres-gate",
             {
@@ -244,7 +244,7 @@ class ExternalRedis(External):
         self.cache = f"{cache.host}:{cache.port}"
         self.cache_url = pulumi.Output.secret(cache.redis_py())
         self.key_prefix = context.settings.redis.key_prefix
-        self.prove_external(
+        self.external_gate(
             RedisGate,
             "redis-gate",
             {

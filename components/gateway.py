@@ -70,7 +70,7 @@ class Gateway(Component):
         self.service = context.platform.service("gateway", spec, self.child(after=gates))
         self.address = self.service.addresses["http"]
         self.url = context.settings.gateway_url or f"http://{self.address.operator}"
-        proof = self.prove(
+        proof = self.gate(
             GatewayGate,
             "gateway-gate",
             self.service,
@@ -104,7 +104,7 @@ class Proof(Component):
         super().__init__("proof", after)
         clickhouse, store, tracing = stores.clickhouse, stores.minio.api, context.settings.gateway.tracing
         public_url = context.settings.gateway_url
-        self.gates = self.prove(
+        self.gates = self.gate(
             EndToEndProof,
             "end-to-end-proof",
             gateway.service,

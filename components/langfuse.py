@@ -13,7 +13,7 @@ from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
 from checks.supabase import ForeignUntouched
 from components import langfuse_env
-from components.base import Component, proven_before_start, ways
+from components.base import Component, proven_before_start, tunnel_inputs
 from components.context import Context
 from components.langfuse_env import Environment, Stores
 from components.outbound import through
@@ -60,7 +60,7 @@ class LangfuseWeb(Component):
         settings, secrets = context.settings, context.secrets
         replicates, count = context.platform.replicates, settings.web.replicas
         tables = _tables(stores)
-        judged = {**tables, **_shipped(context, stores), **ways(stores.clickhouse.http)}
+        judged = {**tables, **_shipped(context, stores), **tunnel_inputs(stores.clickhouse.http)}
         migrations = [MigrationGate("migration-gate", judged, self.child())] if after else []
         # Web migrates at every start of its own, not only when its image changes.
         self._start = proven_before_start("judge-migrations", MigrationGate, judged) if after else None
@@ -71,7 +71,7 @@ class LangfuseWeb(Component):
         first = self._web(1, context, stores, [keys, *migrations], machines)
         front = first if replicates else self._behind_proxy(first, context)
         self.address = front.addresses["http"]
-        gate = self.prove(
+        gate = self.gate(
             WebGate,
             "langfuse-web-gate",
             front,
@@ -164,8 +164,8 @@ class LangfuseWorker(Component):
         machines = count if context.platform.replicates else 1
         service = self._worker(1, context, stores, machines=machines)
         address = service.addresses["http"]
-        gate = self.prove(WorkerGate, "langfuse-worker-gate", service, {"url": f"http://{address.operator}"})
-        trace = self.prove(
+        gate = self.gate(WorkerGate, "langfuse-worker-gate", service, {"url": f"http://{address.operator}"})
+        trace = self.gate(
             TraceGate, "langfuse-trace-gate", service, trace_inputs(context, web), after=gate, reach=[web.address]
         )
         for number in range(2, count // machines + 1):

@@ -9,9 +9,10 @@ from checks.backup_key import BackupKey
 from checks.base import CheckResource
 from checks.bucket import AppKey, Bucket, ObjectStoreGate
 from checks.s3 import REGION
-from components.base import Component, ways
+from components.base import Component, tunnel_inputs
 from components.context import Context
 from components.proxy import Behind, proxy
+from components.secrets import StackSecrets
 from platforms.spec import Address, ExecProbe, HealthSpec, Metrics, Mount, Port, ServiceSpec, Volume
 from settings import media_is_public
 
@@ -71,13 +72,13 @@ class Minio(Component):
         root_user = context.vault.minio_root_user or ROOT_USER
         service = context.platform.service(SERVICE, _server(context, volume, root_user), self.child())
         self.api = service.addresses["api"]
-        generation = secrets.generation("minio-app-secret-key")
-        self.access_key, self.secret_key = app_user(generation), secrets.minio_app_secret_key
+        self.access_key = app_user(secrets.generation("minio-app-secret-key"))
+        self.secret_key = secrets.minio_app_secret_key
         running = [service.resource] if service.resource else []
         root_password = secrets.minio_root_password
         root = {"endpoint": self.api.operator, "access_key": root_user, "secret_key": root_password}
         buckets = [
-            Bucket(f"bucket-{name}", {**root, "name": name, **ways(self.api)}, self.data(after=running))
+            Bucket(f"bucket-{name}", {**root, "name": name, **tunnel_inputs(self.api)}, self.data(after=running))
             for name in (*self.buckets.names, BACKUP_BUCKET)
         ]
         operator = {"endpoint": self.api.operator, "root_user": root_user}
@@ -87,36 +88,19 @@ class Minio(Component):
             "buckets": self.buckets.names,
             "deletions": settings.langfuse.deletions,
         }
-        accepted_from = generation - (secrets.before("minio-app-secret-key") is not None)
-        retired = [app_user(number) for number in range(1, accepted_from)]
-        app_key = self.prove(
-            AppKey,
-            "minio-app-key",
-            service,
-            {**operator, "root_password": root_password, **app, **({"retired": retired} if retired else {})},
-        )
-        self.gates = self.prove_data(
+        inputs = {**operator, "root_password": root_password, **app, **_retired(secrets)}
+        app_key = self.gate(AppKey, "minio-app-key", service, inputs)
+        self.gates = self.stateful_gate(
             ObjectStoreGate,
             "minio-gate",
             service,
             {"volume": spec.name, "server": context.images["minio"].server, **operator, **app},
             after=[*buckets, *app_key],
         )
-        self.gates += self.prove(
-            BackupKey,
-            "minio-backup-key",
-            service,
-            {
-                **operator,
-                "internal": self.api.internal,
-                "root_password": root_password,
-                "access_key": BACKUP_USER,
-                "secret_key": secrets.minio_backup_secret_key,
-                "bucket": BACKUP_BUCKET,
-                "data": self.buckets.names,
-            },
-            after=buckets,
-        )
+        backup = {"access_key": BACKUP_USER, "secret_key": secrets.minio_backup_secret_key, "bucket": BACKUP_BUCKET}
+        inputs = {**operator, "root_password": root_password, **backup}
+        inputs |= {"internal": self.api.internal, "data": self.buckets.names}
+        self.gates += self.gate(BackupKey, "minio-backup-key", service, inputs, after=buckets)
         if media_is_public(settings):
             self._publish(context, running)
         self.register_outputs({"api": self.api.operator})
@@ -135,6 +119,14 @@ class Minio(Component):
             ),
             self.child(after=after),
         )
+
+
+def _retired(secrets: StackSecrets) -> dict[str, list[str]]:
+    """Users of the application whose keys are accepted no more."""
+    generation = secrets.generation("minio-app-secret-key")
+    accepted_from = generation - (secrets.before("minio-app-secret-key") is not None)
+    names = [app_user(number) for number in range(1, accepted_from)]
+    return {"retired": names} if names else {}
 
 
 def _server(context: Context, volume: Volume, root_user: str) -> ServiceSpec:

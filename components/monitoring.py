@@ -107,7 +107,7 @@ class Monitoring(Component):
         }
         prometheus = services[PROMETHEUS]
         self.address = prometheus.addresses["http"]
-        self.gates = self.prove(
+        self.gates = self.gate(
             MonitoringGate,
             "monitoring-gate",
             prometheus,

@@ -9,7 +9,7 @@ from checks.supabase import LangfuseSchema, SupabaseGate
 from components.base import Component
 from components.context import Context
 from components.templates import read
-from platforms.spec import ExecProbe, File, HealthSpec, Mount, Port, ServiceSpec
+from platforms.spec import ExecProbe, File, HealthSpec, Mount, Port, ServiceSpec, Volume
 
 POSTGRES_PORT = 5432
 ADMIN = "postgres"
@@ -41,23 +41,9 @@ class Postgres(Component):
     def __init__(self, context: Context, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("postgres", after)
         group, secrets, platform = context.settings.postgres, context.secrets, context.platform
-        image, spec = context.images["postgres"], context.volume("postgres", group.volume_gb)
+        spec = context.volume("postgres", group.volume_gb)
         volume = platform.volume("postgres-data", spec, self.data())
-        service = platform.service(
-            "postgres",
-            ServiceSpec(
-                name="postgres",
-                image=image.image,
-                ports=(Port("postgres", POSTGRES_PORT, group.port, "postgres:port"),),
-                health=HealthSpec(ExecProbe(("pg_isready", "--host=127.0.0.1", f"--username={ADMIN}", "--quiet"))),
-                stop_grace=60,
-                env={"POSTGRES_USER": ADMIN, "POSTGRES_DB": DATABASE, "TZ": "UTC", "PGTZ": "UTC"},
-                secret_env={"POSTGRES_PASSWORD": secrets.postgres_admin_password},
-                mounts=(Mount(volume, "/var/lib/postgresql/data"),),
-                files=(File("/docker-entrypoint-initdb.d/foreign_app.sql", read("postgres/foreign_app.sql")),),
-            ),
-            self.child(),
-        )
+        service = platform.service("postgres", _server(context, volume), self.child())
         address = service.addresses["postgres"]
         self.direct_url = self.pooled_url = _url(ROLE, secrets.langfuse_role_password, address.internal)
         self.operator_url = _url(ROLE, secrets.langfuse_role_password, address.operator)
@@ -75,13 +61,13 @@ class Postgres(Component):
             },
             self.data(after=[service.resource] if service.resource else []),
         )
-        self.gates = self.prove_data(
+        self.gates = self.stateful_gate(
             SupabaseGate,
             "postgres-gate",
             service,
             {
                 "volume": spec.name,
-                "server": image.server,
+                "server": context.images["postgres"].server,
                 "direct_url": self.operator_url,
                 "pooled_url": self.operator_url,
                 "schema": SCHEMA,
@@ -90,6 +76,20 @@ class Postgres(Component):
             after=[schema],
         )
         self.register_outputs({"address": address.operator})
+
+
+def _server(context: Context, volume: Volume) -> ServiceSpec:
+    return ServiceSpec(
+        name="postgres",
+        image=context.images["postgres"].image,
+        ports=(Port("postgres", POSTGRES_PORT, context.settings.postgres.port, "postgres:port"),),
+        health=HealthSpec(ExecProbe(("pg_isready", "--host=127.0.0.1", f"--username={ADMIN}", "--quiet"))),
+        stop_grace=60,
+        env={"POSTGRES_USER": ADMIN, "POSTGRES_DB": DATABASE, "TZ": "UTC", "PGTZ": "UTC"},
+        secret_env={"POSTGRES_PASSWORD": context.secrets.postgres_admin_password},
+        mounts=(Mount(volume, "/var/lib/postgresql/data"),),
+        files=(File("/docker-entrypoint-initdb.d/foreign_app.sql", read("postgres/foreign_app.sql")),),
+    )
 
 
 def _url(user: str, password: pulumi.Output[str], address: str) -> pulumi.Output[str]:

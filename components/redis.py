@@ -59,7 +59,7 @@ class Redis(Component):
         self.address = service.addresses["redis"]
         self.password = context.secrets.redis_password
         self.passwordless_url = pulumi.Output.secret(f"redis://{self.address.internal}")
-        self.gates = self.prove_data(
+        self.gates = self.stateful_gate(
             RedisGate,
             "redis-gate",
             service,

@@ -65,7 +65,7 @@ class Relay(Component):
         self.url = f"http://{self.address.operator}{OTLP_PATH}"
         started = [service.resource] if service.resource else []
         front = platform.service(RELAY_PROXY, _proxy(context), self.child(after=started))
-        self.gates = self.prove(
+        self.gates = self.gate(
             RelayGate,
             "relay-gate",
             service,
