@@ -208,7 +208,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def brief(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error, without the driver's stack; what the system said, if that is the cause."""
     cause = next((link for link in reversed(list(_causes(error))) if isinstance(link, OSError)), error)
     lines = str(cause).strip().splitlines()
@@ -320,7 +320,7 @@ class CheckProvider(dynamic.ResourceProvider):
             evidence = self._reached({**inputs, KNOWN_IDENTITY: known}, deadline)
             assert_same_store(known, evidence.get("identity") or {})
         except Exception as failure:
-            seen = str(failure) if isinstance(failure, CheckFailedError) else brief(failure)
+            seen = str(failure) if isinstance(failure, CheckFailedError) else first_line(failure)
             waited = time.monotonic() - started
             message = f"{self.label}: not proven after {waited:.0f} s (deadline {deadline:.0f} s): {seen}"
             message += self._log(inputs) + RESUME
@@ -365,7 +365,7 @@ class CheckProvider(dynamic.ResourceProvider):
         except subprocess.TimeoutExpired as late:
             text = (late.stdout or b"").decode(errors="replace")
         except OSError as error:
-            text = brief(error)
+            text = first_line(error)
         text = without_secrets(text[-LOG_CHARACTERS:], [str(inputs[name]) for name in self.secrets])
         try:
             path = record("log", self.label, {"command": list(argv), "text": text})

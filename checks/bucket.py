@@ -16,7 +16,7 @@ from checks.base import (
     Identity,
     Inputs,
     assert_same_store,
-    brief,
+    first_line,
 )
 from checks.s3 import S3, quick_pool
 
@@ -72,7 +72,7 @@ def failure(probe: str, error: Exception, policy: str = APP_POLICY) -> CheckFail
         return CheckFailedError(
             probe, code, f"the key's policy does not allow it: run `make up`, which sets the policy {policy}"
         )
-    seen = f"{code}: {getattr(error, 'message', None)}" if code else brief(error)
+    seen = f"{code}: {getattr(error, 'message', None)}" if code else first_line(error)
     return CheckFailedError(probe, seen, "see the object store's log; its endpoint must answer S3 requests")
 
 

@@ -13,7 +13,7 @@ from checks.base import (
     Evidence,
     Inputs,
     assert_same_store,
-    brief,
+    first_line,
 )
 from checks.clickhouse_cluster import members, replicated, unchanged
 from checks.clickhouse_login import Login, is_refusal, rows
@@ -176,7 +176,7 @@ def _refuses_wrong_passwords(login: Login, *further: tuple[str, str, str]) -> No
             if is_refusal(error):
                 continue
             raise CheckFailedError(
-                f"login with {what}", brief(error), "ClickHouse must answer with code 516; see its log"
+                f"login with {what}", first_line(error), "ClickHouse must answer with code 516; see its log"
             ) from None
         raise CheckFailedError(
             f"login with {what}",
@@ -194,7 +194,7 @@ def _native_login(address: str, login: Login) -> None:
     except Exception as error:
         raise CheckFailedError(
             probe,
-            brief(error),
+            first_line(error),
             "see CLICKHOUSE_MIGRATION_URL of the vault: migrations use the native protocol, with the same login"
             if login.is_external
             else "migrations use the native port (9000): publish it and accept the same password there",

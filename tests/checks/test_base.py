@@ -20,7 +20,7 @@ from checks.base import (
     Evidence,
     GateClosedError,
     Inputs,
-    brief,
+    first_line,
     retry_sequence,
     until_healthy,
     without_secrets,
@@ -330,12 +330,12 @@ def chained(outer: Exception, cause: Exception) -> Exception:
     ],
 )
 def test_an_error_is_told_in_one_line_by_its_cause(error: Exception, text: str) -> None:
-    assert brief(error).endswith(text)
-    assert "\n" not in brief(error)
+    assert first_line(error).endswith(text)
+    assert "\n" not in first_line(error)
 
 
 def test_a_long_error_is_cut() -> None:
-    assert len(brief(ValueError("x" * 10_000))) < 400
+    assert len(first_line(ValueError("x" * 10_000))) < 400
 
 
 @pytest.fixture
