@@ -96,10 +96,7 @@ class Settings(BaseModel):
     @property
     def gateway_url(self) -> str | None:
         """Where applications outside of the private network reach the gateway; None where they cannot."""
-        if self.gateway.public_url:
-            return self.gateway.public_url.rstrip("/")
-        on_the_internet = self.stack.platform == "fly" and "gateway" in self.fly.public
-        return f"https://{self.fly_app('gateway')}.fly.dev" if on_the_internet else None
+        return self.gateway.public_url.rstrip("/") if self.gateway.public_url else self.app_url("gateway")
 
     @property
     def image_references(self) -> dict[str, str]:
@@ -185,6 +182,11 @@ class Settings(BaseModel):
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""
         return self.fly.apps.get(service, f"{self.stack.instance}-{service}")
+
+    def app_url(self, service: str) -> str | None:
+        """Address on the internet of a service's app on Fly; None where it has none."""
+        public = self.stack.platform == "fly" and service in self.fly.public
+        return f"https://{self.fly_app(service)}.fly.dev" if public else None
 
     def fly_machine(self, service: str) -> Machine:
         """Size of a service's machine on Fly; a replica is as large as the first, unless it has a size of its own."""
