@@ -146,7 +146,7 @@ class ClickHouse(Component):
 
 
 def floor(context: Context) -> tuple[int, ...]:
-    """Oldest version that the Langfuse release runs on, where its image says so itself by that."""
+    """Oldest version that Langfuse runs on: what its image says, else what is known of the release."""
     return context.images["langfuse-web"].clickhouse_floor or context.settings.release.clickhouse_floor
 
 

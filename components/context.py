@@ -1,4 +1,4 @@
-"""What every component takes."""
+"""What every component is given: one stack's settings, files, secrets and platform."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from settings import Files, Settings, Vault
 
 @dataclass(frozen=True)
 class Context:
-    """One stack: what people say of it, what was generated for it, and where it runs."""
+    """One stack: its settings and the files they name, its secrets, and where it runs."""
 
     settings: Settings
     files: Files

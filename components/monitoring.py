@@ -80,7 +80,7 @@ def has_metrics(context: Context) -> bool:
 
 
 class Monitoring(Component):
-    """The metrics of a stack, their alerts, and where those are sent; its volume alone once it is switched off again.
+    """The metrics of a stack, their alerts, and where those are sent; its volume alone after it is switched off.
 
     Args:
         context: the stack's.

@@ -42,7 +42,7 @@ def choose(settings: Settings, files: Files, secrets: StackSecrets) -> Platform:
 
 
 def _names_operators_machine(settings: Settings, files: Files) -> bool:
-    """Whether anything that people wrote leads to the machine that runs the containers."""
+    """Whether settings or files name the machine that runs the containers."""
     return OPERATORS_MACHINE in str([settings.model_dump(), files.vault.model_dump(), files.gateway_config])
 
 
