@@ -193,13 +193,14 @@ class TestStack(Driven):
     def remove(self) -> None:
         """Remove what this stack made on the machine, and nothing else."""
         holders = self.docker("ps", "--all", "--quiet", "--filter", f"label={HOLDER_LABEL}={self.instance}").split()
-        for container in [*self.names("container"), *holders]:
-            self.docker("rm", "--force", "--volumes", container)
-        for network in self.names("network"):
-            self.docker("network", "rm", network)
-        for volume in self.names("volume"):
-            self.docker("volume", "rm", volume)
+        self._docker_all("rm", "--force", "--volumes", of=[*self.names("container"), *holders])
+        self._docker_all("network", "rm", of=self.names("network"))
+        self._docker_all("volume", "rm", of=self.names("volume"))
         shutil.rmtree(self.folder / "state", ignore_errors=True)
+
+    def _docker_all(self, *arguments: str, of: list[str]) -> None:
+        if of:
+            self.docker(*arguments, *of)
 
 
 def _heed_interrupts() -> None:
