@@ -266,7 +266,7 @@ def test_a_version_that_the_registry_does_not_have_is_refused_and_not_stood_in_f
 
 
 def test_the_stand_in_doubles_the_known_version_of_each_release() -> None:
-    assert {release.version for release in RELEASES.values()} == set(catalog.STAND_IN_VERSIONS)
+    assert {release.version for release in RELEASES.values()} == set(catalog.stand_in_versions())
 
 
 def test_a_build_that_is_killed_leaves_nothing_that_looks_finished_and_the_next_one_completes(
