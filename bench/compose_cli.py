@@ -2,7 +2,7 @@
 
 import subprocess
 
-from toolchain import golang
+from offline import golang
 from toolchain.report import Report
 
 _PROGRAM = golang.Program(

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
     from toolchain.report import Report
 
 FOLDER = Path(__file__).parent
-STAND_IN = FOLDER.parents[1] / "tests" / "standin" / "image"
+STAND_IN = FOLDER.parents[1] / "tests" / "standin"
 """The conformance stand-in of this checkout, which need not have one."""
 _HASH_LENGTH = 12
 _LEFT_OUT = {"__pycache__", "tests"}
@@ -70,7 +71,7 @@ class Recipe:
     @property
     def files(self) -> Path:
         """The folder with its files."""
-        return STAND_IN if self.stand_in else FOLDER / self.folder
+        return STAND_IN / "image" if self.stand_in else FOLDER / self.folder
 
     def tag(self, architecture: str) -> str:
         """Name of the image: changes with every input, so that what has this name is up to date."""
@@ -83,7 +84,7 @@ class Recipe:
 
     def artefacts_key(self, architecture: str) -> str:
         """Hash of the inputs of the build context: the recipe's files and the code that adds to them."""
-        parts = [architecture, *(inspect.getsource(sys.modules[kind.__module__]) for kind in _line(self.kind))]
+        parts = [architecture, *(_code(sys.modules[kind.__module__]) for kind in _line(self.kind))]
         for path in recipe_files(self.files):
             parts += [f"{self.folder}/{path.relative_to(self.files)}", hashlib.sha256(path.read_bytes()).hexdigest()]
         return _hash(*parts, repr(vars(self.kind)))
@@ -106,6 +107,11 @@ def recipe_files(root: Path) -> Iterator[Path]:
 
 def _line(kind: Kind) -> Iterator[type]:
     return (cls for cls in type(kind).__mro__ if cls.__module__.startswith(__package__ or ""))
+
+
+def _code(module: ModuleType) -> str:
+    """The source of a module, under the former name of its package: images that were built before stay valid."""
+    return inspect.getsource(module).replace("offline", "toolchain")
 
 
 def _hash(*parts: str) -> str:

@@ -6,12 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from toolchain.images.kinds.archive import WheelArchive
-from toolchain.images.kinds.debian import DebianRoot
-from toolchain.images.kinds.dockerfile import Dockerfile
-from toolchain.images.kinds.go_modules import GoPrograms
-from toolchain.images.kinds.python_packages import PythonPackages
-from toolchain.images.recipe import STAND_IN, Recipe
+from offline.images.kinds.archive import WheelArchive
+from offline.images.kinds.debian import DebianRoot
+from offline.images.kinds.dockerfile import Dockerfile
+from offline.images.kinds.go_modules import GoPrograms
+from offline.images.kinds.python_packages import PythonPackages
+from offline.images.recipe import STAND_IN, Recipe
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
@@ -60,8 +60,10 @@ def recipe_for(service: str, reference: str) -> Recipe:
     """
     if service in _RECIPES:
         return _RECIPES[service]
-    if service not in _LANGFUSE or not STAND_IN.is_dir():
+    if service not in _LANGFUSE:
         raise ToolchainError("it cannot be built from packages")
+    if not STAND_IN.is_dir():
+        raise ToolchainError("there is no stand-in in this checkout")
     versions = stand_in_versions()
     tag = reference.partition("@")[0].rpartition(":")[2]
     asked = _TAG.fullmatch(tag)
