@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from offline import golang
 from toolchain.engine import BUILT, URL_SETTING, VERSION, Engine, in_cache
 from toolchain.paths import staged
+from toolchain.plugins import PLUGINS
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ _PLUGIN_TAGS = {"docker": ("no_compose",)}
 def _key() -> str:
     """Changes with everything of ours that a built engine consists of, its plugins included."""
     digest = hashlib.sha256(_LANGUAGE_HOST.read_bytes())
-    for path in sorted(golang.MODULES.glob("*/*")):
-        digest.update(path.read_bytes())
+    for module in sorted({_PROGRAM.module, *PLUGINS}):
+        for path in sorted((golang.MODULES / module).iterdir()):
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
