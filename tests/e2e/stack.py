@@ -18,11 +18,11 @@ from typing import Any
 import yaml
 
 from components.releases import RELEASES
+from offline.images.catalog import OLD_CLICKHOUSE
 from ops.inventory import for_instance, write
 from platforms.docker_labels import HOLDER_LABEL, INSTANCE_LABEL
 from policy.inventories import FOLDER_VARIABLE
 from settings import load
-from toolchain.images.catalog import OLD_CLICKHOUSE
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTERED = len(json.loads((ROOT / "tests" / "unit" / "registered.json").read_text()))
