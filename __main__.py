@@ -1,7 +1,9 @@
 """Langfuse behind a gateway: settings -> platform -> components, phase by phase -> outputs."""
 
-import startup  # noqa: F401 - first of all: what it switches off costs time from here on
-import warmup  # what it starts goes on beside all that follows
+import startup
+
+startup.start_plugins(updates=False)  # while Python imports what follows
+
 from checks.trust import believe
 from components import stores
 from components.base import register_delete_hook
@@ -21,7 +23,7 @@ from settings.refusals import check
 
 register_delete_hook()
 settings = from_engine()
-warmup.begin(updates=True)
+startup.start_plugins(updates=True)
 Switches(settings.switches)
 files = read_files(settings)
 check(settings, files)

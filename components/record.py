@@ -7,7 +7,7 @@ import pulumi
 from components.base import Component
 from policy.data_types import what_is
 from settings.recorded import Recorded
-from switches import Switch
+from settings.switches import Switch
 
 
 class Switches(Component):
