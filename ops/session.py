@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from checks.trust import believe
 from ops.stackfile import add_keys, config_of, copy_keys, read_document, remember_salt, working_text
+from ops.terminal import waiting
 from settings import Settings, ca_bundle, load
 from settings.recorded import Recorded, of_resources
 from switches import SETTING as SWITCHES
@@ -169,7 +170,7 @@ class Session:
         weakref.finalize(self, remove)
         return folder
 
-    def run(self, argv: Sequence[str], *, aside: bool = False) -> int:
+    def run(self, argv: Sequence[str], *, aside: bool = False, into: IO[str] | None = None) -> int:
         """Run a command in the program's folder with its output shown; returns the exit code.
 
         An interrupt reaches the engine once, which then finishes the step at hand; a second one ends it at once. In a
@@ -178,13 +179,14 @@ class Session:
         Args:
             argv: of the command.
             aside: show all of it on standard error, since a script reads standard output.
+            into: takes all of it instead.
 
         Raises:
             KeyboardInterrupt: the command was interrupted, and has ended because of it.
         """
-        shown, interrupted = STANDARD_ERROR if aside else None, False
+        shown, interrupted = into or (STANDARD_ERROR if aside else None), False
         with subprocess.Popen(
-            argv, cwd=ROOT, env=self.variables, stdin=subprocess.DEVNULL, stdout=shown, process_group=0
+            argv, cwd=ROOT, env=self.variables, stdin=subprocess.DEVNULL, stdout=shown, stderr=into, process_group=0
         ) as process:
             while True:
                 try:
@@ -203,9 +205,10 @@ class Session:
         Raises:
             OpsError: it failed, with its own words.
         """
-        result = subprocess.run(
-            argv, cwd=ROOT, env=self.variables, input=stdin, capture_output=True, text=True, check=False
-        )
+        with waiting.on(" ".join(argv[:3])):
+            result = subprocess.run(
+                argv, cwd=ROOT, env=self.variables, input=stdin, capture_output=True, text=True, check=False
+            )
         if result.returncode != 0:
             raise OpsError(
                 explain(f"{' '.join(argv[:3])}: {result.stderr.strip().removeprefix('error: ') or 'failed'}")

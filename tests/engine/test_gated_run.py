@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
 import ops.preview
 from ops.fingerprint import of_state
 from ops.plan import GatedPlan, GateRefusedError, apply, as_dict, gated_plan
 from ops.session import Session
 from ops.state import State, read_state
+from ops.terminal import Console
 from tests.attacks import attack
 from tests.engine.attacked import Attacked
 
