@@ -34,6 +34,8 @@ def export(
     pulumi.export("gateway_master_key", litellm.master_key)
     pulumi.export("langfuse_public_key", keys.public_key)
     pulumi.export("langfuse_secret_key", keys.secret_key)
+    pulumi.export("organization_id", keys.organization_id)
+    pulumi.export("organization_name", keys.organization_name)
     pulumi.export("owner_email", keys.owner_email)
     pulumi.export("owner_password", pulumi.Output.secret(keys.owner_password))
     pulumi.export("clickhouse_url", http_url(clickhouse.http.operator))
