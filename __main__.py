@@ -1,7 +1,9 @@
 """Langfuse behind a gateway: settings -> platform -> components, phase by phase -> outputs."""
 
-import startup  # noqa: F401 - first of all: what it switches off costs time from here on
-import warmup  # what it starts goes on beside all that follows
+import startup
+
+startup.start_plugins(updates=False)  # while Python imports what follows
+
 from checks.trust import believe
 from components.base import register_delete_hook
 from components.gateway import Gateway, Proof
@@ -17,7 +19,7 @@ from wiring import Wiring
 
 register_delete_hook()
 settings = from_engine()
-warmup.begin(updates=True)
+startup.start_plugins(updates=True)
 Switches(settings.switches)
 secrets = StackSecrets(
     settings.stack.generations,

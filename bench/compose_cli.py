@@ -2,16 +2,7 @@
 
 import subprocess
 
-from toolchain import golang
 from toolchain.report import Report
-
-_PROGRAM = golang.Program(
-    name="docker-compose",
-    module="../../bench/compose",
-    package="github.com/docker/compose/v2/cmd",
-    version_variable="github.com/docker/compose/v2/internal.Version",
-    version="v2.40.3",
-)
 
 
 def compose_command(report: Report) -> list[str]:
@@ -26,4 +17,13 @@ def compose_command(report: Report) -> list[str]:
             return installed
     except OSError:
         pass  # Docker may be reached without its command
-    return [str(golang.build(_PROGRAM, report))]
+    from offline.golang import Program, build
+
+    compose = Program(
+        name="docker-compose",
+        module="compose",
+        package="github.com/docker/compose/v2/cmd",
+        version_variable="github.com/docker/compose/v2/internal.Version",
+        version="v2.40.3",
+    )
+    return [str(build(compose, report))]

@@ -6,7 +6,7 @@ import pulumi
 
 from components.base import Component
 from policy.data_types import what_is
-from switches import Switch
+from settings.switches import Switch
 
 
 class Switches(Component):

@@ -21,7 +21,7 @@ from ops.stackfile import drop_salt
 from ops.terminal import Console
 from policy.data_types import what_is
 from settings.recorded import HISTORY, STACK, of_resources
-from switches import RESOURCE as SWITCHES
+from settings.switches import RESOURCE as SWITCHES
 from toolchain.paths import state_dir
 
 Deployment = dict[str, Any]

@@ -22,8 +22,8 @@ from ops.stackfile import add_keys, config_of, copy_keys, read_document, remembe
 from ops.terminal import waiting
 from settings import Settings, ca_bundle, load
 from settings.recorded import Recorded, of_resources
-from switches import SETTING as SWITCHES
-from switches import Switch, SwitchesError, as_text
+from settings.switches import SETTING as SWITCHES
+from settings.switches import Switch, SwitchesError, as_text
 from toolchain.passing import passed_on
 from toolchain.paths import private_folder, state_dir, write_private
 

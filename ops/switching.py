@@ -8,7 +8,7 @@ from dataclasses import replace
 from evidence import now
 from ops.decisions import operator
 from ops.session import Session
-from switches import Switch
+from settings.switches import Switch
 
 
 def hold(session: Session, key: str, value: str, undo: str) -> Session:

@@ -15,8 +15,8 @@ from settings import recorded
 from settings.groups import FORMER_PLACE, Group, LangfuseSettings, StackSettings
 from settings.model import GROUPS, Settings
 from settings.recorded import NOTHING, Recorded
-from switches import SETTING as SWITCHES
-from switches import SwitchesError, parse
+from settings.switches import SETTING as SWITCHES
+from settings.switches import SwitchesError, parse
 
 KEY = "[key]"
 """Pydantic's mark of a mapping's key in the place of an error."""

@@ -24,7 +24,7 @@ from settings.groups import (
 )
 from settings.memory import fitted, kind_of
 from settings.recorded import NOTHING, Recorded
-from switches import Switch
+from settings.switches import Switch
 
 GROUPS: tuple[type[Group], ...] = (
     StackSettings,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pulumi
 
-import switches
-from switches import Switch
+from settings import switches
+from settings.switches import Switch
 
 READ = "pulumi:pulumi:readStackResourceOutputs"
 HISTORY = "langfuse-stack:index:History"

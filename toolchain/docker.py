@@ -1,4 +1,4 @@
-"""The Docker engine: the one that runs, else one that is installed and started here."""
+"""The Docker engine: the one that answers, else one that is started here."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import apt, dockerd
-from toolchain.paths import locked
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
 OLDEST = (20, 10)
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 _ANSWER_SECONDS = 15
-_LOCK = Path("/run/lock/langfuse-stack-docker.lock")
 
 
 @dataclass(frozen=True)
@@ -48,9 +44,17 @@ def ensure_docker(report: Report) -> DockerEngine:
             f"Docker does not answer at {host}: {failure}. Repair that, "
             "or unset DOCKER_HOST / run `docker context use default` to use the engine of this machine."
         )
-    _refuse_when_not_startable(failure)
-    with locked(_LOCK, "Docker"):
-        return _started(report)
+    if "permission denied" in failure:
+        raise ToolchainError(
+            "Docker runs, but this user may not use it. Run: sudo usermod -aG docker $USER (then log in again)"
+        )
+    from offline import dockerd  # only where none answers
+
+    source = dockerd.ensure_running(report, failure, lambda: bool(shutil.which("docker") and _server_version()[0]))
+    version, failure = _server_version()
+    if not version:
+        raise ToolchainError(f"Docker was started but does not answer: {failure}. Try: docker version")
+    return _accepted(_DEFAULT_HOST, version, source)
 
 
 def current_host() -> str:
@@ -66,38 +70,6 @@ def current_host() -> str:
     if answer is None:
         raise ToolchainError(f"the Docker context cannot be read: {failure}. Run: docker context use default")
     return answer or _DEFAULT_HOST
-
-
-def _started(report: Report) -> DockerEngine:
-    if shutil.which("docker"):
-        version, _ = _server_version()
-        if version:
-            return _accepted(_DEFAULT_HOST, version, "started by another run")
-    if shutil.which("dockerd") is None:
-        apt.install("docker.io", "docker", report)
-    if shutil.which("docker") is None:
-        apt.install("docker-cli", "docker", report)  # a package of its own since Debian 13
-    source = dockerd.start(report, answers=lambda: _server_version()[0] is not None)
-    version, failure = _server_version()
-    if not version:
-        raise ToolchainError(f"Docker was started but does not answer: {failure}. Try: docker version")
-    return _accepted(_DEFAULT_HOST, version, source)
-
-
-def _refuse_when_not_startable(failure: str) -> None:
-    if "permission denied" in failure:
-        raise ToolchainError(
-            "Docker runs, but this user may not use it. Run: sudo usermod -aG docker $USER (then log in again)"
-        )
-    why_not = apt.obstacle() if shutil.which("dockerd") is None else None
-    if os.geteuid() != 0:
-        why_not = "only root can start it"
-    if why_not is not None:
-        raise ToolchainError(
-            f"Docker is not running ({failure}) and cannot be set up here: {why_not}. "
-            "Install Docker Engine 20.10 or newer and start it (Linux: sudo systemctl start docker; "
-            "elsewhere: start Docker Desktop), or set DOCKER_HOST to an engine that runs."
-        )
 
 
 def _accepted(host: str, version: str, source: str) -> DockerEngine:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import queue
 import socket
 import threading
 import urllib.request
@@ -68,15 +68,25 @@ def require_reachable(url: str) -> None:
     proxy = urllib.request.getproxies().get(parts.scheme)
     if proxy and not urllib.request.proxy_bypass(parts.hostname):
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    address = (parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 80))
-    reached = threading.Event()
+    host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 80)
+    if why_not := unreachable(host, port, _CONNECT_SECONDS):
+        raise DownloadError(f"{host} {why_not}")
+
+
+def unreachable(host: str, port: int, seconds: float) -> str | None:
+    """Why no connection can be made, or None when one was; never takes longer than `seconds`."""
+    outcome: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def connect() -> None:
-        with contextlib.suppress(OSError), socket.create_connection(address, _CONNECT_SECONDS):
-            reached.set()
+        try:
+            socket.create_connection((host, port), seconds).close()
+            outcome.put(None)
+        except OSError as error:
+            outcome.put(f"cannot be reached ({error.strerror or error})")
 
-    thread = threading.Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(_CONNECT_SECONDS)
-    if not reached.is_set():
-        raise DownloadError(f"{address[0]} cannot be reached")
+    # Resolving a name knows no time-out of its own, hence the thread.
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        return outcome.get(timeout=seconds)
+    except queue.Empty:
+        return f"cannot be reached (no answer within {seconds:.0f} s)"

@@ -1,9 +1,7 @@
-"""The Pulumi engine: one that is on the PATH, else the vendor's release, else built from Go modules."""
+"""The Pulumi engine: one that is on the PATH, else the vendor's release; built where the vendor does not answer."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import os
 import platform
 import re
@@ -16,11 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import golang
 from toolchain.download import DownloadError, download
 from toolchain.passing import passed_on
 from toolchain.paths import cache_dir, locked, staged
-from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
     from toolchain.report import Report
@@ -39,16 +35,9 @@ _VENDOR_SHA256 = {
 _ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
 
 _LANGUAGE_HOST = "pulumi-language-python"
-_LANGUAGE_HOST_SOURCE = Path(__file__).with_name("language_host.py")
-_SDK = "github.com/pulumi/pulumi/sdk/v3"
-_SDK_SCRIPTS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python")
-_PROGRAM = golang.Program(
-    name="pulumi",
-    module="pulumi",
-    package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
-    version_variable=f"{_SDK}/go/common/version.Version",
-    version=VERSION,
-)
+_SDK_SCRIPTS = ("pulumi-language-python-exec", "pulumi-resource-pulumi-python")
+BUILT = "built from Go modules"
+_VENDOR = "vendor release"
 
 
 @dataclass(frozen=True)
@@ -70,11 +59,12 @@ class Engine:
     @property
     def is_vendors(self) -> bool:
         """Whether the vendor made it, so that the vendor's plugins belong to it."""
-        return self.source != _BUILT
+        return self.source != BUILT
 
-
-_BUILT = "built from Go modules"
-_VENDOR = "vendor release"
+    @property
+    def is_there(self) -> bool:
+        """Whether it has been got."""
+        return (self.bin_dir / "pulumi").exists()
 
 
 def ensure_engine(report: Report) -> Engine:
@@ -86,25 +76,28 @@ def ensure_engine(report: Report) -> Engine:
     if engine := _on_path():
         report.step("engine", f"pulumi {engine.version} {engine.source}")
         return engine
-    vendor = _in_cache(f"{VERSION}-vendor", _VENDOR)
-    built = _in_cache(f"{VERSION}-{_built_key()}", _BUILT)
-    for engine in (vendor, built):
-        if (engine.bin_dir / "pulumi").exists():
-            return engine
+    if engine := _got_before():
+        return engine
     with locked(cache_dir() / "locks" / "engine", "the Pulumi engine"):
-        for engine in (vendor, built):
-            if (engine.bin_dir / "pulumi").exists():
-                return engine
+        if engine := _got_before():
+            return engine
         started = time.monotonic()
+        engine = in_cache("vendor", _VENDOR)
         try:
-            _get_vendor_release(vendor.bin_dir, report)
-            engine = vendor
+            _get_vendor_release(engine.bin_dir, report)
         except DownloadError as error:
+            from offline.engine import build
+
             report.step("engine", f"no vendor release: {error}")
-            _build(built.bin_dir, report)
-            engine = built
+            engine = build(report)
         report.done("engine", f"pulumi {VERSION}, {engine.source}", time.monotonic() - started)
     return engine
+
+
+def in_cache(key: str, source: str) -> Engine:
+    """The engine that the cache has, or will have, under this key."""
+    folder = cache_dir() / "engine" / f"{VERSION}-{key}"
+    return Engine(folder / "bin", folder / "home", VERSION, source)
 
 
 def keep_no_debug_log(home: Path) -> None:
@@ -121,6 +114,17 @@ def keep_no_debug_log(home: Path) -> None:
         shutil.rmtree(logs, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
     logs.touch()
+
+
+def _got_before() -> Engine | None:
+    vendor = in_cache("vendor", _VENDOR)
+    if vendor.is_there:
+        return vendor
+    if not any((cache_dir() / "engine").glob(f"{VERSION}-*/bin/pulumi")):
+        return None
+    from offline.engine import built  # the vendor did not answer when this was needed
+
+    return built() if built().is_there else None
 
 
 def _on_path() -> Engine | None:
@@ -154,20 +158,6 @@ def _version(pulumi: Path) -> str | None:
     return found[1] if found else None
 
 
-def _in_cache(name: str, source: str) -> Engine:
-    folder = cache_dir() / "engine" / name
-    return Engine(folder / "bin", folder / "home", VERSION, source)
-
-
-@functools.cache
-def _built_key() -> str:
-    """Changes with everything of ours that a built engine consists of, its plugins included."""
-    digest = hashlib.sha256(_LANGUAGE_HOST_SOURCE.read_bytes())
-    for path in sorted(golang.MODULES.glob("*/*")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def _get_vendor_release(bin_dir: Path, report: Report) -> None:
     machine = platform.machine()
     arch = _ARCHITECTURES.get(machine)
@@ -191,7 +181,7 @@ def _get_vendor_release(bin_dir: Path, report: Report) -> None:
 
 def _unpack(archive: Path, folder: Path) -> None:
     """Take what Python programs need out of the vendor's archive, which is for all languages."""
-    wanted = {"pulumi", _LANGUAGE_HOST, *(Path(script).name for script in _SDK_SCRIPTS)}
+    wanted = {"pulumi", _LANGUAGE_HOST, *_SDK_SCRIPTS}
     with tarfile.open(archive) as tar:
         for member in tar:
             name = Path(member.name).name
@@ -202,32 +192,3 @@ def _unpack(archive: Path, folder: Path) -> None:
                 (folder / name).chmod(0o755)
     if missing := wanted - {path.name for path in folder.iterdir()}:
         raise DownloadError(f"it has no {', '.join(sorted(missing))}")
-
-
-def _build(bin_dir: Path, report: Report) -> None:
-    try:
-        pulumi = golang.build(_PROGRAM, report)
-        sdk = golang.module_folder(_PROGRAM, _SDK, report)
-    except ToolchainError as error:
-        raise ToolchainError(
-            f"There is no Pulumi engine, and none could be built.\n{error}\n"
-            f"Or put pulumi {VERSION} on the PATH, or set {URL_SETTING} to where the vendor's archive is."
-        ) from error
-    with staged(bin_dir) as part:
-        link_or_copy(pulumi, part / "pulumi")
-        for script in _SDK_SCRIPTS:
-            _install(sdk / script, part / Path(script).name)
-        _install(_LANGUAGE_HOST_SOURCE, part / _LANGUAGE_HOST)
-
-
-def _install(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
-    target.chmod(0o755)
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Make `target` the same program as `source` without using its space again, where that is possible."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

@@ -1,4 +1,4 @@
-"""The engine's resource plugins: the vendor's if the engine is the vendor's, else built from Go modules."""
+"""The engine's resource plugins: the vendor's if the engine is the vendor's and the vendor answers, else built."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from toolchain import golang
 from toolchain.download import DownloadError, require_reachable
-from toolchain.engine import link_or_copy
+from toolchain.engine import BUILT
 from toolchain.passing import passed_on
-from toolchain.paths import cache_dir, locked, staged
+from toolchain.paths import cache_dir, locked
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from toolchain.engine import Engine
     from toolchain.report import Report
 
@@ -24,23 +21,8 @@ _VENDOR_URL = "https://get.pulumi.com/releases/plugins"
 _DOWNLOAD_SECONDS = 600
 
 
-def _program(name: str, version: str, *tags: str) -> golang.Program:
-    return golang.Program(
-        name=f"pulumi-resource-{name}",
-        module=name,
-        package=".",
-        version_variable="main.version",
-        version=version,
-        tags=tags,
-    )
-
-
 # The versions are those of the Python packages, which ask the engine for exactly them.
-PLUGINS = {
-    "docker": _program("docker", "5.1.0", "no_compose"),
-    "random": _program("random", "4.21.1"),
-    "command": _program("command", "1.2.1"),
-}
+PLUGINS = {"docker": "5.1.0", "random": "4.21.1", "command": "1.2.1"}
 
 
 def ensure_plugins(engine: Engine, report: Report) -> None:
@@ -49,21 +31,22 @@ def ensure_plugins(engine: Engine, report: Report) -> None:
     Raises:
         ToolchainError: One could not be had; says what was tried.
     """
-    for name, program in PLUGINS.items():
-        folder = engine.pulumi_home / "plugins" / f"resource-{name}-v{program.version}"
-        if (folder / program.name).exists():
+    for name, version in PLUGINS.items():
+        folder = engine.pulumi_home / "plugins" / f"resource-{name}-v{version}"
+        program = folder / f"pulumi-resource-{name}"
+        if program.exists():
             continue
         with locked(cache_dir() / "locks" / f"plugin-{name}", f"the {name} plugin"):
-            if (folder / program.name).exists():
+            if program.exists():
                 continue
             started = time.monotonic()
             source = "vendor release"
-            if not (engine.is_vendors and _install_vendors(engine, name, program.version, report)):
-                source = "built from Go modules"
-                binary = golang.build(program, report)
-                with staged(folder) as part:
-                    link_or_copy(binary, part / program.name)
-            report.done("plugin", f"{name} {program.version}, {source}", time.monotonic() - started)
+            if not (engine.is_vendors and _install_vendors(engine, name, version, report) and program.exists()):
+                from offline.engine import build_plugin
+
+                source = BUILT
+                build_plugin(name, version, folder, report)
+            report.done("plugin", f"{name} {version}, {source}", time.monotonic() - started)
 
 
 def _install_vendors(engine: Engine, name: str, version: str, report: Report) -> bool:
@@ -79,8 +62,4 @@ def _install_vendors(engine: Engine, name: str, version: str, report: Report) ->
         said = getattr(error, "stderr", None) or str(error)
         report.step("plugin", f"no vendor release of {name}: {said.strip().splitlines()[-1]}")
         return False
-    return _is_complete(engine.pulumi_home, name, version)
-
-
-def _is_complete(home: Path, name: str, version: str) -> bool:
-    return (home / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}").exists()
+    return True

@@ -35,7 +35,6 @@ def require_python(version: tuple[int, ...]) -> None:
 require_python(sys.version_info[:3])
 sys.path[0] = str(ROOT)  # Python put this file's own folder there
 
-from toolchain import apt  # noqa: E402
 from toolchain.paths import cache_dir, locked  # noqa: E402
 from toolchain.report import Report, ToolchainError  # noqa: E402
 
@@ -71,6 +70,8 @@ def _require_ensurepip(report: Report) -> None:
     """Debian keeps what makes environments in a package of its own."""
     if importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip"):
         return
+    from offline import apt
+
     package = "python{}.{}-venv".format(*sys.version_info)
     apt.install(package, "python", report)
 

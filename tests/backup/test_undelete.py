@@ -17,7 +17,7 @@ from tests.checks.containers import gate_inputs
 from tests.unit.recorder import ROOT
 
 pytestmark = pytest.mark.docker
-LOG = ROOT / "toolchain/images/langfuse_standin/migrations/clickhouse/0011_add_blob_storage_file_log.up.sql"
+LOG = ROOT / "tests/standin/image/migrations/clickhouse/0011_add_blob_storage_file_log.up.sql"
 TABLES = ("traces", "observations", "scores")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.unit.recorder import ROOT
 
-STAND_IN = ROOT / "toolchain" / "images" / "langfuse_standin" / "migrations"
+STAND_IN = ROOT / "tests" / "standin" / "image" / "migrations"
 LAST = {"3": ("0037", "20260601"), "4": ("9999", "99999999")}
 """Release to what its last ClickHouse and Postgres migration sort before or at."""
 

@@ -7,7 +7,7 @@ import pytest
 from ops.doctor.rows.ledger import Step, progress, steps
 from tests.unit.recorder import ROOT
 
-MIGRATIONS = sorted((ROOT / "toolchain/images/langfuse_standin/migrations/clickhouse").glob("*.up.sql"))
+MIGRATIONS = sorted((ROOT / "tests/standin/image/migrations/clickhouse").glob("*.up.sql"))
 TWO = """
 -- CREATE TABLE only_in_a_comment (a Int8);
 CREATE TABLE IF NOT EXISTS one (a Int8) ENGINE = MergeTree ORDER BY a;

@@ -15,10 +15,10 @@ from ops.doctor.rows import ROWS
 from ops.doctor.signatures import sources
 from ops.doctor.words import of
 from ops.stackfile import read_config
-from ops.upgrade.page import INTRODUCTION as UPGRADE
 from settings import load
 from settings.loading import known_keys
 from tests.unit.recorder import ROOT
+from tests.upgrade.page import INTRODUCTION as UPGRADE
 
 COMMAND = re.compile(r"`([^`]+)`")
 STORES = {"clickhouse", "minio", "postgres", "redis"}

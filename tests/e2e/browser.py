@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from toolchain import apt
+from offline import apt
 from toolchain.report import Report
 
 CHROMIUM = "chromium"

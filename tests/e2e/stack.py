@@ -18,11 +18,11 @@ from typing import Any
 import yaml
 
 from components.releases import RELEASES
+from offline.images.catalog import OLD_CLICKHOUSE
 from ops.inventory import for_instance, write
 from platforms.docker_labels import HOLDER_LABEL, INSTANCE_LABEL
 from policy.inventories import FOLDER_VARIABLE
 from settings import load
-from toolchain.images.catalog import OLD_CLICKHOUSE
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTERED = len(json.loads((ROOT / "tests" / "unit" / "registered.json").read_text()))
@@ -193,13 +193,14 @@ class TestStack(Driven):
     def remove(self) -> None:
         """Remove what this stack made on the machine, and nothing else."""
         holders = self.docker("ps", "--all", "--quiet", "--filter", f"label={HOLDER_LABEL}={self.instance}").split()
-        for container in [*self.names("container"), *holders]:
-            self.docker("rm", "--force", "--volumes", container)
-        for network in self.names("network"):
-            self.docker("network", "rm", network)
-        for volume in self.names("volume"):
-            self.docker("volume", "rm", volume)
+        self._docker_all("rm", "--force", "--volumes", of=[*self.names("container"), *holders])
+        self._docker_all("network", "rm", of=self.names("network"))
+        self._docker_all("volume", "rm", of=self.names("volume"))
         shutil.rmtree(self.folder / "state", ignore_errors=True)
+
+    def _docker_all(self, *arguments: str, of: list[str]) -> None:
+        if of:
+            self.docker(*arguments, *of)
 
 
 def _heed_interrupts() -> None:

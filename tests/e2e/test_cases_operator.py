@@ -65,22 +65,20 @@ def changed(stack: TestStack) -> Iterator[TestStack]:
         assert undone.code == 0, undone.output
 
 
-@pytest.mark.parametrize(("command", "begun"), [("up", "Updating"), ("preview", "stand-in"), ("down", "Updating")])
-def test_an_interrupt_ends_every_command_that_runs_the_engine_with_130(
-    changed: TestStack, command: str, begun: str
-) -> None:
+def test_an_interrupt_ends_every_command_that_runs_the_engine_with_130(changed: TestStack) -> None:
     changed.configure(langfuse__logLevel="debug", gateway__cacheTtlSeconds=60)
-    with changed.started(command) as process:
-        assert process.stdout
-        seen = ""
-        for line in process.stdout:
-            seen += line
-            if begun in line:
-                break
-        os.killpg(process.pid, signal.SIGINT)
-        rest, _ = process.communicate(timeout=300)
-    assert process.returncode == 130, seen + rest
-    assert rest.rstrip().splitlines()[-1] == "error: interrupted; the same command finishes what was begun"
+    for command, begun in (("preview", "stand-in"), ("up", "Updating"), ("down", "Updating")):
+        with changed.started(command) as process:
+            assert process.stdout
+            seen = ""
+            for line in process.stdout:
+                seen += line
+                if begun in line:
+                    break
+            os.killpg(process.pid, signal.SIGINT)
+            rest, _ = process.communicate(timeout=300)
+        assert process.returncode == 130, seen + rest
+        assert rest.rstrip().splitlines()[-1] == "error: interrupted; the same command finishes what was begun"
 
 
 def test_a_failure_ends_with_its_cause_and_a_command_that_can_be_pasted(changed: TestStack) -> None:

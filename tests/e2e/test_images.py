@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolchain.images import builder, catalog, client, facts
+from offline.images import builder, catalog
+from toolchain.images import client, facts
 from toolchain.report import Report
 
 if TYPE_CHECKING:

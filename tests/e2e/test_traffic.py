@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from checks import relay
 from checks.trace import Gateway
 from tests.e2e.caller import Caller
 from tests.e2e.load import LONG, Count, Load, Stored, all_stored, counted, query, stored
@@ -15,7 +16,7 @@ from tests.e2e.patch import other_images
 from tests.e2e.stack import Answer, TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
-SETTLED_SECONDS = 300
+SETTLED_SECONDS, QUIET_LOOKS = 300, 3
 WORKER, SERVICES = (
     "langfuse-worker",
     ("langfuse-web", "langfuse-worker", "clickhouse", "redis", "minio", "relay", "gateway"),
@@ -49,10 +50,12 @@ def replayed(stack: TestStack, since: datetime) -> int:
     return int(run.document["raw_events"])
 
 
-def jobs_on_the_way(stack: TestStack) -> int:
+def on_the_way(stack: TestStack) -> int:
+    """What the relay holds, in bytes, and the jobs of the worker."""
     run = stack.script("replay", "--from", "1m", "--to", datetime.now(UTC).isoformat())
     assert run.code == 0, run.said
-    return int(run.document["jobs_on_the_way"])
+    port = stack.config["relay:metricsPort"]
+    return relay.queue(f"http://127.0.0.1:{port}/metrics").waiting + int(run.document["jobs_on_the_way"])
 
 
 @pytest.fixture
@@ -78,11 +81,15 @@ class Report:
 
 
 def until_quiet(stack: TestStack) -> None:
-    """Wait until no job is on its way, and what the worker holds is written: it writes once a second."""
-    deadline = time.monotonic() + SETTLED_SECONDS
-    while jobs_on_the_way(stack) and time.monotonic() < deadline:
+    """Wait until nothing is on its way, and what the worker holds is written: it writes once a second.
+
+    What was sent twice is the last to come: long after the first of both could be read.
+    """
+    deadline, quiet = time.monotonic() + SETTLED_SECONDS, 0
+    while quiet < QUIET_LOOKS and time.monotonic() < deadline:
         time.sleep(2)
-    time.sleep(5)
+        quiet = 0 if on_the_way(stack) else quiet + 1
+    assert quiet == QUIET_LOOKS, f"something is on its way after {SETTLED_SECONDS} s"
 
 
 def settled(stack: TestStack, load: Load, calls: Caller, since: datetime, *, needs_replay: bool) -> Report:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "toolchain" / "images" / "langfuse_standin"))
+sys.path.insert(0, str(Path(__file__).parent / "image"))
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from offline.images.builder import ensure_built
+from offline.images.catalog import recipe_for
 from tests.standin.docker_cli import docker, eventually, free_port, start_container
 from toolchain.images import client
-from toolchain.images.builder import ensure_built
-from toolchain.images.catalog import recipe_for
 from toolchain.report import Report
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import components.base
 from components.releases import Image
 from settings import IMAGES_FILE_VARIABLE, load
 from settings.recorded import HISTORY, RELAY
-from switches import RESOURCE, Switch
+from settings.switches import RESOURCE, Switch
 
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = "sha256:" + "0" * 64

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolchain import apt, docker, dockerd
+from offline import apt, dockerd
+from toolchain import docker
 from toolchain.report import Report, ToolchainError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
     monkeypatch.setenv("MACHINE", str(tmp_path))
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path / "state"))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
-    monkeypatch.setattr(docker, "_LOCK", tmp_path / "lock")
+    monkeypatch.setattr(dockerd, "_LOCK", tmp_path / "lock")
     monkeypatch.setattr(dockerd, "_SYSTEMD_RUNS", tmp_path / "no-systemd")
     monkeypatch.setattr(dockerd, "_START_SECONDS", 5)
     monkeypatch.setattr(apt, "obstacle", lambda: None)

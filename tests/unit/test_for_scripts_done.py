@@ -29,7 +29,7 @@ from ops.upgrade import show
 from ops.upgrade.decide import Verdict
 from policy.plan import Plan, Step
 from settings.recorded import Recorded
-from switches import Switch
+from settings.switches import Switch
 
 URN = "urn:pulumi:test::langfuse-stack::docker:index/container:Container::gateway"
 PLAN = Plan(steps=(Step(op="update", urn=URN, diffReasons=("image",)), Step(op="same", urn=f"{URN}-2")))

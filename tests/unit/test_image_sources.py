@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from components.releases import MONITORING
-from toolchain.images import catalog, client, recipe, registry, wheels
-from toolchain.images.kinds.dockerfile import Dockerfile
+from offline.images import catalog, recipe, wheels
+from offline.images.kinds.dockerfile import Dockerfile
+from toolchain.images import client, registry
 from toolchain.report import Report, ToolchainError
 
 if TYPE_CHECKING:

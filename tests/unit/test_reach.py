@@ -12,7 +12,7 @@ import pytest
 from tests.unit.recorder import ROOT
 
 SCRIPT = ROOT / "platforms" / "scripts" / "reach.sh"
-WITHOUT_Z = ROOT / "toolchain" / "images" / "langfuse_standin" / "bin" / "nc"
+WITHOUT_Z = ROOT / "tests" / "standin" / "image" / "bin" / "nc"
 WITH_Z = """#!/bin/bash
 [ "$1" = -z ] || exit 1
 [ $# -gt 1 ] || { echo "usage: nc [-z] host port" >&2; exit 1; }

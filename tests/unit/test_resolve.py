@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from components.releases import RELEASES
-from toolchain.images import builder, catalog, client, obtain, recipe, registry
+from offline.images import builder, catalog, recipe
+from toolchain.images import client, obtain, registry
 from toolchain.images.lock import Locked, read_lock
 from toolchain.paths import cache_dir
 from toolchain.report import Report, ToolchainError
@@ -25,7 +26,7 @@ from toolchain.resolve import known_images, resolution_file, resolve
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toolchain.images.recipe import Job
+    from offline.images.recipe import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 REDIS = {"redis": "127.0.0.1:1/redis:7.2.11"}
@@ -241,6 +242,15 @@ def test_the_stand_in_is_called_one_and_takes_its_release_from_the_reference(
     assert engine.builds[0].startswith("langfuse-stack/langfuse-web:3.225.4-")
 
 
+def test_a_checkout_without_the_stand_in_has_nothing_in_the_place_of_langfuse(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "STAND_IN", tmp_path / "absent")
+    with pytest.raises(ToolchainError, match="cannot be built: there is no stand-in in this checkout"):
+        resolve(WEB, Report())
+    assert engine.builds == []
+
+
 @pytest.mark.parametrize("tag", ["2.95.0", "3.225.5", "3.999.0", "5", "latest"])
 def test_nothing_stands_in_for_a_version_that_may_not_exist(tag: str) -> None:
     with pytest.raises(ToolchainError, match=f"whether there is a {tag} only a registry can tell"):
@@ -266,7 +276,7 @@ def test_a_version_that_the_registry_does_not_have_is_refused_and_not_stood_in_f
 
 
 def test_the_stand_in_doubles_the_known_version_of_each_release() -> None:
-    assert {release.version for release in RELEASES.values()} == set(catalog.STAND_IN_VERSIONS)
+    assert {release.version for release in RELEASES.values()} == set(catalog.stand_in_versions())
 
 
 def test_a_build_that_is_killed_leaves_nothing_that_looks_finished_and_the_next_one_completes(

@@ -10,7 +10,7 @@ import pytest
 
 from ops.session import OpsError, Session
 from ops.switching import hold, release
-from switches import RESOURCE, SETTING, Switch, SwitchesError, as_text, parse, recorded
+from settings.switches import RESOURCE, SETTING, Switch, SwitchesError, as_text, parse, recorded
 from tests.unit.recorder import record
 
 OFF = Switch("gateway:tracing", "false", "2026-01-02T03:04:05Z", "ada@example.com", "undo it")

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from components.releases import RELEASES, WRITE_MODES
 from ops.doctor.rows import ROWS
-from ops.upgrade.cases import CASES, FOUR, THREE, Case, four, three, to
 from ops.upgrade.decide import RULES, Decision, Verdict, decide
-from ops.upgrade.page import page
 from ops.upgrade.state import Goal, LiveState, Shape, changed, next_version, shape_of
 from ops.upgrade.steps import way
 from policy.inventories import numbers
 from tests.unit.recorder import ROOT
+from tests.upgrade.cases import CASES, FOUR, THREE, Case, four, three, to
+from tests.upgrade.page import page
 
 
 def told(decision: Decision) -> tuple[object, ...]:
@@ -43,7 +43,7 @@ def test_no_two_lines_of_the_table_start_alike() -> None:
 
 def test_the_page_is_what_the_planner_does() -> None:
     assert (ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8") == page(), (
-        "run `python3 toolchain/venv.py -m ops.upgrade.page > docs/upgrade.md`"
+        "run `python3 toolchain/venv.py -m tests.upgrade.page > docs/upgrade.md`"
     )
 
 

@@ -8,10 +8,10 @@ from checks.base import CheckFailedError
 from checks.trace import PublicApi
 from ops.session import RefusedError
 from ops.upgrade import apply, holdings
-from ops.upgrade.cases import FOUR, three, to
 from ops.upgrade.decide import decide
 from ops.upgrade.holdings import Holdings, losses, unreadable
 from ops.upgrade.state import changed
+from tests.upgrade.cases import FOUR, three, to
 
 BEFORE = Holdings({"traces": 10, "event_log": 0}, {"projects": 2}, ("t1",))
 API = PublicApi("http://example.com", "pk", "sk", "")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import queue
 import re
-import socket
 import subprocess
 import threading
 import time
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from toolchain.download import unreachable
 from toolchain.images.client import DockerCommandError
 
 if TYPE_CHECKING:
@@ -103,23 +103,8 @@ def host_of(reference: str) -> str | None:
 
 
 def _unreachable(address: str) -> str | None:
-    """Why no connection can be made, or None when one was; never takes longer than the probe's time-out."""
     parts = urlsplit(f"//{address}")
-    outcome: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-
-    def connect() -> None:
-        try:
-            socket.create_connection((parts.hostname or "", parts.port or _HTTPS), PROBE_SECONDS).close()
-            outcome.put(None)
-        except OSError as error:
-            outcome.put(f"cannot be reached ({error.strerror or error})")
-
-    # Resolving a name knows no time-out of its own, hence the thread.
-    threading.Thread(target=connect, daemon=True).start()
-    try:
-        return outcome.get(timeout=PROBE_SECONDS)
-    except queue.Empty:
-        return f"cannot be reached (no answer within {PROBE_SECONDS:.0f} s)"
+    return unreachable(parts.hostname or "", parts.port or _HTTPS, PROBE_SECONDS)
 
 
 def _forward(stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:

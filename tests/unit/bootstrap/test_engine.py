@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import platform
 import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.bootstrap.releases import serve_release
 from toolchain.engine import ensure_engine, keep_no_debug_log
 from toolchain.plugins import PLUGINS, ensure_plugins
 from toolchain.report import Report, ToolchainError
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 FAKES = Path(__file__).parent / "fakes"
 FROM_ROOT = Path(__file__).parents[3]
 ENSURE = "from toolchain.engine import *; from toolchain.report import Report; print(ensure_engine(Report()).source)"
-ARCHITECTURE = {"x86_64": "x64", "aarch64": "arm64"}[platform.machine()]
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -40,23 +37,6 @@ def said() -> io.StringIO:
 @pytest.fixture
 def report(said: io.StringIO) -> Report:
     return Report(said)
-
-
-def serve_release(folder: Path, *, without: str = "") -> str:
-    """Put a release in the vendor's form into a folder, and give its checksum."""
-    names = {
-        "pulumi",
-        "pulumi-language-python",
-        "pulumi-language-python-exec",
-        "pulumi-resource-pulumi-python",
-        "pulumi-language-nodejs",
-    }
-    archive = folder / f"pulumi-v3.255.0-linux-{ARCHITECTURE}.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        for name in names - {without}:
-            tar.add(FAKES / "pulumi", f"pulumi/{name}")
-        tar.add(FAKES / "pulumi", "../outside")
-    return hashlib.sha256(archive.read_bytes()).hexdigest()
 
 
 def test_a_suitable_engine_on_the_path_is_used_and_named(machine: Machine, report: Report, said: io.StringIO) -> None:
@@ -185,7 +165,8 @@ def test_an_engine_that_cannot_be_had_names_what_was_tried_and_what_helps(
 def test_a_second_clone_builds_nothing(machine: Machine, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     clone.mkdir()
-    shutil.copytree(FROM_ROOT / "toolchain", clone / "toolchain", ignore=shutil.ignore_patterns("images"))
+    for part in ("toolchain", "offline"):
+        shutil.copytree(FROM_ROOT / part, clone / part)
 
     for folder in (FROM_ROOT, clone):
         ran = subprocess.run([sys.executable, "-c", ENSURE], cwd=folder, capture_output=True, check=True)

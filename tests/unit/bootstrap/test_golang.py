@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolchain import golang
-from toolchain.golang import build, ensure_go
-from toolchain.plugins import PLUGINS
+from offline import golang
+from offline.engine import plugin
+from offline.golang import build, ensure_go
 from toolchain.report import Report, ToolchainError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.unit.bootstrap.conftest import Machine
 
-PROGRAM = PLUGINS["command"]
+PROGRAM = plugin("command", "1.2.1")
 
 
 @pytest.mark.parametrize("module", sorted(golang.MODULES.glob("*/go.mod")), ids=lambda path: path.parent.name)

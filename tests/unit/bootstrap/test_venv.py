@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolchain import apt, venv
+from offline import apt
+from toolchain import venv
 from toolchain.report import Report, ToolchainError
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from toolchain.golang import ensure_go
-from toolchain.images.kinds.dockerfile import Dockerfile
+from offline.golang import ensure_go
+from offline.images.kinds.dockerfile import Dockerfile
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.images.recipe import Job
+    from offline.images.recipe import Job
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
     from toolchain.report import Report
 
 FOLDER = Path(__file__).parent
+STAND_IN = FOLDER.parents[1] / "tests" / "standin"
+"""The conformance stand-in of this checkout, which need not have one."""
 _HASH_LENGTH = 12
 _LEFT_OUT = {"__pycache__", "tests"}
 
@@ -47,7 +50,7 @@ class Recipe:
 
     Attributes:
         service: What it is for.
-        folder: Where its files are, under toolchain/images.
+        folder: Name of the folder with its files, and of the one in the cache.
         version: The version of the software in it, as far as its name tells.
         kind: Who knows how to build from those files.
         source: Where its content comes from, for people.
@@ -65,6 +68,11 @@ class Recipe:
     target: str = ""
     stand_in: bool = False
 
+    @property
+    def files(self) -> Path:
+        """The folder with its files."""
+        return STAND_IN / "image" if self.stand_in else FOLDER / self.folder
+
     def tag(self, architecture: str) -> str:
         """Name of the image: changes with every input, so that what has this name is up to date."""
         return f"langfuse-stack/{self.service}:{self.version}-{self.fingerprint(architecture)}"
@@ -76,16 +84,15 @@ class Recipe:
 
     def artefacts_key(self, architecture: str) -> str:
         """Hash of the inputs of the build context: the recipe's files and the code that adds to them."""
-        parts = [architecture, *(inspect.getsource(sys.modules[kind.__module__]) for kind in _line(self.kind))]
-        for path in recipe_files(FOLDER / self.folder):
-            parts += [str(path.relative_to(FOLDER)), hashlib.sha256(path.read_bytes()).hexdigest()]
+        parts = [architecture, *(_code(sys.modules[kind.__module__]) for kind in _line(self.kind))]
+        for path in recipe_files(self.files):
+            parts += [f"{self.folder}/{path.relative_to(self.files)}", hashlib.sha256(path.read_bytes()).hexdigest()]
         return _hash(*parts, repr(vars(self.kind)))
 
     def copy_files(self, context: Path) -> None:
         """Puts the recipe's files into `context`, readable for all whatever the umask of the checkout was."""
-        root = FOLDER / self.folder
-        for path in recipe_files(root):
-            target = context / path.relative_to(root)
+        for path in recipe_files(self.files):
+            target = context / path.relative_to(self.files)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
             target.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
@@ -100,6 +107,11 @@ def recipe_files(root: Path) -> Iterator[Path]:
 
 def _line(kind: Kind) -> Iterator[type]:
     return (cls for cls in type(kind).__mro__ if cls.__module__.startswith(__package__ or ""))
+
+
+def _code(module: ModuleType) -> str:
+    """The source of a module, under the former name of its package: images that were built before stay valid."""
+    return inspect.getsource(module).replace("offline", "toolchain")
 
 
 def _hash(*parts: str) -> str:

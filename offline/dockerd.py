@@ -1,4 +1,7 @@
-"""Starting the Docker daemon: by systemd where it is in charge, else by hand, detached and left running."""
+"""The Docker daemon of this machine: installed from Debian packages if it is missing, started, and left running.
+
+By systemd where it is in charge, else by hand.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain.paths import state_dir
+from offline import apt
+from toolchain.paths import locked, state_dir
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ _START_SECONDS = 60
 _POLL_SECONDS = 0.25
 _OPEN_FILES = 1048576
 _SYSTEMD_RUNS = Path("/run/systemd/system")
+_LOCK = Path("/run/lock/langfuse-stack-docker.lock")
 
 _CAUSES = (
     (
@@ -41,12 +46,37 @@ _CAUSES = (
 )
 
 
-def start(report: Report, answers: Callable[[], bool]) -> str:
-    """Starts the daemon and waits until `answers()`; returns how it was started.
+def ensure_running(report: Report, failure: str, answers: Callable[[], bool]) -> str:
+    """Installs the daemon if it is missing, starts it and waits until `answers()`; returns how it was started.
+
+    Args:
+        report: told what is done.
+        failure: why it does not answer yet.
+        answers: whether it answers now.
 
     Raises:
-        ToolchainError: the daemon ended or did not answer in time; the message carries its last words.
+        ToolchainError: it cannot be set up here, ended, or did not answer in time; the message has its last words.
     """
+    why_not = apt.obstacle() if shutil.which("dockerd") is None else None
+    if os.geteuid() != 0:
+        why_not = "only root can start it"
+    if why_not is not None:
+        raise ToolchainError(
+            f"Docker is not running ({failure}) and cannot be set up here: {why_not}. "
+            "Install Docker Engine 20.10 or newer and start it (Linux: sudo systemctl start docker; "
+            "elsewhere: start Docker Desktop), or set DOCKER_HOST to an engine that runs."
+        )
+    with locked(_LOCK, "Docker"):
+        if answers():
+            return "started by another run"
+        if shutil.which("dockerd") is None:
+            apt.install("docker.io", "docker", report)
+        if shutil.which("docker") is None:
+            apt.install("docker-cli", "docker", report)  # a package of its own since Debian 13
+        return _start(report, answers)
+
+
+def _start(report: Report, answers: Callable[[], bool]) -> str:
     began = time.monotonic()
     if _SYSTEMD_RUNS.is_dir() and shutil.which("systemctl"):
         source = _by_systemd(report, answers)

@@ -1,10 +1,10 @@
-"""The page `docs/upgrade.md`, made from the rules and the table: `python -m ops.upgrade.page > docs/upgrade.md`."""
+"""The page `docs/upgrade.md`, made from the rules and the table: `python -m tests.upgrade.page > docs/upgrade.md`."""
 
 import sys
 from pathlib import Path
 
-from ops.upgrade.cases import CASES
 from ops.upgrade.decide import RULES
+from tests.upgrade.cases import CASES
 
 INTRODUCTION = Path(__file__).with_name("introduction.md")
 

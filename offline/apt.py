@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from offline import commands
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
@@ -49,34 +49,12 @@ def install(package: str, part: str, report: Report) -> None:
     report.step(part, f"installing the Debian package {package}")
     started = time.monotonic()
     command = ["apt-get", *_OPTIONS, "install", "--yes", "--no-install-recommends", package]
-    if _run(command, _INSTALL_SECONDS) is not None:
-        _run(["apt-get", *_OPTIONS, "update"], _UPDATE_SECONDS)
-        failure = _run(command, _INSTALL_SECONDS)
+    if commands.failure(command, _INSTALL_SECONDS) is not None:
+        commands.failure(["apt-get", *_OPTIONS, "update"], _UPDATE_SECONDS)
+        failure = commands.failure(command, _INSTALL_SECONDS)
         if failure is not None:
             raise ToolchainError(
                 f"apt-get could not install {package}:\n{failure}\n"
                 f"Repair it (apt-get update && apt-get install {package}), then run the same command again."
             )
     report.done(part, f"Debian package {package} installed", time.monotonic() - started)
-
-
-def _run(command: list[str], seconds: float) -> str | None:
-    """None when the command succeeded, else the last lines it wrote."""
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
-    try:
-        result = subprocess.run(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"no end after {seconds:.0f} s"
-    if result.returncode == 0:
-        return None
-    return "\n".join(result.stdout.strip().splitlines()[-6:])

@@ -3,21 +3,87 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from offline.images.catalog import recipe_for
+from offline.images.recipe import Job
 from toolchain.images import client
-from toolchain.images.recipe import Job
+from toolchain.images.obtain import Obtained, part_of
 from toolchain.paths import cache_dir, locked, staged
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from offline.images.recipe import Recipe
     from toolchain.images.client import EngineFacts
-    from toolchain.images.recipe import Recipe
     from toolchain.report import Report
 
 NEEDED_BYTES = 5 * 1024**3
+_AT_ONCE = 3
+
+
+def build_all(
+    references: Mapping[str, str], absent: AbstractSet[str], engine: EngineFacts, report: Report
+) -> tuple[dict[str, Obtained], dict[str, str]]:
+    """Builds the images of several services at once.
+
+    Args:
+        references: Service to the reference that was asked for.
+        absent: Services whose image does not exist, as its registry says: nothing stands in for it.
+        engine: It builds.
+        report: Told what is built.
+
+    Returns:
+        What was built, and for the other services why it could not be.
+    """
+    built: dict[str, Obtained] = {}
+    lines, failures = _lines(references, absent)
+    interrupted = threading.Event()
+
+    def work(line: Iterable[Recipe]) -> None:
+        for recipe in line:
+            if interrupted.is_set():
+                return
+            try:
+                image = ensure_built(recipe, engine, report)
+            except ToolchainError as error:
+                failures[recipe.service] = str(error)
+            else:
+                source = recipe.source if recipe.stand_in else f"built from packages: {recipe.source}"
+                built[recipe.service] = Obtained(image, source, stand_in=recipe.stand_in)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            for done in [pool.submit(work, line) for line in lines]:
+                done.result()
+        except BaseException:
+            interrupted.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return built, failures
+
+
+def _lines(references: Mapping[str, str], absent: AbstractSet[str]) -> tuple[list[list[Recipe]], dict[str, str]]:
+    """The recipes, those that share a base in one line behind it; and the services that have none."""
+    lines: dict[str, list[Recipe]] = {}
+    failures: dict[str, str] = {}
+    for service, reference in references.items():
+        try:
+            recipe = recipe_for(service, reference)
+        except ToolchainError as error:
+            failures[service] = str(error)
+            continue
+        if recipe.stand_in and service in absent:
+            failures[service] = "there is no such version of Langfuse (langfuse:version)"
+        else:
+            lines.setdefault(recipe.base.service if recipe.base else service, []).append(recipe)
+    return list(lines.values()), failures
 
 
 def ensure_built(recipe: Recipe, engine: EngineFacts, report: Report) -> client.LocalImage:
@@ -58,11 +124,6 @@ def refuse_full_disk(engine: EngineFacts) -> None:
                 f"{place} has {free / 1024**3:.1f} GB free, images need {NEEDED_BYTES / 1024**3:.0f} GB: "
                 f"make room (docker image prune), or move it ({setting})"
             )
-
-
-def part_of(service: str) -> str:
-    """The name under which a service is reported; short enough for the report's first column."""
-    return service.removeprefix("langfuse-").removesuffix("-exporter")
 
 
 def _build(job: Job) -> None:

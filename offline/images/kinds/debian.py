@@ -7,14 +7,14 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from toolchain import apt
+from offline import apt
 from toolchain.images import client
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.images.recipe import Job
+    from offline.images.recipe import Job
 
 _SECONDS = 1200
 _ARCHIVE = "root.tar.gz"

@@ -9,13 +9,14 @@ import tarfile
 import zipfile
 from typing import IO, TYPE_CHECKING
 
-from toolchain.images import client, wheels
+from offline.images import wheels
+from toolchain.images import client
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.images.recipe import Job
+    from offline.images.recipe import Job
 
 _SECONDS = 900
 _MANIFEST = "manifest.json"
