@@ -34,7 +34,7 @@ def up(stack: str, config_file: Path | None, *, as_json: bool, expect_no_changes
         OpsError: the machine is not ready, the plan gate refused, or a gate did not open; with `expect_no_changes`
             also where there is something to change.
     """
-    session, console = open_session(stack, config_file), Console(stderr=as_json)
+    session, console = open_session(stack, config_file, images=True), Console(stderr=as_json)
     done = put_up(session, console, expect_no_changes=expect_no_changes)
     if as_json:
         answer(done)

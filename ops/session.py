@@ -12,9 +12,9 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from checks.trust import believe
@@ -26,6 +26,9 @@ from settings.switches import SETTING as SWITCHES
 from settings.switches import Switch, SwitchesError, as_text
 from toolchain.passing import passed_on
 from toolchain.paths import private_folder, state_dir, write_private
+
+if TYPE_CHECKING:
+    from toolchain.report import Report
 
 ROOT = Path(__file__).resolve().parent.parent
 STANDARD_ERROR = 2
@@ -325,20 +328,43 @@ def explain(message: str) -> str:
     return message
 
 
-def open_session(stack: str, config_file: Path | None) -> Session:
+def open_session(stack: str, config_file: Path | None, *, images: bool = False) -> Session:
     """Get the toolchain ready and return a session on `stack`.
 
+    Args:
+        stack: its name.
+        config_file: its settings.
+        images: on a machine that has none yet, get the stack's images beside the engine.
+
     Raises:
-        ToolchainError: engine, plugins or Docker cannot be had.
+        ToolchainError: engine, plugins, Docker or images cannot be had.
     """
     from toolchain.environment import environment, shell
     from toolchain.passing import held_back
     from toolchain.ready import make_ready
+    from toolchain.resolve import resolution_file
 
-    variables = environment(*make_ready())
+    path = settings_file(stack, config_file)
+    first = images and not resolution_file().exists()
+    variables = environment(*make_ready(partial(_images, stack_name(stack), path) if first else None))
     if said := held_back(shell(variables)):
         sys.stderr.write(f"{said}\n")
-    return Session(stack, variables, settings_file(stack, config_file))
+    return Session(stack, variables, path)
+
+
+def _images(name: str, path: Path, report: "Report") -> None:
+    """Get the images that the settings ask for.
+
+    Raises:
+        SettingsError, StackFileError: the settings cannot be read.
+        ToolchainError: one can be neither pulled nor built.
+    """
+    from toolchain.images.lock import lock_file, read_lock
+    from toolchain.resolve import resolve
+
+    report.step("images", "beside the engine: minutes where they are pulled, up to 15 where all is built")
+    references = load(config_of(read_document(path))).image_references
+    resolve(references, report, locked=read_lock(lock_file(name, path)))
 
 
 def settings_file(stack: str, config_file: Path | None) -> Path:

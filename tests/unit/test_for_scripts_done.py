@@ -103,7 +103,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     STATE.clear()
     host = Docker()
     for module in (lifecycle, rollback, members, power, reset, upgrade):
-        monkeypatch.setattr(module, "open_session", lambda name, _: Known(name, {}, file))
+        monkeypatch.setattr(module, "open_session", lambda name, _, **__: Known(name, {}, file))
     for module in (lifecycle, rollback, members, power, reset):
         monkeypatch.setattr(module, "recorded", recorded)
         monkeypatch.setattr(module, "exclusive", nullcontext)
