@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from checks.base import brief, until_healthy
+from checks.base import first_line, until_healthy
 from evidence import now, slugged, unwritable
 from ops import decisions, redaction
 from ops.answer import answer
@@ -51,7 +51,7 @@ class Bundle:
         try:
             return until_healthy(look, deadline_seconds=PART_SECONDS)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - in an incident anything may fail, in any way
-            self.missing[part] = str(error) if isinstance(error, OpsError) else brief(error)
+            self.missing[part] = str(error) if isinstance(error, OpsError) else first_line(error)
             return None
 
     def gather(self, part: str, path: str, look: Callable[[], Any]) -> None:

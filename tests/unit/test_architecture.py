@@ -10,7 +10,6 @@ from tests.unit.recorder import ROOT
 OURS = {
     "__main__",
     "settings",
-    "wiring",
     "outputs",
     "evidence",
     "programs",
@@ -27,15 +26,11 @@ OURS = {
 }
 ALLOWED = {
     "components": {
-        "components",
-        "platforms.spec",
-        "checks",
-        "secretlike",
-        "settings.switches",
-        "urls",
-        "policy.data_types",
+        *("components", "settings", "platforms.spec", "checks", "secretlike", "urls", "policy.data_types"),
     },
+    "components/releases": set[str](),
     "platforms": {"platforms", "evidence", "programs", "urls"},
+    "platforms/choice": {"platforms", "components.base", "components.secrets", "settings"},
     "checks": {"checks", "evidence", "policy.migrations", "programs", "secretlike", "urls"},
     "policy": {"policy", "secretlike"},
     "evidence": set[str](),
@@ -48,7 +43,6 @@ ALLOWED = {
         *("settings", "components.releases", "platforms.spec", "secretlike", "toolchain.paths", "urls"),
     },
     "outputs": {"components", "urls"},
-    "wiring": {"settings", "components", "platforms", "urls"},
     "ops": OURS - {"__main__", "offline", "tests"},
 }
 ONLY_IMPORTERS = {"pulumi_docker": {"platforms/docker.py"}, "pulumi_command": {"platforms/fly/platform.py"}}
@@ -66,7 +60,11 @@ def imports(path: Path) -> set[str]:
 
 
 def sources(part: str) -> list[Path]:
-    return [ROOT / f"{part}.py"] if (ROOT / f"{part}.py").exists() else sorted((ROOT / part).rglob("*.py"))
+    """Files of a part, without those that are a part of their own."""
+    if (ROOT / f"{part}.py").exists():
+        return [ROOT / f"{part}.py"]
+    others = {ROOT / f"{other}.py" for other in ALLOWED}
+    return [path for path in sorted((ROOT / part).rglob("*.py")) if path not in others]
 
 
 def within(name: str, allowed: set[str]) -> bool:
@@ -116,6 +114,16 @@ def test_each_provider_has_one_importer(library: str) -> None:
         if any(name.split(".")[0] == library for name in imports(path))
     }
     assert importers == ONLY_IMPORTERS[library]
+
+
+def test_one_place_below_the_settings_asks_which_platform_it_is() -> None:
+    asking = {
+        str(path.relative_to(ROOT))
+        for part in ("components", "platforms", "platforms/choice", "checks", "policy")
+        for path in sources(part)
+        if "stack.platform" in path.read_text()
+    }
+    assert asking == {"platforms/choice.py"}
 
 
 def test_no_stack_is_named_below_the_entry() -> None:
