@@ -37,8 +37,8 @@ def test_the_owner_and_those_who_are_invited_are_listed(stack: TestStack) -> Non
     people = {
         person["email"]: (person["organization"], person["role"], person["invited"]) for person in found["members"]
     }
-    assert people["owner@example.com"] == ("Hurriyet Partisi", "OWNER", False)
-    assert people["ada@example.com"] == ("Hurriyet Partisi", "VIEWER", True)
+    assert people["owner@example.com"] == ("My organization", "OWNER", False)
+    assert people["ada@example.com"] == ("My organization", "VIEWER", True)
 
 
 def test_without_a_licence_adding_says_how_it_is_done_and_changes_nothing(stack: TestStack) -> None:
