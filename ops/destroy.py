@@ -7,8 +7,6 @@ Volumes go by a label that Docker has kept since each was made, so that no setti
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from ops import docker, lifecycle
 from ops.answer import answer
 from ops.confirm import require_typed
@@ -18,6 +16,7 @@ from ops.refused import refuse_command, refuse_options
 from ops.session import RefusedError, Session, open_session, settings_file
 from ops.stackfile import forget_salt, read_config
 from ops.state import read_state
+from ops.terminal import Console
 from platforms.docker_labels import DISPOSABLE_LABEL, INSTANCE_LABEL, OWNER_LABEL
 from policy.inventories import path_of
 from settings import load

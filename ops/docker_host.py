@@ -10,6 +10,7 @@ from evidence import record
 from ops import docker
 from ops.host import Status
 from ops.session import OpsError, Session
+from ops.terminal import waiting
 
 WELL_SECONDS = 180
 LOG_SECONDS = 30
@@ -52,7 +53,8 @@ class DockerHost:
         """See `Host`."""
         self._run("start", self._named(service).name)
         try:
-            until_healthy(lambda: self._well(service), deadline_seconds=WELL_SECONDS)
+            with waiting.on(f"{service} to become healthy"):
+                until_healthy(lambda: self._well(service), deadline_seconds=WELL_SECONDS)
         except CheckFailedError as failure:
             raise OpsError(f"{service} did not become healthy: {failure}") from None
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
+from components.langfuse import WEB_STOP_GRACE
 from ops.answer import answer
 from ops.evidence import recorded
 from ops.host import host_of, known
 from ops.recover import exclusive
 from ops.session import open_session
-from ops.workers import tell_of_killed
+from ops.terminal import Console
+from ops.workers import WEB_NAME, tell_of_killed
 
 
 def stop(stack: str, config_file: Path | None, service: str, *, as_json: bool) -> None:
@@ -23,6 +23,8 @@ def stop(stack: str, config_file: Path | None, service: str, *, as_json: bool) -
     with recorded(session, "stop", {"service": service}), exclusive(session):
         rested = known(host, service).rests
         if not rested:
+            if WEB_NAME.fullmatch(service):
+                console.print(f"{service} serves on for up to {WEB_STOP_GRACE} s after it is asked to stop.")
             host.stop(service)
     if rested:
         console.print(f"{service} is stopped already.", highlight=False)

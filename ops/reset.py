@@ -4,8 +4,6 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from ops import docker, lifecycle, report
 from ops.answer import answer
 from ops.confirm import require_typed
@@ -13,6 +11,7 @@ from ops.evidence import recorded
 from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.state import read_state
+from ops.terminal import Console
 
 if TYPE_CHECKING:
     from toolchain.resolve import ResolvedImage

@@ -3,8 +3,6 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
 from ops import report
 from ops.answer import answer
 from ops.evidence import recorded
@@ -15,6 +13,7 @@ from ops.recover import exclusive, recover
 from ops.session import RefusedError, Session, open_session
 from ops.smoke import access
 from ops.switching import hold, release
+from ops.terminal import Console
 
 GATEWAY = "gateway"
 TRACING = "gateway:tracing"

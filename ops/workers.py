@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
-from rich.console import Console
-
 from components.langfuse import WEB_STOP_GRACE
 from components.redis import CACHE
 from ops.host import Host, Status, host_of
 from ops.session import OpsError, Session
+from ops.terminal import Console
 from policy.plan import Plan, Step
 from toolchain.paths import state_dir
 
 WORKER = re.compile(r"langfuse-worker(-\d+)?")
-WEB = re.compile(r"docker:index/container:Container::(langfuse-web(?:-\d+)?)$")
+WEB_NAME = re.compile(r"langfuse-web(?:-\d+)?")
+WEB = re.compile(rf"docker:index/container:Container::({WEB_NAME.pattern})$")
 STORE = re.compile(
     r"langfuse-stack:index:(?:ClickHouse|Redis)\$"
     rf"(?:docker:index/container:Container|langfuse-stack:fly:Service\$command:local:Command)::(?!{CACHE}\b)"

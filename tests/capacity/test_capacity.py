@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from checks.relay import Queue as Held
@@ -25,6 +24,7 @@ from ops.doctor.looks import LookError
 from ops.limits import limits
 from ops.session import OpsError, Session
 from ops.state import State
+from ops.terminal import Console
 from settings.recorded import NOTHING
 
 GB = 10**9

@@ -14,12 +14,12 @@ from typing import Any
 
 import psutil
 import pytest
-from rich.console import Console
 
 from ops import docker, recover
 from ops.docker import Container
 from ops.session import MARK_VARIABLE, OpsError, Session
 from ops.state import State
+from ops.terminal import Console
 from settings.recorded import NOTHING
 
 OWNER = "0123456789abcdef"

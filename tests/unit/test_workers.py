@@ -8,11 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from ops import lifecycle, workers
 from ops.host import Status
 from ops.session import OpsError, Session
+from ops.terminal import Console
 from policy.plan import Plan, Step
 from settings.recorded import NOTHING
 
