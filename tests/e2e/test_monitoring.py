@@ -51,9 +51,19 @@ class Monitored:
     outputs: Mapping[str, Any]
     certificates: Path
 
+    def prometheus(self, path: str, **parameters: str) -> httpx.Response:
+        """What Prometheus answers."""
+        url = f"http://127.0.0.1:{self.stack.config['monitoring:prometheusPort']}/api/v1/{path}"
+        return httpx.get(url, params=parameters)
+
+    def watched(self) -> bool:
+        """Whether `watch` has reported."""
+        answer = self.prometheus("query", query='push_time_seconds{job="langfuse-watch"}')
+        return bool(answer.json()["data"]["result"])
+
     def firing(self) -> set[str]:
         """Alerts that fire now, each with what it is about."""
-        answer = httpx.get(f"http://127.0.0.1:{self.stack.config['monitoring:prometheusPort']}/api/v1/alerts")
+        answer = self.prometheus("alerts")
         alerts = [alert["labels"] for alert in answer.json()["data"]["alerts"] if alert["state"] == "firing"]
         about = ("queue", "secret", "store", "address", "service")
         return {
@@ -126,7 +136,7 @@ def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
             {
                 "name": "broken",
                 "model": "openai/broken",
-                "apiBase": "http://127.0.0.1:9/v1",
+                "apiBase": f"http://{RECEIVER}:9/v1",
                 "apiKeyEnv": "BROKEN_KEY",
                 "params": {"num_retries": 0},
             }
