@@ -107,8 +107,6 @@ def receive(stack: TestStack, pem: Path) -> None:
         "--name",
         name,
         *network,
-        "--label",
-        stack.label.removeprefix("label="),
         "--entrypoint=python3",
         image,
         *command,
@@ -151,6 +149,8 @@ def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
         receive(stack, pem)
         yield Monitored(stack, stack.outputs(), pem)
     finally:
+        # Without the stack's label, which every command takes for a container of another stack.
+        subprocess.run(["docker", "rm", "--force", f"{stack.instance}-{RECEIVER}"], check=False, capture_output=True)
         stack.remove()
 
 
