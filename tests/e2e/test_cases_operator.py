@@ -5,11 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.engine_events import EngineEvents
 from tests.e2e.stack import ROOT, TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -67,14 +69,15 @@ def changed(stack: TestStack) -> Iterator[TestStack]:
 
 def test_an_interrupt_ends_every_command_that_runs_the_engine_with_130(changed: TestStack) -> None:
     changed.configure(langfuse__logLevel="debug", gateway__cacheTtlSeconds=60)
-    for command, begun in (("preview", "stand-in"), ("up", "Updating"), ("down", "Updating")):
+    for command in ("preview", "up", "down"):
+        events = EngineEvents(changed)
         with changed.started(command) as process:
             assert process.stdout
-            seen = ""
-            for line in process.stdout:
-                seen += line
-                if begun in line:
-                    break
+            if command == "preview":
+                seen = process.stdout.readline()
+            else:
+                while process.poll() is None and not (seen := "\n".join(events.fresh())):
+                    time.sleep(0.02)
             os.killpg(process.pid, signal.SIGINT)
             rest, _ = process.communicate(timeout=300)
         assert process.returncode == 130, seen + rest

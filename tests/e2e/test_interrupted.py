@@ -2,9 +2,11 @@
 
 import os
 import signal
+import time
 
 import pytest
 
+from tests.e2e.engine_events import EngineEvents
 from tests.e2e.stack import REGISTERED, TestStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
@@ -23,25 +25,22 @@ SERVICES = [
 ]
 
 
-def kill_when(stack: TestStack, line: str) -> None:
-    """SIGKILL the whole run, engine and plugins included, as soon as it prints `line`."""
+def strike_when(stack: TestStack, line: str, number: signal.Signals) -> int:
+    """Send the whole run, engine and plugins included, a signal as soon as its engine is there; its exit code."""
+    events = EngineEvents(stack)
     with stack.started("up") as process:
-        assert process.stdout
-        seen = []
-        for text in process.stdout:
-            seen.append(text)
-            if line in text:
-                break
-        else:
-            pytest.fail(f"never saw {line!r}:\n{''.join(seen)}")
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=60)
+        while process.poll() is None and not any(line in said for said in events.fresh()):
+            time.sleep(0.02)
+        assert process.poll() is None, f"never saw {line!r}"
+        os.killpg(process.pid, number)
+        process.communicate(timeout=120)
+    return process.returncode
 
 
 @pytest.mark.soak
 def test_a_run_killed_at_any_point_is_finished_by_the_next(fresh: TestStack) -> None:
     for line in KILL_AT:
-        kill_when(fresh, line)
+        strike_when(fresh, line, signal.SIGKILL)
     run = fresh.ops("up")
     assert run.code == 0, run.output
     prefix = fresh.instance.replace("-", "_")
@@ -54,14 +53,7 @@ def test_a_run_killed_at_any_point_is_finished_by_the_next(fresh: TestStack) -> 
 
 @pytest.mark.soak
 def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(fresh: TestStack) -> None:
-    with fresh.started("up") as process:
-        assert process.stdout
-        for text in process.stdout:
-            if "docker:index:Container clickhouse creating" in text:
-                os.killpg(process.pid, signal.SIGINT)
-                break
-        process.communicate(timeout=120)
-    assert process.returncode != 0
+    assert strike_when(fresh, "docker:index:Container clickhouse creating", signal.SIGINT) != 0
     run = fresh.ops("up")
     assert run.code == 0, run.output
     assert "recovered" not in run.output

@@ -4,12 +4,11 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.e2e.engine_events import EngineEvents
 from tests.e2e.stack import Run, kill
 from tests.fly.rehearsal import APPS, Rehearsal
 
@@ -17,7 +16,8 @@ Kind = Literal["halt", "lost"]
 """`halt`: the whole run (engine, plugins, driver) is killed; `lost`: Fly did it, and its reply is a network error."""
 MAKERS = "LangfuseSchema|DataKeys|Bucket|AppKey|BackupKey"
 """Types of what is made in the stores themselves."""
-GATE = re.compile(rf"checks:(?:(?P<maker>{MAKERS})|\w+)$")
+POINT = re.compile(rf"checks:(?:(?:{MAKERS}) \S+ created|(?!{MAKERS})\w+ \S+ creating)")
+"""When something was made in a store, and the state may not know of it yet; and when a gate is about to be proven."""
 RUN_SECONDS = 600
 FOREIGN = "SELECT md5(string_agg(c::text, '|' ORDER BY c::text)) FROM app.customers c"
 
@@ -43,7 +43,7 @@ class Chain:
     kind: Kind
     part: Part
     gates: set[str] = field(default_factory=set)
-    """What the engine was at when a run was killed; see `_points`."""
+    """Lines of the engine at which a run was killed."""
     runs: int = 0
 
     def run(self) -> Run | None:
@@ -52,38 +52,34 @@ class Chain:
         before = self.steps()
         fault = {"kind": self.kind, "step": "each", "since": self.part.since, "until": self.part.until}
         self._halted.unlink(missing_ok=True)
-        before_it = self._event_logs()
+        events = EngineEvents(self.prod.stack)
         with self.prod.started("up", FAKE_FLY_FAULTS=json.dumps([fault])) as process:
             lines: list[str] = []
             assert process.stdout
             reader = threading.Thread(target=lines.extend, args=(process.stdout,), daemon=True)
             reader.start()
-            killed = self.kind == "halt" and self._killed(process, before_it)
+            killed = self.kind == "halt" and self._killed(process, events)
             process.wait(timeout=RUN_SECONDS)
             reader.join(timeout=10)
         struck = killed or self.steps() != before
         return None if struck else Run(process.returncode, "".join(lines))
 
-    def _killed(self, process: Any, before_it: set[Path]) -> bool:
+    def _killed(self, process: Any, events: EngineEvents) -> bool:
         """Kill the run at the first step that was never struck; False when it ends by itself."""
-        deadline, read = time.monotonic() + RUN_SECONDS, 0
+        deadline = time.monotonic() + RUN_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
-            points = [point for log in self._event_logs() - before_it for point in _points(log)]
-            fresh, read = points[read:], len(points)
-            if self._halted.exists() or any(self._is_new(point) for point in fresh):
+            if self._halted.exists() or any(self._is_new(line) for line in events.fresh()):
                 kill(process)
                 return True
             time.sleep(0.02)
         return False
 
-    def _is_new(self, point: str) -> bool:
-        if point in self.gates or not self._inside():
+    def _is_new(self, line: str) -> bool:
+        found = POINT.search(line)
+        if found is None or found[0] in self.gates or not self._inside():
             return False
-        self.gates.add(point)
+        self.gates.add(found[0])
         return True
-
-    def _event_logs(self) -> set[Path]:
-        return set((self.prod.stack.folder / "state" / "runs").glob("*/events.jsonl"))
 
     def _inside(self) -> bool:
         changes = self.prod.cloud()["changes"]
@@ -96,18 +92,6 @@ class Chain:
     @property
     def _halted(self) -> Path:
         return Path(f"{self.prod.state_file}.halted")
-
-
-def _points(event_log: Path) -> Iterator[str]:
-    """What was made in a store, and the state may not know of it yet; and gates that are about to be proven."""
-    with suppress(FileNotFoundError):
-        whole = [line for line in event_log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-        for event in map(json.loads, whole):
-            done = "resOutputsEvent" in event
-            step = (event.get("resOutputsEvent") or event.get("resourcePreEvent") or {"metadata": {}})["metadata"]
-            found = GATE.search(step.get("type", ""))
-            if found and step["op"] == "create" and done == bool(found["maker"]):
-                yield f"{step['type'].rpartition(':')[2]} {step['urn'].rpartition('::')[2]}"
 
 
 @dataclass
