@@ -114,7 +114,8 @@ class Load:
         return f"{self.prefix}{number + 1:016x}"
 
     async def _send_all(self) -> None:
-        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        # A connection each: a pool whose connections were lost with a killed server may hand out none any more.
+        limits, slots = httpx.Limits(max_keepalive_connections=0), asyncio.Semaphore(CONNECTIONS)
         async with httpx.AsyncClient(auth=self.auth, timeout=TIMEOUT_SECONDS, limits=limits, trust_env=False) as client:
             started, sending = time.monotonic(), []
             for number in range(self.count):
@@ -122,16 +123,17 @@ class Load:
                 if self._over.is_set() or self._enough.is_set():
                     break
                 self.sent = number + 1
-                sending.append(asyncio.create_task(self._send(client, self.trace_id(number))))
+                sending.append(asyncio.create_task(self._send(client, slots, self.trace_id(number))))
             await asyncio.gather(*sending)
 
-    async def _send(self, client: httpx.AsyncClient, trace_id: str) -> None:
+    async def _send(self, client: httpx.AsyncClient, slots: asyncio.Semaphore, trace_id: str) -> None:
         body, give_up = _request(trace_id), time.monotonic() + self.seconds + GIVE_UP_SECONDS
         pause = PAUSE_SECONDS
         while not self._over.is_set() and time.monotonic() < give_up:
             self.attempts += 1
             try:
-                answer = await client.post(self.url, json=body)
+                async with slots:
+                    answer = await client.post(self.url, json=body)
                 said = str(answer.status_code)
             except httpx.HTTPError as error:
                 said = type(error).__name__
