@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from rich.text import Text
 from ops.answer import answer
 from ops.capacity.access import LOOPBACK
 from ops.session import OpsError, Session, open_session
+from ops.stackfile import StackFileError
 from ops.terminal import Console
 from ops.watch.look import Alert, Look, look
 from ops.watch.send import post, push
+from settings import SettingsError
 
 QUIET, FIRING, COULD_NOT_LOOK = 0, 1, 2
 
@@ -39,14 +41,15 @@ class Watch:
         Raises:
             OpsError: there is no such stack.
         """
-        found = look(self._session)
         self.untold = []
+        session = replace(self._session)  # with the settings as they are now
+        found = look(session)
         # What was not seen is not over.
         over = self._told - set(found.alerts) if not found.unseen else set()
         new = [alert for alert in found.alerts if alert not in self._told]
         if self._webhook is None or not (new or over) or self._went(self._post, new, over):
             self._told = (self._told | set(new)) - over
-        settings = self._session.settings
+        settings = session.settings
         if settings.monitored:
             gateway = f"{LOOPBACK}:{settings.monitoring.pushgateway_port}"
             self._went(lambda: push(gateway, found.samples))
@@ -81,9 +84,15 @@ def watch(
     # Where there is an Alertmanager, it is the one that posts to the webhook of the settings.
     watching = Watch(session, webhook or (None if settings.monitored else settings.monitoring.webhook_url))
     console = Console(stderr=as_json)
+    found: Look | None = None
     while True:
         began = time.monotonic()
-        found = watching.once()
+        try:
+            found = watching.once()
+        except (OpsError, SettingsError, StackFileError) as error:
+            if found is None:
+                raise
+            found = Look([], [str(error)], [])
         unseen = [*found.unseen, *watching.untold]
         if as_json:
             answer({"alerts": [{**asdict(a), "runbook": a.runbook} for a in found.alerts], "unseen": unseen})

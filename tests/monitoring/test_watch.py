@@ -196,6 +196,32 @@ def test_it_looks_again_after_the_time_it_was_given(tmp_path: Path, monkeypatch:
     assert all(59 < seconds <= 60 for seconds in slept)
 
 
+def test_it_looks_with_the_settings_as_they_are_then_and_goes_on_when_they_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    rotated = {"langfuse-stack__rotations": {"redis-password": 2}}
+    changes = [lambda: session(tmp_path, **rotated), lambda: session(tmp_path, redis__port="no port")]
+
+    def sees(of: Session) -> Look:
+        looked.append(str(of.settings.stack.rotations))
+        return Look([], [], [])
+
+    def sleep(_: float) -> None:
+        if not changes:
+            raise KeyboardInterrupt
+        changes.pop(0)()
+
+    monkeypatch.setattr(command, "look", sees)
+    monkeypatch.setattr(command, "open_session", lambda *_: session(tmp_path))
+    monkeypatch.setattr(time, "sleep", sleep)
+    found = CliRunner().invoke(cli, ["watch", "--every", "60"])
+    assert found.exit_code == 130
+    assert len(looked) == 2
+    assert looked[0] != looked[1]
+    assert "redis:port" in found.stdout
+
+
 def test_there_is_nothing_to_watch_before_the_first_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Nothing(Session):
         def exists(self) -> bool:
