@@ -119,7 +119,7 @@ class Wiring:
             _refuse(settings_module.NO_ENGINES)
         stack, fly = self._settings.stack, self._settings.fly
         if stack.platform == "docker":
-            from platforms.docker import DockerPlatform
+            from platforms.docker.platform import DockerPlatform
 
             return DockerPlatform(
                 stack.instance,

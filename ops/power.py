@@ -6,8 +6,8 @@ from rich.console import Console
 
 from ops.answer import answer
 from ops.evidence import recorded
-from ops.host import host_of, known
 from ops.recover import exclusive
+from ops.runtime import known, runtime_of
 from ops.session import open_session
 from ops.workers import tell_of_killed
 
@@ -19,11 +19,11 @@ def stop(stack: str, config_file: Path | None, service: str, *, as_json: bool) -
         OpsError: there is no such service, or it could not be stopped.
     """
     session = open_session(stack, config_file)
-    host, console = host_of(session), Console(stderr=as_json)
+    runtime, console = runtime_of(session), Console(stderr=as_json)
     with recorded(session, "stop", {"service": service}), exclusive(session):
-        rested = known(host, service).rests
+        rested = known(runtime, service).rests
         if not rested:
-            host.stop(service)
+            runtime.stop(service)
     if rested:
         console.print(f"{service} is stopped already.", highlight=False)
     else:
@@ -40,10 +40,10 @@ def start(stack: str, config_file: Path | None, service: str, *, as_json: bool) 
         OpsError: there is no such service, or it does not become well.
     """
     session = open_session(stack, config_file)
-    host, console = host_of(session), Console(stderr=as_json)
+    runtime, console = runtime_of(session), Console(stderr=as_json)
     with recorded(session, "start", {"service": service}), exclusive(session):
-        before = known(host, service)
-        host.start(service)
+        before = known(runtime, service)
+        runtime.start(service)
     console.print(f"{service} runs and is well.", highlight=False)
     if before.rests:
         tell_of_killed({service: int(before.detail.get("exit_code", 0))}, console)

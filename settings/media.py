@@ -15,7 +15,7 @@ MEDIA = "media"
 
 def media_is_public(settings: "Settings") -> bool:
     """Whether the platform gives media an address on the internet."""
-    return settings.stack.platform == "fly" and MEDIA in settings.fly.public and settings.s3.place == "managed"
+    return settings.platform.internet and MEDIA in settings.fly.public and settings.s3.place == "managed"
 
 
 def media_url(settings: "Settings") -> str | None:
@@ -24,7 +24,7 @@ def media_url(settings: "Settings") -> str | None:
         return settings.minio.public_url.rstrip("/")
     if settings.s3.place == "external":
         return settings.s3.url
-    if settings.stack.platform == "docker":
+    if settings.platform.published:
         return f"http://localhost:{settings.minio.api_port}"
     return f"https://{settings.fly_app(MEDIA)}.fly.dev" if media_is_public(settings) else None
 

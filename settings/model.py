@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from components.releases import MONITORING, RELEASES, Release, references
-from platforms.spec import SHARED
+from platforms.facts import FACTS, PlatformFacts
 from settings.fly import MACHINES, PROXIES, FlySettings, Machine
 from settings.groups import (
     ClickHouseSettings,
@@ -70,7 +70,12 @@ class Settings(BaseModel):
     @property
     def is_shared(self) -> bool:
         """Whether several people and machines act on what the platform runs."""
-        return SHARED[self.stack.platform]
+        return self.platform.shared
+
+    @property
+    def platform(self) -> PlatformFacts:
+        """What holds for every stack on the platform that this one runs on."""
+        return FACTS[self.stack.platform]
 
     @property
     def release(self) -> Release:
@@ -98,7 +103,7 @@ class Settings(BaseModel):
         """Where applications outside of the private network reach the gateway; None where they cannot."""
         if self.gateway.public_url:
             return self.gateway.public_url.rstrip("/")
-        on_the_internet = self.stack.platform == "fly" and "gateway" in self.fly.public
+        on_the_internet = self.platform.internet and "gateway" in self.fly.public
         return f"https://{self.fly_app('gateway')}.fly.dev" if on_the_internet else None
 
     @property
@@ -123,7 +128,7 @@ class Settings(BaseModel):
     @property
     def monitored(self) -> bool:
         """Whether the stack has a Prometheus of its own: Fly has one for all."""
-        return self.monitoring.enabled and self.stack.platform == "docker"
+        return self.monitoring.enabled and not self.platform.prometheus
 
     @property
     def published_ports(self) -> dict[str, int]:
@@ -178,7 +183,7 @@ class Settings(BaseModel):
 
     def memory_mb(self, service: str, machine_mb: int) -> int:
         """Memory limit of a service in MB, on a machine of so much memory; on Fly each has a machine of its own."""
-        if self.stack.platform == "fly":
+        if self.platform.machine_per_service:
             return self.fly_machine(service).memory_mb
         return fitted(machine_mb, self.stack.memory_mb)[kind_of(service)]
 

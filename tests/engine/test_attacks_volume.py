@@ -14,7 +14,7 @@ import pytest
 from ops.inventory import declared_by, write
 from ops.session import OpsError, Session
 from ops.volume_holder import hold
-from platforms.docker_labels import HOLDER_LABEL
+from platforms.docker.labels import HOLDER_LABEL
 from policy.guards import in_one_line, missing_guards
 from policy.inventories import Inventory, parse
 from policy.plan import read_plan

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pulumi
 import pulumi_docker as docker
 
-from platforms.docker_labels import DISPOSABLE_LABEL, INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
+from platforms.docker.labels import DISPOSABLE_LABEL, INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
 from platforms.spec import (
     OPERATORS_MACHINE,
     Address,
