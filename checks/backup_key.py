@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from checks.base import CheckProvider, CheckResource, Evidence, Inputs, in_turn
+from checks.base import CheckProvider, CheckResource, Evidence, Inputs, retry_sequence
 from checks.bucket import (
     APP_BUCKET_ACTIONS,
     DENIED_ACTIONS,
@@ -44,7 +44,7 @@ class BackupKeyProvider(CheckProvider):
         def make() -> None:
             made.update(add_user(inputs, POLICY, policy(inputs["bucket"], inputs["data"])))
 
-        return in_turn(make, lambda: {**made, **_proven(inputs)}, deadline_seconds=deadline_seconds)
+        return retry_sequence(make, lambda: {**made, **_proven(inputs)}, deadline_seconds=deadline_seconds)
 
 
 def _proven(inputs: Inputs) -> Evidence:

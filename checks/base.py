@@ -38,7 +38,7 @@ atexit.register(gc.freeze)
 _importing = threading.Lock()
 
 FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 1.0
 GRACE_SECONDS = 15.0
 """What a probe under way at the deadline is given: longer than a driver waits, and drivers know what they wait for."""
 INSIST_SECONDS = 0.5
@@ -86,10 +86,10 @@ def until_healthy(probe: Callable[[], T], *, deadline_seconds: float) -> T:
             if failure.final or time.monotonic() + pause > give_up:
                 raise
         time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+        pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
 
 
-def continuous(known: Identity | None, seen: Identity) -> None:
+def assert_same_store(known: Identity | None, seen: Identity) -> None:
     """Refuse a store that is not the one that was proven before.
 
     Args:
@@ -117,7 +117,7 @@ def _lost(part: str, finding: str) -> CheckFailedError:
     )
 
 
-def in_turn(first: Callable[[], object], second: Callable[[], T], *, deadline_seconds: float) -> T:
+def retry_sequence(first: Callable[[], object], second: Callable[[], T], *, deadline_seconds: float) -> T:
     """Call `first` until it succeeds, then `second`, both within one deadline; what `second` returned.
 
     Raises:
@@ -208,11 +208,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def brief(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error, without the driver's stack; what the system said, if that is the cause."""
-    told = next((cause for cause in reversed(list(_causes(error))) if isinstance(cause, OSError)), error)
-    lines = str(told).strip().splitlines()
-    return f"{type(told).__name__}: {lines[0][:300]}" if lines else type(told).__name__
+    cause = next((link for link in reversed(list(_causes(error))) if isinstance(link, OSError)), error)
+    lines = str(cause).strip().splitlines()
+    return f"{type(cause).__name__}: {lines[0][:300]}" if lines else type(cause).__name__
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -318,15 +318,15 @@ class CheckProvider(dynamic.ResourceProvider):
                 importlib.import_module(name)
         try:
             evidence = self._reached({**inputs, KNOWN_IDENTITY: known}, deadline)
-            continuous(known, evidence.get("identity") or {})
+            assert_same_store(known, evidence.get("identity") or {})
         except Exception as failure:
-            seen = str(failure) if isinstance(failure, CheckFailedError) else brief(failure)
+            seen = str(failure) if isinstance(failure, CheckFailedError) else first_line(failure)
             waited = time.monotonic() - started
             message = f"{self.label}: not proven after {waited:.0f} s (deadline {deadline:.0f} s): {seen}"
             message += self._log(inputs) + RESUME
-            told = without_secrets(message, [str(inputs[name]) for name in self.secrets])
-            lost = self._recorded("failed", waited, {"message": told})
-            raise GateClosedError(f"{told}\n    {lost}" if lost else told) from None
+            shown = without_secrets(message, [str(inputs[name]) for name in self.secrets])
+            lost = self._recorded("failed", waited, {"message": shown})
+            raise GateClosedError(f"{shown}\n    {lost}" if lost else shown) from None
         lost = self._recorded("ok", time.monotonic() - started, {"evidence": evidence})
         if lost:
             raise GateClosedError(f"{self.label}: proven, but {lost}")
@@ -341,15 +341,15 @@ class CheckProvider(dynamic.ResourceProvider):
         return ""
 
     def _reached(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
-        """Prove it through whatever ways the inputs name; findings and evidence show the real addresses."""
-        ways = inputs.get("tunnels") or {}
-        if not ways:
+        """Prove it through the tunnels that the inputs name; findings and evidence show the real addresses."""
+        commands = inputs.get("tunnels") or {}
+        if not commands:
             return self.prove(inputs, deadline_seconds)
-        with tunnels.opened(ways) as (there, back):
+        with tunnels.opened(commands) as (to_local, to_remote):
             try:
-                return dict(back(self.prove(there(inputs), deadline_seconds)))
+                return dict(to_remote(self.prove(to_local(inputs), deadline_seconds)))
             except CheckFailedError as failure:
-                seen = back([failure.probe, failure.seen, failure.fix])
+                seen = to_remote([failure.probe, failure.seen, failure.fix])
                 raise CheckFailedError(*seen, final=failure.final) from None
 
     def _log(self, inputs: Inputs) -> str:
@@ -365,7 +365,7 @@ class CheckProvider(dynamic.ResourceProvider):
         except subprocess.TimeoutExpired as late:
             text = (late.stdout or b"").decode(errors="replace")
         except OSError as error:
-            text = brief(error)
+            text = first_line(error)
         text = without_secrets(text[-LOG_CHARACTERS:], [str(inputs[name]) for name in self.secrets])
         try:
             path = record("log", self.label, {"command": list(argv), "text": text})
@@ -374,24 +374,24 @@ class CheckProvider(dynamic.ResourceProvider):
         return "\n    log:  ".join(["", str(path or " ".join(argv)), *_quoted(text)])
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        outputs = {**props, "result": "stopped", "evidence": {}} if self._asleep(props) else self.run(props)
+        outputs = {**props, "result": "stopped", "evidence": {}} if self._is_stopped(props) else self.run(props)
         return dynamic.CreateResult(id_=self.label, outs=outputs)
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         return dynamic.UpdateResult(outs=self.run(news, (olds.get("evidence") or {}).get("identity")))
 
-    def _asleep(self, inputs: Inputs) -> bool:
-        """Whether what it watches is stopped: then there is nothing to prove, and what it knows is kept."""
+    def _is_stopped(self, inputs: Inputs) -> bool:
+        """Whether what it watches is stopped: there is nothing to prove, and what it knows is kept."""
         return "watch" in self.keys and inputs.get("watch") is None
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         """A changed key updates; nothing ever replaces."""
-        changed = not self._asleep(news) and any(olds.get(key) != news.get(key) for key in self.keys)
+        changed = not self._is_stopped(news) and any(olds.get(key) != news.get(key) for key in self.keys)
         return dynamic.DiffResult(changes=changed, replaces=[])
 
 
 class DataProvider(CheckProvider):
-    """Makes data that is absent, adopts data that is there, and never takes any away."""
+    """Creates data that is absent, adopts data that exists, and never deletes any."""
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Refuse.

@@ -15,8 +15,8 @@ from checks.base import (
     Evidence,
     Identity,
     Inputs,
-    brief,
-    continuous,
+    assert_same_store,
+    first_line,
 )
 from checks.s3 import S3, quick_pool
 
@@ -72,7 +72,7 @@ def failure(probe: str, error: Exception, policy: str = APP_POLICY) -> CheckFail
         return CheckFailedError(
             probe, code, f"the key's policy does not allow it: run `make up`, which sets the policy {policy}"
         )
-    seen = f"{code}: {getattr(error, 'message', None)}" if code else brief(error)
+    seen = f"{code}: {getattr(error, 'message', None)}" if code else first_line(error)
     return CheckFailedError(probe, seen, "see the object store's log; its endpoint must answer S3 requests")
 
 
@@ -107,7 +107,7 @@ class BucketProvider(DataProvider):
             _settled(inputs["endpoint"])
             # Asked with GET: the answer to a HEAD request cannot say why a key was refused.
             if not _exists(store, name):
-                continuous(inputs[KNOWN_IDENTITY], {})
+                assert_same_store(inputs[KNOWN_IDENTITY], {})
                 store.make_bucket(name)
             if store.get_bucket_versioning(name).status != ENABLED:
                 store.set_bucket_versioning(name, VersioningConfig(ENABLED))
@@ -321,7 +321,7 @@ def bucket_identity(
             raise failure(f"GET and PUT {name}/{key}", error) from None
         if mark:
             seen[name] = mark
-    continuous(known, seen)
+    assert_same_store(known, seen)
     return seen
 
 

@@ -12,8 +12,8 @@ from checks.base import (
     CheckResource,
     Evidence,
     Inputs,
-    brief,
-    continuous,
+    assert_same_store,
+    first_line,
 )
 from checks.clickhouse_cluster import members, replicated, unchanged
 from checks.clickhouse_login import Login, is_refusal, rows
@@ -68,7 +68,7 @@ class ClickHouseProvider(CheckProvider):
         operator = Login(address, inputs["admin_user"], inputs["admin_password"], database, "clickhouse-admin-password")
         with _session(operator) as admin, _session(login) as langfuse:
             identity = _identity(admin, langfuse, inputs["cluster"])
-            continuous(inputs[KNOWN_IDENTITY], identity)
+            assert_same_store(inputs[KNOWN_IDENTITY], identity)
             version = str(langfuse.server_version)
             _floor(version, tuple(int(part) for part in inputs["floor"]), inputs["release"])
             for known in (login, operator):
@@ -106,7 +106,7 @@ def _external(inputs: Inputs, login: Login) -> Evidence:
         found = rows(client, query, name=login.database)
         # Each server of a managed service has an identity of its own; the database has one on all of them.
         identity = {"ClickHouse": str(found[0][0])} if found else {}
-        continuous(inputs[KNOWN_IDENTITY], identity)
+        assert_same_store(inputs[KNOWN_IDENTITY], identity)
         if not found:
             raise CheckFailedError(
                 f"database {login.database} at {login.url}",
@@ -176,7 +176,7 @@ def _refuses_wrong_passwords(login: Login, *further: tuple[str, str, str]) -> No
             if is_refusal(error):
                 continue
             raise CheckFailedError(
-                f"login with {what}", brief(error), "ClickHouse must answer with code 516; see its log"
+                f"login with {what}", first_line(error), "ClickHouse must answer with code 516; see its log"
             ) from None
         raise CheckFailedError(
             f"login with {what}",
@@ -194,7 +194,7 @@ def _native_login(address: str, login: Login) -> None:
     except Exception as error:
         raise CheckFailedError(
             probe,
-            brief(error),
+            first_line(error),
             "see CLICKHOUSE_MIGRATION_URL of the vault: migrations use the native protocol, with the same login"
             if login.is_external
             else "migrations use the native port (9000): publish it and accept the same password there",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from checks.base import CheckFailedError, brief
+from checks.base import CheckFailedError, first_line
 from urls import NativeUrl, http_url, native_url
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Login:
                 ) from None
             raise CheckFailedError(
                 f"GET {self.url}/?query=SELECT 1",
-                brief(error),
+                first_line(error),
                 "see that the server runs, and CLICKHOUSE_URL of the vault"
                 if self.is_external
                 else "see `docker logs` of the ClickHouse container for why it does not serve yet",
@@ -132,4 +132,4 @@ def rows(client: "Client", query: str, **parameters: Any) -> list[Sequence[Any]]
     except Exception as error:
         denied = getattr(error, "code", None) == ACCESS_DENIED
         fix = "GRANT the user what the message names" if denied else "see ClickHouse's log"
-        raise CheckFailedError(query, brief(error), fix, final=denied) from None
+        raise CheckFailedError(query, first_line(error), fix, final=denied) from None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from checks.base import CheckFailedError, brief
+from checks.base import CheckFailedError, first_line
 from checks.clickhouse_login import SQL, Login, rows
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _code(client: "Client", statement: str) -> int | None:
     except DatabaseError as error:
         return error.code
     except Exception as error:
-        raise CheckFailedError(statement, brief(error), "see ClickHouse's log") from None
+        raise CheckFailedError(statement, first_line(error), "see ClickHouse's log") from None
     return None
 
 

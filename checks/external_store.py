@@ -11,8 +11,8 @@ from checks.base import (
     CheckResource,
     Evidence,
     Inputs,
-    brief,
-    continuous,
+    assert_same_store,
+    first_line,
 )
 from checks.bucket import KEY_REFUSALS, MARKER, bucket_identity
 from checks.s3 import REGION, ROLE, S3
@@ -77,7 +77,7 @@ def _made(store: "Minio", name: str, place: S3, known: "Mapping[str, str]") -> b
         raise _failure(place, f"LIST {name}", error) from None
     else:
         return False
-    continuous({part: was for part, was in known.items() if part == name}, {})
+    assert_same_store({part: was for part, was in known.items() if part == name}, {})
     try:
         store.make_bucket(name, location=place.region)
     except S3Error as error:
@@ -117,7 +117,7 @@ def _versions(store: "Minio", name: str) -> list[str]:
     try:
         status = str(store.get_bucket_versioning(name).status)
     except Exception as error:  # a key that may not ask, or a store that does not know the question
-        return [NO_VERSIONS.format(name=name, why=getattr(error, "code", None) or brief(error))]
+        return [NO_VERSIONS.format(name=name, why=getattr(error, "code", None) or first_line(error))]
     return [] if status == "Enabled" else [NO_VERSIONS.format(name=name, why=f"versioning is {status.lower()}")]
 
 
@@ -129,6 +129,6 @@ def _failure(place: S3, probe: str, error: Exception) -> CheckFailedError:
     if code == "AccessDenied":
         fix = f"give the key {NEEDED} on the bucket and what is in it"
         return CheckFailedError(f"{probe} at {place.url}", code, fix, final=True)
-    seen = f"{code}: {getattr(error, 'message', None)}" if code else brief(error)
+    seen = f"{code}: {getattr(error, 'message', None)}" if code else first_line(error)
     fix = "see s3:endpoint, s3:region and s3:pathStyle; what answers there must speak S3"
     return CheckFailedError(f"{probe} at {place.url}", seen, fix)

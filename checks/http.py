@@ -4,7 +4,7 @@ import fnmatch
 from collections.abc import Sequence
 from typing import Any
 
-from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, in_turn, until_healthy
+from checks.base import CheckFailedError, CheckProvider, CheckResource, Evidence, Inputs, retry_sequence, until_healthy
 from checks.clickhouse import ledger
 from checks.clickhouse_login import Login
 from checks.supabase import applied_migrations
@@ -88,7 +88,7 @@ class TraceProvider(CheckProvider):
 
     def prove(self, inputs: Inputs, deadline_seconds: float) -> Evidence:
         api, user_id = _api(inputs), new_user_id()
-        trace_id = in_turn(
+        trace_id = retry_sequence(
             lambda: api.send_trace(user_id), lambda: api.find_trace(user_id), deadline_seconds=deadline_seconds
         )
         return {"trace_id": trace_id}
@@ -166,7 +166,7 @@ class ProofProvider(CheckProvider):
             return {"tracing": False, "answer": answer}
         api = _api(inputs)
         people = until_healthy(lambda: validated(inputs), deadline_seconds=deadline_seconds)
-        trace_id = in_turn(
+        trace_id = retry_sequence(
             lambda: gateway.call_smoke(user_id), lambda: api.find_trace(user_id), deadline_seconds=deadline_seconds
         )
         return {"trace_id": trace_id, **people}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checks.base import CheckFailedError, brief
+from checks.base import CheckFailedError, first_line
 from checks.clickhouse import ledger
 from checks.clickhouse_login import Login
 from checks.clickhouse_login import rows as query_rows
@@ -99,10 +99,10 @@ def asking(client: "Client") -> Ask:
             found = client.raw_query(f"EXPLAIN AST {migrations.SETTINGS.sub('', spelling)}")
         except Exception as error:
             if getattr(error, "code", None) not in REFUSED_TEXT:
-                raise CheckFailedError("EXPLAIN AST", brief(error), "see ClickHouse's log") from None
+                raise CheckFailedError("EXPLAIN AST", first_line(error), "see ClickHouse's log") from None
             if "Empty query" in str(error):
                 return None
-            raise UnreadableError(PREAMBLE.sub("", brief(error))[:SHOWN_CHARACTERS]) from None
+            raise UnreadableError(PREAMBLE.sub("", first_line(error))[:SHOWN_CHARACTERS]) from None
         lines = found.decode().splitlines()
         return Asked(
             spelling, tuple(ESCAPED.sub(lambda match: ESCAPES.get(match[1], match[1]), line) for line in lines)

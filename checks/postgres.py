@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checks.base import CheckFailedError, brief
+from checks.base import CheckFailedError, first_line
 from urls import PostgresUrl, UrlError, postgres_url
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def connection(url: str, what: str, *, may_lag: bool = False) -> "Iterator[Conne
         refused = "password authentication failed" in str(error)
         raise CheckFailedError(
             f"login {what} as {to.user} at {to.host}:{to.port}/{to.path}",
-            "password authentication failed (28P01)" if refused else brief(error),
+            "password authentication failed (28P01)" if refused else first_line(error),
             "the server holds another password than the stack: set the role's password back with ALTER ROLE, never "
             "recreate the database"
             if refused
@@ -95,7 +95,7 @@ def findings(probe: str) -> "Iterator[None]":
         yield
     except psycopg.Error as error:
         passing = isinstance(error, psycopg.OperationalError)
-        raise CheckFailedError(probe, brief(error), "see the Postgres log", final=not passing) from None
+        raise CheckFailedError(probe, first_line(error), "see the Postgres log", final=not passing) from None
 
 
 def query(db: "Connection[Any]", text: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:

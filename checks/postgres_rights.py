@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from checks.base import CheckFailedError, brief
+from checks.base import CheckFailedError, first_line
 from checks.postgres import SQL, query
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _refused(db: "Connection[Any]", attempt: "Composed", foreign: str | None) ->
     except psycopg.errors.InsufficientPrivilege:
         return
     except psycopg.Error as error:
-        raise CheckFailedError(text, brief(error), "expected 42501 (insufficient privilege)") from None
+        raise CheckFailedError(text, first_line(error), "expected 42501 (insufficient privilege)") from None
     raise _not_confined(text, foreign)
 
 

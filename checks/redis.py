@@ -11,8 +11,8 @@ from checks.base import (
     Evidence,
     Identity,
     Inputs,
-    brief,
-    continuous,
+    assert_same_store,
+    first_line,
 )
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class RedisProvider(CheckProvider):
         except RedisError as error:
             open_to_all = str(error).startswith("DENIED")
             fix = "set requirepass in redis.conf: the server has no password" if open_to_all else "see the Redis log"
-            raise CheckFailedError(f"INFO at {address}", brief(error), fix, final=open_to_all) from None
+            raise CheckFailedError(f"INFO at {address}", first_line(error), fix, final=open_to_all) from None
         _closed_to_strangers(address, tls=tls)
         version = str(info["redis_version"])
         floor = tuple(int(part) for part in inputs["floor"])
@@ -139,9 +139,9 @@ def _identity(inputs: Inputs) -> Identity:
                 server.set(IDENTITY_KEY, str(uuid4()), nx=True)
             mark = server.get(IDENTITY_KEY)
     except RedisError as error:
-        raise CheckFailedError(f"GET {IDENTITY_KEY} at {address}", brief(error), "see the Redis log") from None
+        raise CheckFailedError(f"GET {IDENTITY_KEY} at {address}", first_line(error), "see the Redis log") from None
     identity = {"Redis": str(mark)} if mark else {}
-    continuous(known, identity)
+    assert_same_store(known, identity)
     return identity
 
 
@@ -155,5 +155,5 @@ def _closed_to_strangers(address: str, *, tls: bool) -> None:
         except AuthenticationError:
             continue
         except RedisError as error:
-            raise CheckFailedError(f"PING {what}", brief(error), "Redis must answer NOAUTH or WRONGPASS") from None
+            raise CheckFailedError(f"PING {what}", first_line(error), "Redis must answer NOAUTH or WRONGPASS") from None
         raise CheckFailedError(f"PING {what}", "accepted", "set requirepass in redis.conf", final=True)

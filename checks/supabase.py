@@ -19,7 +19,7 @@ from checks.base import (
     Evidence,
     Identity,
     Inputs,
-    continuous,
+    assert_same_store,
     now,
 )
 from checks.postgres import SQL, connection, findings, parsed, query, server_version
@@ -46,7 +46,7 @@ class SchemaProvider(DataProvider):
         schema, role = inputs["schema"], inputs["role"]
         with connection(_database(inputs), "for schema changes") as db:
             known = inputs[KNOWN_IDENTITY]
-            continuous(known, _identity(db, schema))
+            assert_same_store(known, _identity(db, schema))
             _is_ours(db, inputs, is_known=bool(known))
             version = server_version(db)
             database = query(db, "SELECT current_database()")[0][0]
@@ -105,7 +105,7 @@ class SupabaseProvider(CheckProvider):
                     final=True,
                 )
             identity = _identity(db, schema)
-            continuous(inputs[KNOWN_IDENTITY], identity)
+            assert_same_store(inputs[KNOWN_IDENTITY], identity)
             _owns_schema(db, schema)
             foreign = confined(db, schema)
         with connection(pooled, "through DATABASE_URL", may_lag=True) as db:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checks.base import CheckFailedError, brief
+from checks.base import CheckFailedError, first_line
 from checks.trust import VARIABLE, way_out
 
 if TYPE_CHECKING:
@@ -70,7 +70,10 @@ def request(method: str, url: str, fix: str, **arguments: Any) -> "httpx.Respons
         return httpx.request(method, url, timeout=TIMEOUT_SECONDS, **way_out(url), **arguments)
     except OSError as error:
         raise CheckFailedError(
-            probe, f"{VARIABLE}: {brief(error)}", f"set {VARIABLE} to a file of certificates, or unset it", final=True
+            probe,
+            f"{VARIABLE}: {first_line(error)}",
+            f"set {VARIABLE} to a file of certificates, or unset it",
+            final=True,
         ) from None
     except (httpx.LocalProtocolError, UnicodeError):  # quotes the header, key and all
         raise CheckFailedError(
@@ -80,7 +83,7 @@ def request(method: str, url: str, fix: str, **arguments: Any) -> "httpx.Respons
             final=True,
         ) from None
     except httpx.HTTPError as error:
-        raise CheckFailedError(probe, brief(error), fix) from None
+        raise CheckFailedError(probe, first_line(error), fix) from None
 
 
 def accepted(method: str, url: str, fix: str, **arguments: Any) -> "httpx.Response":
@@ -264,7 +267,7 @@ def clickhouse_rows(login: "Login", table: str, project_id: str, trace_id: str) 
         parameters = {"database": login.database, "project": project_id, "trace": trace_id}
         [(count, key)] = client.query(query, parameters=parameters).result_rows
     except Exception as error:
-        raise CheckFailedError(probe, brief(error), "see ClickHouse's log") from None
+        raise CheckFailedError(probe, first_line(error), "see ClickHouse's log") from None
     finally:
         client.close()
     if count == 0:
@@ -347,7 +350,7 @@ def _refusals(probe: str) -> "Iterator[None]":
     try:
         yield
     except Exception as error:
-        raise CheckFailedError(probe, brief(error), "see the object store's log and the application key") from None
+        raise CheckFailedError(probe, first_line(error), "see the object store's log and the application key") from None
 
 
 def taken_jobs(queue: "Redis", prefix: str, since: datetime) -> None:
@@ -366,7 +369,7 @@ def taken_jobs(queue: "Redis", prefix: str, since: datetime) -> None:
             if (waits := _waits(queue, f"{prefix}:{name}")) is not None
         ]
     except Exception as error:
-        raise CheckFailedError(probe, brief(error), "see the Redis log and its password") from None
+        raise CheckFailedError(probe, first_line(error), "see the Redis log and its password") from None
     longest, name = max(found, default=(timedelta(), ""))
     if longest > (datetime.now(UTC) - since) / 2:
         raise CheckFailedError(

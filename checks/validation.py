@@ -1,6 +1,6 @@
 """The last look at a stack, with the eyes of the people who use it. Reads only."""
 
-from checks.base import CheckFailedError, Evidence, Inputs, brief
+from checks.base import CheckFailedError, Evidence, Inputs, first_line
 from checks.clickhouse_login import Login
 from checks.trace import accepted
 
@@ -48,7 +48,7 @@ def _databases(inputs: Inputs) -> list[str]:
     try:
         found = sorted(str(row[0]) for row in client.query("SHOW DATABASES").result_rows)
     except Exception as error:
-        raise CheckFailedError("SHOW DATABASES", brief(error), "see ClickHouse's log") from None
+        raise CheckFailedError("SHOW DATABASES", first_line(error), "see ClickHouse's log") from None
     finally:
         client.close()
     if login.database not in found:

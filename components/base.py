@@ -62,32 +62,32 @@ def data_options(
 
 
 def proven_before_start(name: str, gate: type[CheckResource], inputs: Inputs) -> pulumi.ResourceOptions:
-    """Options of a service before whose every start a gate is proven anew, whatever it is that makes it start.
+    """Options of a service whose every start runs a gate first, whatever makes it start.
 
-    The gate's own resource is proven when its inputs change. A store that was put back, or a container that was lost,
+    The gate's own resource runs when its inputs change. A store that was put back, or a container that was lost,
     changes none of them.
 
     Args:
         name: of the hook.
-        gate: what kind of proof.
+        gate: what it proves.
         inputs: what it looks at.
     """
     known = pulumi.Output.all(**inputs, deadline_seconds=START_SECONDS)
 
-    async def prove(_args: pulumi.ResourceHookArgs) -> None:
+    async def run_gate(_args: pulumi.ResourceHookArgs) -> None:
         # Hooks run when the program's body has ended, and its folder is no longer where Python looks for modules.
         if PROJECT not in sys.path:
             sys.path.append(PROJECT)
         await asyncio.to_thread(gate.provider().run, await known.future() or {})
 
-    hook = pulumi.ResourceHook(name, prove)
+    hook = pulumi.ResourceHook(name, run_gate)
     return pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook]))
 
 
-def ways(*addresses: Address) -> Inputs:
-    """The input of a check that says how it gets to these addresses; nothing where it just does."""
-    found = tunnels(*addresses)
-    return {"tunnels": found} if found else {}
+def tunnel_inputs(*addresses: Address) -> Inputs:
+    """The input of a check that names the tunnels to these addresses; nothing where it needs none."""
+    commands = tunnels(*addresses)
+    return {"tunnels": commands} if commands else {}
 
 
 class Component(pulumi.ComponentResource):
@@ -102,9 +102,9 @@ class Component(pulumi.ComponentResource):
         super().__init__(f"{PACKAGE}:{type(self).__name__}", name)
         self._after = tuple(after)
 
-    def prove(
+    def gate(
         self,
-        gate: type[CheckResource],
+        kind: type[CheckResource],
         name: str,
         service: Service,
         inputs: Inputs,
@@ -115,31 +115,31 @@ class Component(pulumi.ComponentResource):
         """The gate that proves a running service and re-runs when it is replaced; none while the stack is stopped.
 
         Args:
-            gate: what kind of proof.
+            kind: what it proves.
             name: its logical name.
-            service: what it proves.
+            service: what it watches.
             inputs: what it looks at.
             after: what must be there first, beside the service.
             reach: addresses of other services that it talks to.
         """
         if service.resource is None:
             return []
-        return [gate(name, _watched(service, inputs, *reach), self.child(after=[service.resource, *after]))]
+        return [kind(name, _watched(service, inputs, *reach), self.child(after=[service.resource, *after]))]
 
-    def prove_data(
+    def stateful_gate(
         self,
-        gate: type[CheckResource],
+        kind: type[CheckResource],
         name: str,
         service: Service,
         inputs: Inputs,
         after: Sequence[pulumi.Resource] = (),
     ) -> list[CheckResource]:
-        """As `prove`, for a gate that knows its store from any other.
+        """As `gate`, for one that tells its store from any other.
 
-        It is declared while the stack is stopped too, where it sleeps: what it knows outlives `make down`.
+        It is declared while the stack is stopped too, and runs no check then: what it knows outlives `make down`.
         """
         running = [service.resource] if service.resource else []
-        proof = gate(name, _watched(service, inputs), self.child(after=[*running, *after]))
+        proof = kind(name, _watched(service, inputs), self.child(after=[*running, *after]))
         return [proof] if running else []
 
     def child(self, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
@@ -152,7 +152,7 @@ class Component(pulumi.ComponentResource):
 
 
 def _watched(service: Service, inputs: Inputs, *reach: Address) -> Inputs:
-    """The inputs of a gate, with the service it watches, the way there and where its log is."""
-    asked = {"logs": service.logs, "restarts": service.restarts} if service.resource else {}
-    commands = {name: list(argv) for name, argv in asked.items() if argv}
-    return {**inputs, "watch": service.identity, **ways(*service.addresses.values(), *reach), **commands}
+    """The inputs of a gate, with the service it watches, the tunnels to it and where its log is."""
+    known = {"logs": service.logs, "restarts": service.restarts} if service.resource else {}
+    commands = {name: list(argv) for name, argv in known.items() if argv}
+    return {**inputs, "watch": service.identity, **tunnel_inputs(*service.addresses.values(), *reach), **commands}

@@ -1,7 +1,7 @@
 """ClickHouse: a volume, a server closed to strangers, and the gate that proves it; or a cluster of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import pulumi
@@ -10,10 +10,12 @@ from checks.base import CheckResource
 from checks.clickhouse import ClickHouseGate
 from components import clickhouse_cluster
 from components.base import Component
-from components.clickhouse_cluster import PROXY, ClusterArgs, member
-from components.outbound import Outbound
+from components.clickhouse_cluster import PROXY, member
+from components.context import Context
+from components.minio import API_PORT, BACKUP_BUCKET, BACKUP_USER
+from components.minio import SERVICE as MINIO
+from components.outbound import through
 from components.proxy import Behind, proxy
-from components.releases import Image
 from components.templates import read, render
 from platforms.spec import (
     Address,
@@ -22,7 +24,6 @@ from platforms.spec import (
     HttpProbe,
     Metrics,
     Mount,
-    Platform,
     Port,
     Service,
     ServiceSpec,
@@ -54,47 +55,14 @@ class BackupStore:
     """Of the bucket, which is part of the path."""
     access_key: str
     secret_key: pulumi.Output[str]
-    outbound: Outbound = field(default_factory=Outbound)
-    """How it gets there; a store of the stack's own is reached as it is."""
-
-
-@dataclass(frozen=True)
-class ClickHouseArgs:
-    """What makes one stack's ClickHouse differ from another's."""
-
-    image: Image
-    password: pulumi.Output[str]
-    generation: int
-    """Of the password; 1 before it was ever rotated."""
-    password_before: pulumi.Output[str] | None
-    """Of the user whose turn it was before; the password in use where it may not log in any more."""
-    admin_password: pulumi.Output[str]
-    backups: BackupStore
-    database: str
-    deletions: bool
-    """Whether Langfuse may delete rows."""
-    volume: VolumeSpec
-    http_port: int
-    native_port: int
-    memory_ratio: float
-    """Share of its own memory limit that the server may use, between 0 and 1."""
-    query_log_ttl_days: int
-    release: str
-    """Langfuse release, for messages."""
-    floor: tuple[int, ...]
-    """Oldest version the release runs on."""
-    metrics: bool = False
-    """Whether it gives metrics to Prometheus."""
-    cluster: ClusterArgs | None = None
-    """What makes it a cluster; `None` for a single server."""
+    external: bool
 
 
 class ClickHouse(Component):
     """Langfuse's ClickHouse.
 
     Args:
-        args: see `ClickHouseArgs`.
-        platform: where it runs.
+        context: the stack's.
         after: gates that must be proven first.
     """
 
@@ -111,152 +79,165 @@ class ClickHouse(Component):
     clustered: bool
     gates: list[CheckResource]
 
-    def __init__(self, args: ClickHouseArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, context: Context, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("clickhouse", after)
-        self.user = user_of(args.generation)
-        cluster = args.cluster
-        keepers = clickhouse_cluster.keepers(cluster, args.image, platform, self) if cluster else []
-        servers: list[Service] = []
-        for number, spec in enumerate((args.volume, *(cluster.volumes if cluster else ())), start=1):
-            name = member(number)
-            volume = platform.volume(f"{name}-data", spec, self.data())
-            before = [service.resource for service in servers or keepers if service.resource]
-            servers.append(
-                args.backups.outbound.service(
-                    platform, name, _server(name, volume, args, platform), self.child(after=before)
-                )
-            )
-        service = self._behind_proxy(args, cluster, servers, keepers, platform) if cluster else servers[0]
+        settings, secrets = context.settings, context.secrets
+        self.user = user_of(secrets.generation("clickhouse-password"))
+        self.password, self.admin_password = secrets.clickhouse_password, secrets.clickhouse_admin_password
+        self.database, self.clustered = settings.clickhouse.database, settings.clickhouse.clustered
+        keepers = clickhouse_cluster.keepers(context, self)
+        servers = self._servers(context, keepers)
+        service = self._behind_proxy(context, servers, keepers) if self.clustered else servers[0]
         self.http, self.native = service.addresses["http"], service.addresses["native"]
-        self.password, self.database = args.password, args.database
-        self.admin_password = args.admin_password
-        self.clustered = cluster is not None
-        self.gates = self.prove_data(
+        self.gates = self.stateful_gate(
             ClickHouseGate,
             "clickhouse-gate",
             service,
             {
-                "volume": args.volume.name,
-                "server": args.image.server,
+                "volume": settings.volume("clickhouse"),
+                "server": context.images["clickhouse"].server,
                 "http_address": self.http.operator,
                 "native_address": self.native.operator,
                 "user": self.user,
-                "password": args.password,
+                "password": self.password,
                 "admin_user": ADMIN,
-                "admin_password": args.admin_password,
-                "deletions": args.deletions,
-                "database": args.database,
-                "floor": list(args.floor),
-                "release": args.release,
-                "cluster": cluster.members if cluster else False,
+                "admin_password": self.admin_password,
+                "deletions": settings.langfuse.deletions,
+                "database": self.database,
+                "floor": list(floor(context)),
+                "release": settings.release.name,
+                "cluster": clickhouse_cluster.members(settings) if self.clustered else False,
             },
         )
         self.register_outputs({"http": self.http.operator, "native": self.native.operator})
 
-    def _behind_proxy(
-        self,
-        args: ClickHouseArgs,
-        cluster: ClusterArgs,
-        servers: Sequence[Service],
-        keepers: Sequence[Service],
-        platform: Platform,
-    ) -> Service:
+    def _servers(self, context: Context, keepers: Sequence[Service]) -> list[Service]:
+        """All servers, each started after the one before it."""
+        group, backups = context.settings.clickhouse, _backups(context)
+        further, _ = context.settings.cluster_volumes(clickhouse_cluster.KEEPERS)
+        servers: list[Service] = []
+        for number, volume_name in enumerate((context.settings.volume("clickhouse"), *further), start=1):
+            name = member(number)
+            spec = VolumeSpec(volume_name, group.volume_gb)
+            volume = context.platform.volume(f"{name}-data", spec, self.data())
+            before = [service.resource for service in servers or keepers if service.resource]
+            server = _server(name, volume, backups, context)
+            if backups.external:
+                server = through(server, context)
+            servers.append(context.platform.service(name, server, self.child(after=before)))
+        return servers
+
+    def _behind_proxy(self, context: Context, servers: Sequence[Service], keepers: Sequence[Service]) -> Service:
         """The servers of a cluster as one service, with one address."""
+        settings, platform = context.settings, context.platform
         spec = proxy(
+            context,
             PROXY,
             "proxy/clickhouse.cfg",
-            cluster.proxy_image,
-            ports=_ports(args, published=True),
-            behind=Behind(cluster.members, check_port=HTTP_PORT, standby=True),
-            platform=platform,
+            ports=_ports(context, published=True),
+            behind=Behind(clickhouse_cluster.members(settings), check_port=HTTP_PORT, standby=True),
         )
         front = platform.service(
             PROXY,
-            replace(spec, replicas=cluster.proxies if platform.replicates else 1),
+            replace(spec, replicas=settings.replicas(PROXY) if platform.replicates else 1),
             self.child(after=[server.resource for server in servers if server.resource]),
         )
         return behind(front, *servers, *keepers)
 
 
-def _ports(args: ClickHouseArgs, *, published: bool) -> tuple[Port, Port]:
+def floor(context: Context) -> tuple[int, ...]:
+    """Oldest version that Langfuse runs on: what its image says, else what is known of the release."""
+    return context.images["langfuse-web"].clickhouse_floor or context.settings.release.clickhouse_floor
+
+
+def _backups(context: Context) -> BackupStore:
+    store, key = context.settings.s3, context.vault.s3_key
+    if key and store.place == "external":
+        url, secret = f"{store.url}/{store.backups_bucket}/", pulumi.Output.secret(key[1])
+        return BackupStore(url, key[0], secret, external=True)
+    url = f"http://{context.platform.internal(MINIO, API_PORT)}/{BACKUP_BUCKET}/"
+    return BackupStore(url, BACKUP_USER, context.secrets.minio_backup_secret_key, external=False)
+
+
+def _ports(context: Context, *, published: bool) -> tuple[Port, Port]:
+    group = context.settings.clickhouse
     return (
-        Port("http", HTTP_PORT, args.http_port if published else None, "clickhouse:httpPort"),
-        Port("native", NATIVE_PORT, args.native_port if published else None, "clickhouse:nativePort"),
+        Port("http", HTTP_PORT, group.http_port if published else None, "clickhouse:httpPort"),
+        Port("native", NATIVE_PORT, group.native_port if published else None, "clickhouse:nativePort"),
     )
 
 
-def _server(name: str, volume: Volume, args: ClickHouseArgs, platform: Platform) -> ServiceSpec:
+def _server(name: str, volume: Volume, backups: BackupStore, context: Context) -> ServiceSpec:
     """One server, alone or as a member of a cluster."""
-    cluster = args.cluster
+    group = context.settings.clickhouse
     return ServiceSpec(
         name=name,
-        image=args.image.image,
-        ports=_ports(args, published=cluster is None),
+        image=context.images["clickhouse"].image,
+        ports=_ports(context, published=not group.clustered),
         health=HealthSpec(HttpProbe(HTTP_PORT, "/ping")),
         stop_grace=60,
         env={
             "CLICKHOUSE_USER": ADMIN,
-            "CLICKHOUSE_DB": args.database,
+            "CLICKHOUSE_DB": group.database,
             "CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT": "1",
-            "BACKUP_URL": args.backups.url,
-            "BACKUP_ACCESS_KEY_ID": args.backups.access_key,
+            "BACKUP_URL": backups.url,
+            "BACKUP_ACCESS_KEY_ID": backups.access_key,
         },
         secret_env={
-            "CLICKHOUSE_PASSWORD": args.admin_password,
-            "BACKUP_SECRET_KEY": args.backups.secret_key,
-            **(clickhouse_cluster.server_secrets(cluster) if cluster else {}),
+            "CLICKHOUSE_PASSWORD": context.secrets.clickhouse_admin_password,
+            "BACKUP_SECRET_KEY": backups.secret_key,
+            **clickhouse_cluster.server_secrets(context),
         },
         mounts=(Mount(volume, "/var/lib/clickhouse"),),
-        files=(
-            File(
-                f"{CONFIG}/config.d/langfuse.xml",
-                render(
-                    "clickhouse/server.xml",
-                    memory_ratio=args.memory_ratio,
-                    query_log_ttl_days=args.query_log_ttl_days,
-                ),
-            ),
-            File(f"{CONFIG}/config.d/langfuse-backups.xml", read("clickhouse/backups.xml")),
-            File(f"{CONFIG}/users.d/langfuse-profile.xml", read("clickhouse/profile.xml")),
-            *_users(args),
-            *([File(f"{CONFIG}/config.d/langfuse-metrics.xml", _metrics())] if args.metrics else ()),
-            *(clickhouse_cluster.server_files(name, cluster, NATIVE_PORT, platform, CONFIG) if cluster else ()),
-        ),
-        until_healthy=cluster is not None,
-        metrics=METRICS if args.metrics else None,
+        files=_files(name, context),
+        until_healthy=group.clustered,
+        metrics=METRICS if context.metrics else None,
     )
 
 
-def _metrics() -> str:
-    return render("clickhouse/metrics.xml", port=METRICS.port, path=METRICS.path)
+def _files(name: str, context: Context) -> tuple[File, ...]:
+    group = context.settings.clickhouse
+    server = render(
+        "clickhouse/server.xml", memory_ratio=group.memory_ratio, query_log_ttl_days=group.query_log_ttl_days
+    )
+    metrics = render("clickhouse/metrics.xml", port=METRICS.port, path=METRICS.path)
+    return (
+        File(f"{CONFIG}/config.d/langfuse.xml", server),
+        File(f"{CONFIG}/config.d/langfuse-backups.xml", read("clickhouse/backups.xml")),
+        File(f"{CONFIG}/users.d/langfuse-profile.xml", read("clickhouse/profile.xml")),
+        *_users(context),
+        *([File(f"{CONFIG}/config.d/langfuse-metrics.xml", metrics)] if context.metrics else ()),
+        *clickhouse_cluster.server_files(name, context, NATIVE_PORT, CONFIG),
+    )
 
 
-def _users(args: ClickHouseArgs) -> list[File]:
+def _users(context: Context) -> list[File]:
     """Langfuse's user; once its password was rotated, also the one it takes turns with.
 
     Neither ever goes: views run as the user that made them.
     """
-    used, idle = user_of(args.generation), user_of(args.generation + 1)
-    passwords = {used: args.password, idle: args.password_before or args.password}
-    files = {USER: "langfuse-users.xml", **({SECOND_USER: "langfuse-second-user.xml"} if args.generation > 1 else {})}
-    return [File(f"{CONFIG}/users.d/{file}", _user(args, user, passwords[user])) for user, file in files.items()]
+    secrets, generation = context.secrets, context.secrets.generation("clickhouse-password")
+    idle = secrets.before("clickhouse-password") or secrets.clickhouse_password
+    passwords = {user_of(generation): secrets.clickhouse_password, user_of(generation + 1): idle}
+    files = {USER: "langfuse-users.xml", **({SECOND_USER: "langfuse-second-user.xml"} if generation > 1 else {})}
+    return [File(f"{CONFIG}/users.d/{file}", _user(context, user, passwords[user])) for user, file in files.items()]
 
 
-def _user(args: ClickHouseArgs, user: str, password: pulumi.Output[str]) -> pulumi.Output[str]:
-    further = "\n".join(
-        [
-            *([render("clickhouse/deletions.xml", database=args.database)] if args.deletions else []),
-            *([clickhouse_cluster.grants()] if args.cluster else []),
-        ]
-    )
+def _user(context: Context, user: str, password: pulumi.Output[str]) -> pulumi.Output[str]:
+    group = context.settings.clickhouse
+    deletions = [render("clickhouse/deletions.xml", database=group.database)]
+    further = [
+        *(deletions if context.settings.langfuse.deletions else []),
+        *([clickhouse_cluster.grants()] if group.clustered else []),
+    ]
 
     def rendered(value: str) -> str:
         return render(
             "clickhouse/users.xml",
             user=user,
             password_sha256_hex=sha256(value.encode()).hexdigest(),
-            database=args.database,
-            further=further,
+            database=group.database,
+            further="\n".join(further),
         )
 
     return password.apply(rendered)

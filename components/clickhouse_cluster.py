@@ -4,15 +4,13 @@ The keepers run beside the servers, not in them: a server that is lost, restarte
 with it. There are three for two servers as well. Of two, both would have to live, so that two are less than one.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import pulumi
 
 from components.base import Component
-from components.releases import Image
+from components.context import Context
 from components.templates import read, render
 from platforms.spec import File, HealthSpec, HttpProbe, Mount, Platform, Port, Service, ServiceSpec, VolumeSpec
+from settings import Settings
 
 KEEPERS = 3
 KEEPER_PORT = 9181
@@ -26,29 +24,14 @@ READY_PATH = "/ready"
 PROXY = "clickhouse-proxy"
 
 
-@dataclass(frozen=True)
-class ClusterArgs:
-    """What a cluster has beside its first server."""
-
-    secret: pulumi.Output[str]
-    """Shared by the servers: for queries among them, for fetching parts, and for what they write into the keepers."""
-    proxy_image: Image
-    proxies: int
-    """Machines of the proxy, where the platform runs several of one service."""
-    volumes: Sequence[VolumeSpec]
-    """Of the second server and of each further one."""
-    keeper_volumes: Sequence[VolumeSpec]
-    """One for each of the keepers."""
-
-    @property
-    def members(self) -> list[str]:
-        """Services of all servers."""
-        return [member(number) for number in range(1, len(self.volumes) + 2)]
-
-
 def member(number: int) -> str:
     """Service of a server; the first one is called as a single server is."""
     return "clickhouse" if number == 1 else f"clickhouse-{number}"
+
+
+def members(settings: Settings) -> list[str]:
+    """Services of all servers."""
+    return [member(number) for number in range(1, settings.clickhouse.replicas + 1)]
 
 
 def keeper(number: int) -> str:
@@ -56,27 +39,25 @@ def keeper(number: int) -> str:
     return f"clickhouse-keeper-{number}"
 
 
-def keepers(args: ClusterArgs, image: Image, platform: Platform, owner: Component) -> list[Service]:
-    """The keepers, each with a volume: what they forget, the servers could no longer agree on.
+def keepers(context: Context, owner: Component) -> list[Service]:
+    """The keepers, each with a volume: what they forget, the servers could no longer agree on. None without a cluster.
 
     Args:
-        args: see `ClusterArgs`.
-        image: ClickHouse's, which brings the keeper too.
-        platform: where they run.
+        context: the stack's.
         owner: the component they belong to.
     """
-    return [
-        _keeper(number, volume, image, platform, owner) for number, volume in enumerate(args.keeper_volumes, start=1)
-    ]
+    _, volumes = context.settings.cluster_volumes(KEEPERS)
+    return [_keeper(number, volume, context, owner) for number, volume in enumerate(volumes, start=1)]
 
 
-def _keeper(number: int, spec: VolumeSpec, image: Image, platform: Platform, owner: Component) -> Service:
-    volume = platform.volume(f"{keeper(number)}-data", spec, owner.data())
+def _keeper(number: int, volume_name: str, context: Context, owner: Component) -> Service:
+    platform = context.platform
+    volume = platform.volume(f"{keeper(number)}-data", VolumeSpec(volume_name, KEEPER_VOLUME_GB), owner.data())
     return platform.service(
         keeper(number),
         ServiceSpec(
             name=keeper(number),
-            image=image.image,
+            image=context.images["clickhouse"].image,
             command=("clickhouse-keeper", f"--config-file={CONFIG_FILE}"),
             ports=(Port("keeper", KEEPER_PORT, None, "clickhouse:replicas"),),
             health=HealthSpec(HttpProbe(CONTROL_PORT, READY_PATH)),
@@ -88,17 +69,21 @@ def _keeper(number: int, spec: VolumeSpec, image: Image, platform: Platform, own
     )
 
 
-def server_files(name: str, args: ClusterArgs, native_port: int, platform: Platform, folder: str) -> tuple[File, ...]:
-    """What a server of the cluster is told beyond a single one.
+def server_files(name: str, context: Context, native_port: int, folder: str) -> tuple[File, ...]:
+    """Configuration of a server beyond that of a single one; none without a cluster.
 
     Args:
         name: its service.
-        args: see `ClusterArgs`.
+        context: the stack's.
         native_port: by which the servers call each other.
-        platform: where they run.
         folder: of the server's configuration.
     """
-    members = [_place("clickhouse/cluster_member.xml", platform.internal(each, native_port)) for each in args.members]
+    settings, platform = context.settings, context.platform
+    if not settings.clickhouse.clustered:
+        return ()
+    servers = [
+        _place("clickhouse/cluster_member.xml", platform.internal(each, native_port)) for each in members(settings)
+    ]
     nodes = [
         _place("clickhouse/cluster_keeper.xml", platform.internal(keeper(each), KEEPER_PORT))
         for each in range(1, KEEPERS + 1)
@@ -106,7 +91,7 @@ def server_files(name: str, args: ClusterArgs, native_port: int, platform: Platf
     host, _, _ = platform.internal(name, native_port).rpartition(":")
     config = render(
         "clickhouse/cluster.xml",
-        members="".join(members).rstrip(),
+        members="".join(servers).rstrip(),
         keepers="".join(nodes).rstrip(),
         replica=name,
         host=host,
@@ -114,9 +99,12 @@ def server_files(name: str, args: ClusterArgs, native_port: int, platform: Platf
     return (File(f"{folder}/config.d/langfuse-cluster.xml", config),)
 
 
-def server_secrets(args: ClusterArgs) -> dict[str, pulumi.Input[str]]:
-    """Secret variables that the files name."""
-    return {"CLUSTER_SECRET": args.secret, "KEEPER_IDENTITY": pulumi.Output.concat("clickhouse:", args.secret)}
+def server_secrets(context: Context) -> dict[str, pulumi.Input[str]]:
+    """Secret variables that the files name; none without a cluster."""
+    secret = context.secrets.clickhouse_cluster_secret
+    if secret is None:
+        return {}
+    return {"CLUSTER_SECRET": secret, "KEEPER_IDENTITY": pulumi.Output.concat("clickhouse:", secret)}
 
 
 def grants() -> str:

@@ -5,7 +5,6 @@ LiteLLM starts with almost any file and fails at the first call, so whatever can
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -15,6 +14,7 @@ from checks.trace import SMOKE_MODEL
 from components.templates import read
 from platforms.spec import Platform, misplaced
 from secretlike import looks_like_secret
+from settings.groups import Model
 
 FROM_ENVIRONMENT = "os.environ/"
 """How LiteLLM's configuration names an environment variable."""
@@ -57,33 +57,10 @@ class GatewayConfigError(pulumi.RunError):
     """The gateway could not run with these settings; the message lists every reason."""
 
 
-@dataclass(frozen=True)
-class GatewayModel:
-    """One model of the settings."""
-
-    name: str
-    model: str
-    api_base: str | None
-    api_key_env: str | None
-    params: Mapping[str, Any] = field(default_factory=dict)
-    """Further `litellm_params`, named as LiteLLM names them."""
-    model_info: Mapping[str, Any] = field(default_factory=dict)
-
-    def entry(self) -> dict[str, Any]:
-        """The model as an entry of `model_list`."""
-        parameters: dict[str, Any] = {"model": self.model, **self.params}
-        if self.api_base:
-            parameters["api_base"] = self.api_base
-        if self.api_key_env:
-            parameters["api_key"] = f"{FROM_ENVIRONMENT}{self.api_key_env}"
-        info = {"model_info": dict(self.model_info)} if self.model_info else {}
-        return {"model_name": self.name, "litellm_params": parameters, **info}
-
-
 def merged(
     own: Mapping[str, Any],
     *,
-    models: Sequence[GatewayModel],
+    models: Sequence[Model],
     callback: str | None,
     cache: Mapping[str, Any],
     variables: Mapping[str, str],
@@ -107,7 +84,7 @@ def merged(
         GatewayConfigError: lists every conflict with what the stack needs, by its path.
     """
     own = {key: value for key, value in own.items() if value is not None}
-    entries = [model.entry() for model in models]
+    entries = [_entry(model) for model in models]
     said = {**own, "gateway:models": entries}
     problems = [*_reserved(variables), *_plain_secrets(said), *_shapes(own)]
     problems += misplaced([*variables.items(), *_leaves(said)], platform)
@@ -132,6 +109,17 @@ def merged(
     if problems:
         raise GatewayConfigError("gateway:\n" + "\n".join(f"  - {problem}" for problem in dict.fromkeys(problems)))
     return dict(base)
+
+
+def _entry(model: Model) -> dict[str, Any]:
+    """A model of the settings as an entry of `model_list`."""
+    parameters: dict[str, Any] = {"model": model.model, **model.params}
+    if model.api_base:
+        parameters["api_base"] = model.api_base
+    if model.api_key_env:
+        parameters["api_key"] = f"{FROM_ENVIRONMENT}{model.api_key_env}"
+    info = {"model_info": dict(model.model_info)} if model.model_info else {}
+    return {"model_name": model.name, "litellm_params": parameters, **info}
 
 
 def served(config: Mapping[str, Any]) -> list[str]:

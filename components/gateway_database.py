@@ -1,5 +1,6 @@
 """The gateway's database: virtual keys, budgets and spend. LiteLLM migrates it, so it is never Langfuse's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pulumi
@@ -7,28 +8,15 @@ import pulumi
 from checks.gateway_database import GatewayDatabaseGate
 from checks.supabase import LangfuseSchema
 from components.base import Component
+from components.context import Context
 from components.langfuse_env import Database
-from platforms.spec import Platform
-from urls import PostgresUrl, postgres_url
+from components.postgres import Postgres
+from settings import SettingsError, gateway_database
+from urls import postgres_url
 
 DATABASE = SCHEMA = ROLE = "litellm"
 VARIABLE = "LITELLM_DATABASE_URL"
 """Not DATABASE_URL, which whatever uses Prisma would migrate."""
-
-
-@dataclass(frozen=True)
-class ManagedDatabase:
-    """A database of its own on the stack's Postgres, and a role confined to it."""
-
-    postgres: Database
-    role_password: pulumi.Output[str]
-    owner: pulumi.Output[str]
-    """Id of the stack."""
-
-    def url(self, server: pulumi.Output[str]) -> pulumi.Output[str]:
-        """The role's login, on the server of another URL."""
-        both = pulumi.Output.all(server, self.role_password)
-        return pulumi.Output.secret(both.apply(lambda told: _as_role(told[0], told[1])))
 
 
 @dataclass(frozen=True)
@@ -40,45 +28,60 @@ class DeclaredDatabase:
     gates: list[GatewayDatabaseGate]
 
 
-def declare(
-    source: ManagedDatabase | PostgresUrl, owner: Component, platform: Platform, *, running: bool
-) -> DeclaredDatabase:
-    """Declare the database and its gate.
+def declare(context: Context, postgres: Database, owner: Component) -> DeclaredDatabase | None:
+    """Declare the database and its gate; `None` where the master key is the only one.
 
     Args:
-        source: one on the stack's Postgres, or the URL of somebody else's.
+        context: the stack's.
+        postgres: has the database, unless it is somebody else's.
         owner: the component of the gateway.
-        platform: knows how somebody else's server is reached.
-        running: False while the stack is stopped, which proves nothing.
+
+    Raises:
+        SettingsError: it cannot be there.
     """
-    if isinstance(source, ManagedDatabase):
-        url, operator = source.url(source.postgres.direct_url), source.url(source.postgres.operator_url)
-        made = [_schema(source, owner)]
+    if context.settings.gateway.database is None:
+        return None
+    password, made = context.secrets.gateway_database_password, []
+    if password is None:
+        external = gateway_database(context.settings, context.vault)
+        url = pulumi.Output.secret(external.prisma())
+        host = context.platform.external(external.host, external.port).operator.rpartition(":")[0]
+        operator = pulumi.Output.secret(replace(external, host=host).prisma())
+    elif isinstance(postgres, Postgres):
+        url, operator = (_as_role(server, password) for server in (postgres.direct_url, postgres.operator_url))
+        made = [_schema(context, postgres, password, owner)]
     else:
-        url, made = pulumi.Output.secret(source.prisma()), []
-        host = platform.external(source.host, source.port).operator.rpartition(":")[0]
-        operator = pulumi.Output.secret(replace(source, host=host).prisma())
+        raise SettingsError(
+            "gateway:database has no Postgres of the stack's own to be on, since postgres:place is external: "
+            "run `pulumi config set gateway:database external`, and give its URL"
+        )
     gate = GatewayDatabaseGate
-    gates = [gate("gateway-database-gate", {"url": operator}, owner.child(after=made))] if running else []
+    gates = [gate("gateway-database-gate", {"url": operator}, owner.child(after=made))] if context.running else []
     return DeclaredDatabase(url, gates)
 
 
-def _schema(source: ManagedDatabase, owner: Component) -> LangfuseSchema:
+def _schema(context: Context, postgres: Database, password: pulumi.Output[str], owner: Component) -> LangfuseSchema:
+    """A database of its own on the stack's Postgres, and a role confined to it."""
     return LangfuseSchema(
         "gateway-schema",
         {
-            "admin_url": source.postgres.operator_admin_url,
+            "admin_url": postgres.operator_admin_url,
             "database": DATABASE,
             "schema": SCHEMA,
             "role": ROLE,
-            "role_password": source.role_password,
-            "owner": source.owner,
+            "role_password": password,
+            "owner": context.secrets.owner,
             "event_trigger": False,
         },
         owner.data(),
     )
 
 
-def _as_role(server: str, password: str) -> str:
-    there = replace(postgres_url(server), user=ROLE, password=password, path=DATABASE)
-    return replace(there, parameters=(("schema", SCHEMA),)).prisma()
+def _as_role(server: pulumi.Output[str], password: pulumi.Output[str]) -> pulumi.Output[str]:
+    """The role's login, on the server of another URL."""
+
+    def url(values: Sequence[str]) -> str:
+        role = replace(postgres_url(values[0]), user=ROLE, password=values[1], path=DATABASE)
+        return replace(role, parameters=(("schema", SCHEMA),)).prisma()
+
+    return pulumi.Output.secret(pulumi.Output.all(server, password).apply(url))

@@ -1,28 +1,27 @@
 """Langfuse: web, which alone migrates, and the worker, which starts once web is proven."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pulumi
 
-from checks.base import CheckResource, now
+from checks.base import CheckResource, Inputs, now
 from checks.data_keys import DataKeys
 from checks.http import TraceGate, WebGate, WorkerGate
 from checks.migrations import MigrationGate
 from checks.supabase import ForeignUntouched
 from components import langfuse_env
-from components.base import Component, proven_before_start, ways
-from components.langfuse_env import Bootstrap, Crypto, Environment, Stores
-from components.outbound import Outbound
+from components.base import Component, proven_before_start, tunnel_inputs
+from components.context import Context
+from components.langfuse_env import Environment, Stores
+from components.outbound import through
 from components.proxy import Behind, proxy
-from components.releases import Image, Release
 from platforms.spec import (
     Address,
     HealthSpec,
     HttpProbe,
-    Platform,
     Port,
     Service,
     ServiceSpec,
@@ -44,207 +43,186 @@ WORKER_STOP_GRACE = 20
 """The worker is done within seconds and then never exits by itself."""
 
 
-@dataclass(frozen=True)
-class LangfuseArgs:
-    """What makes one stack's Langfuse differ from another's."""
-
-    release: Release
-    version: str
-    web_image: Image
-    worker_image: Image
-    proxy_image: Image
-    """What stands before several webs."""
-    web_replicas: int
-    worker_replicas: int
-    web_port: int
-    worker_port: int
-    public_url: str
-    media_url: str
-    """Where browsers and SDKs reach media and exports."""
-    sign_up: bool
-    telemetry: bool
-    log_level: str
-    extra_env: Mapping[str, str]
-    """Further variables for both services, as the operator set them."""
-    secret_env: Mapping[str, str]
-    """As `extra_env`, for values that may never be shown."""
-    bootstrap: Bootstrap
-    crypto: Crypto
-    stores: Stores
-    outbound: Outbound
-    stale_snapshot: str | None
-    """See `settings.recorded.Recorded`."""
-
-
 class LangfuseWeb(Component):
     """Web: migrations, UI and public API.
 
     Args:
-        args: see `LangfuseArgs`.
-        platform: where it runs.
+        context: the stack's.
         after: gates of the data tier.
+        stores: the data tier.
     """
 
     address: Address
     gates: list[CheckResource]
 
-    def __init__(self, args: LangfuseArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
-        super().__init__("langfuse-web", after)
-        postgres, clickhouse = args.stores.postgres, args.stores.clickhouse
-        catalog = {"admin_url": postgres.operator_admin_url, "schema": postgres.schema}
-        stores = {
-            "direct_url": postgres.operator_url,
-            "schema": postgres.schema,
-            "http_address": clickhouse.http.operator,
-            "user": clickhouse.user,
-            "password": clickhouse.password,
-            "database": clickhouse.database,
-        }
-        image = {
-            "image": args.web_image.image,
-            "folder": args.web_image.migrations or "",
-            "admin_url": postgres.operator_admin_url,
-            **({"retake": args.stale_snapshot} if args.stale_snapshot else {}),
-            **({"clustered": True} if clickhouse.clustered else {}),
-        }
-        judged = {**stores, **image, **ways(clickhouse.http)}
+    def __init__(self, context: Context, after: Sequence[pulumi.Resource], stores: Stores) -> None:
+        super().__init__(WEB, after)
+        settings, secrets = context.settings, context.secrets
+        replicates, count = context.platform.replicates, settings.web.replicas
+        tables = _tables(stores)
+        judged = {**tables, **_shipped(context, stores), **tunnel_inputs(stores.clickhouse.http)}
         migrations = [MigrationGate("migration-gate", judged, self.child())] if after else []
         # Web migrates at every start of its own, not only when its image changes.
         self._start = proven_before_start("judge-migrations", MigrationGate, judged) if after else None
-        crypto = {"salt": args.crypto.salt, "encryption_key": args.crypto.encryption_key}
-        addresses = langfuse_env.addresses(args.stores, args.bootstrap)
+        crypto = {"salt": secrets.salt, "encryption_key": secrets.encryption_key}
+        addresses = langfuse_env.addresses(stores, settings.langfuse.project.id)
         keys = DataKeys("data-keys", {**crypto, "addresses": addresses}, self.data())
-        machines = args.web_replicas if platform.replicates else 1
-        first = self._web(1, args, platform, [keys, *migrations], machines)
-        front = first if platform.replicates else self._behind_proxy(first, args, platform)
+        machines = count if replicates else 1
+        first = self._web(1, context, stores, [keys, *migrations], machines)
+        front = first if replicates else self._behind_proxy(first, context)
         self.address = front.addresses["http"]
-        gate = self.prove(
+        gate = self.gate(
             WebGate,
             "langfuse-web-gate",
             front,
             {
                 "url": f"http://{self.address.operator}",
-                "version": args.version,
-                "public_key": args.bootstrap.public_key,
-                "secret_key": args.bootstrap.secret_key,
-                "ledgers": dict(args.web_image.ledgers or {}),
-                **stores,
+                "version": settings.langfuse_version,
+                "public_key": secrets.langfuse_public_key,
+                "secret_key": secrets.langfuse_secret_key,
+                "ledgers": dict(context.images[WEB].ledgers or {}),
+                **tables,
             },
-            reach=[clickhouse.http],
+            reach=[stores.clickhouse.http],
         )
         # Two that start at once on an empty database migrate against each other.
-        for number in range(2, args.web_replicas // machines + 1):
-            self._web(number, args, platform, gate)
-        untouched = [
-            ForeignUntouched(
-                "foreign-after",
-                {**catalog, "before": proof.evidence.apply(_foreign), "image": args.web_image.image},
-                self.child(after=gate),
-            )
-            for proof in migrations
-        ]
-        for proof in untouched:
-            pulumi.Output.all(proof.checked_at, proof.evidence).apply(partial(_warn_of_emptied, now()))
+        for number in range(2, count // machines + 1):
+            self._web(number, context, stores, gate)
+        untouched = [self._untouched(context, stores, proof, gate) for proof in migrations]
         self.gates = [*migrations, *gate, *untouched]
         self.register_outputs({"url": f"http://{self.address.operator}"})
 
     def _web(
-        self, number: int, args: LangfuseArgs, platform: Platform, after: Sequence[pulumi.Resource], machines: int = 1
+        self, number: int, context: Context, stores: Stores, after: Sequence[pulumi.Resource], machines: int = 1
     ) -> Service:
-        published = args.web_port if args.web_replicas == 1 else None
+        published = context.settings.langfuse.web_port if context.settings.web.replicas == 1 else None
         name = _replica(WEB, number)
         spec = _spec(
-            args,
-            platform,
+            context,
+            stores,
             name=name,
-            image=args.web_image,
+            image=WEB,
             port=Port("http", WEB_PORT, published, "langfuse:webPort"),
             health=HealthSpec(HttpProbe(WEB_PORT, "/api/public/health"), start_period=MIGRATION_SECONDS),
             stop_grace=WEB_STOP_GRACE,
-            own=langfuse_env.web_only(
-                args.stores, args.crypto, args.bootstrap, media_url=args.media_url, sign_up=args.sign_up
-            ),
+            own=langfuse_env.web_only(context, stores),
         )
         spec = replace(spec, until_healthy=number > 1, replicas=machines)
-        return platform.service(name, spec, pulumi.ResourceOptions.merge(self.child(after=after), self._start))
+        return context.platform.service(name, spec, pulumi.ResourceOptions.merge(self.child(after=after), self._start))
 
-    def _behind_proxy(self, first: Service, args: LangfuseArgs, platform: Platform) -> Service:
+    def _behind_proxy(self, first: Service, context: Context) -> Service:
         """All webs as one service, with one address; the only one as it is."""
-        if args.web_replicas == 1:
+        count = context.settings.web.replicas
+        if count == 1:
             return first
-        front = platform.service(
+        front = context.platform.service(
             WEB_PROXY,
             proxy(
+                context,
                 WEB_PROXY,
                 "proxy/web.cfg",
-                args.proxy_image,
-                ports=(Port("http", WEB_PORT, args.web_port, "langfuse:webPort"),),
-                behind=Behind(replicas(WEB, args.web_replicas), check_port=WEB_PORT, standby=False),
-                platform=platform,
+                ports=(Port("http", WEB_PORT, context.settings.langfuse.web_port, "langfuse:webPort"),),
+                behind=Behind(replicas(WEB, count), check_port=WEB_PORT, standby=False),
             ),
             self.child(after=[first.resource] if first.resource else []),
         )
         return behind(front, first)
+
+    def _untouched(
+        self, context: Context, stores: Stores, migrations: MigrationGate, after: Sequence[pulumi.Resource]
+    ) -> ForeignUntouched:
+        """The gate that compares what is other people's in the database before and after web migrated."""
+        proof = ForeignUntouched(
+            "foreign-after",
+            {
+                "admin_url": stores.postgres.operator_admin_url,
+                "schema": stores.postgres.schema,
+                "before": migrations.evidence.apply(_foreign),
+                "image": context.images[WEB].image,
+            },
+            self.child(after=after),
+        )
+        pulumi.Output.all(proof.checked_at, proof.evidence).apply(partial(_warn_of_emptied, now()))
+        return proof
 
 
 class LangfuseWorker(Component):
     """The worker: takes traces from the queue and writes them to ClickHouse.
 
     Args:
-        args: see `LangfuseArgs`.
-        web: the web that migrated.
-        platform: where it runs.
+        context: the stack's.
         after: web's gates.
+        stores: the data tier.
+        web: the web that migrated.
     """
 
     gates: list[CheckResource]
 
-    def __init__(
-        self, args: LangfuseArgs, web: LangfuseWeb, platform: Platform, after: Sequence[pulumi.Resource]
-    ) -> None:
-        super().__init__("langfuse-worker", after)
-        machines = args.worker_replicas if platform.replicates else 1
-        service = self._worker(1, args, platform, machines=machines)
+    def __init__(self, context: Context, after: Sequence[pulumi.Resource], stores: Stores, web: LangfuseWeb) -> None:
+        super().__init__(WORKER, after)
+        count = context.settings.worker.replicas
+        machines = count if context.platform.replicates else 1
+        service = self._worker(1, context, stores, machines=machines)
         address = service.addresses["http"]
-        gate = self.prove(WorkerGate, "langfuse-worker-gate", service, {"url": f"http://{address.operator}"})
-        trace = self.prove(
-            TraceGate, "langfuse-trace-gate", service, trace_inputs(args, web), after=gate, reach=[web.address]
+        gate = self.gate(WorkerGate, "langfuse-worker-gate", service, {"url": f"http://{address.operator}"})
+        trace = self.gate(
+            TraceGate, "langfuse-trace-gate", service, trace_inputs(context, web), after=gate, reach=[web.address]
         )
-        for number in range(2, args.worker_replicas // machines + 1):
-            self._worker(number, args, platform, gate)
+        for number in range(2, count // machines + 1):
+            self._worker(number, context, stores, gate)
         self.gates = [*gate, *trace]
         self.register_outputs({"url": f"http://{address.operator}"})
 
     def _worker(
-        self,
-        number: int,
-        args: LangfuseArgs,
-        platform: Platform,
-        after: Sequence[pulumi.Resource] = (),
-        machines: int = 1,
+        self, number: int, context: Context, stores: Stores, after: Sequence[pulumi.Resource] = (), machines: int = 1
     ) -> Service:
+        published = context.settings.langfuse.worker_port if number == 1 else None
         name = _replica(WORKER, number)
         spec = _spec(
-            args,
-            platform,
+            context,
+            stores,
             name=name,
-            image=args.worker_image,
-            port=Port("http", WORKER_PORT, args.worker_port if number == 1 else None, "langfuse:workerPort"),
+            image=WORKER,
+            port=Port("http", WORKER_PORT, published, "langfuse:workerPort"),
             health=HealthSpec(HttpProbe(WORKER_PORT, "/api/health")),
             stop_grace=WORKER_STOP_GRACE,
             own=langfuse_env.worker_only(),
         )
         spec = replace(spec, until_healthy=number > 1, replicas=machines)
-        return platform.service(name, spec, self.child(after=after))
+        return context.platform.service(name, spec, self.child(after=after))
 
 
-def trace_inputs(args: LangfuseArgs, web: LangfuseWeb) -> dict[str, pulumi.Input[str]]:
+def trace_inputs(context: Context, web: LangfuseWeb) -> Inputs:
     """What a check needs to send traces to Langfuse and find them again."""
     return {
         "url": f"http://{web.address.operator}",
-        "public_key": args.bootstrap.public_key,
-        "secret_key": args.bootstrap.secret_key,
-        "find_path": args.release.find_path,
+        "public_key": context.secrets.langfuse_public_key,
+        "secret_key": context.secrets.langfuse_secret_key,
+        "find_path": context.settings.release.find_path,
+    }
+
+
+def _tables(stores: Stores) -> Inputs:
+    """Where a check looks at what web migrates."""
+    return {
+        "direct_url": stores.postgres.operator_url,
+        "schema": stores.postgres.schema,
+        "http_address": stores.clickhouse.http.operator,
+        "user": stores.clickhouse.user,
+        "password": stores.clickhouse.password,
+        "database": stores.clickhouse.database,
+    }
+
+
+def _shipped(context: Context, stores: Stores) -> Inputs:
+    """What the check of pending migrations knows of those that the image ships."""
+    image, retake = context.images[WEB], context.settings.recorded.stale_snapshot
+    return {
+        "image": image.image,
+        "folder": image.migrations or "",
+        "admin_url": stores.postgres.operator_admin_url,
+        **({"retake": retake} if retake else {}),
+        **({"clustered": True} if stores.clickhouse.clustered else {}),
     }
 
 
@@ -274,40 +252,31 @@ def replicas(service: str, count: int) -> list[str]:
 
 
 def _spec(
-    args: LangfuseArgs,
-    platform: Platform,
+    context: Context,
+    stores: Stores,
     *,
     name: str,
-    image: Image,
+    image: str,
     port: Port,
     health: HealthSpec,
     stop_grace: int,
     own: Environment,
 ) -> ServiceSpec:
-    if wrong := misplaced([*args.extra_env.items(), *args.secret_env.items()], platform):
+    group = context.settings.langfuse
+    secret_env = {**group.secret_env, **context.vault.langfuse_env}
+    if wrong := misplaced([*group.extra_env.items(), *secret_env.items()], context.platform):
         raise UnsupportedError("langfuse:\n" + "\n".join(f"  - {each}" for each in wrong))
-    both = langfuse_env.shared(
-        args.release,
-        args.stores,
-        args.crypto,
-        public_url=args.public_url,
-        media_url=args.media_url,
-        bind_address=platform.bind_address,
-        telemetry=args.telemetry,
-        log_level=args.log_level,
-    )
-    environment = langfuse_env.combined(both, own)
-    plain = {**environment.plain, "PORT": str(port.number), **args.extra_env}
+    environment = langfuse_env.combined(langfuse_env.shared(context, stores), own)
     spec = ServiceSpec(
         name=name,
-        image=image.image,
+        image=context.images[image].image,
         ports=(port,),
         health=health,
         stop_grace=stop_grace,
-        env=plain,
+        env={**environment.plain, "PORT": str(port.number), **group.extra_env},
         secret_env={
-            **{name: pulumi.Output.secret(value) for name, value in args.secret_env.items()},
+            **{name: pulumi.Output.secret(value) for name, value in secret_env.items()},
             **environment.secret,
         },
     )
-    return args.outbound.through(spec, platform)
+    return through(spec, context)

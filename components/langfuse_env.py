@@ -11,9 +11,10 @@ from typing import Protocol
 import pulumi
 
 from checks.base import CheckResource
+from components.context import Context
 from components.minio import Buckets
-from components.releases import Release
 from platforms.spec import Address
+from settings import media_url as public_media_url
 from urls import http_url
 
 Values = dict[str, pulumi.Input[str]]
@@ -22,30 +23,6 @@ KINDS = ("EVENT_UPLOAD", "MEDIA_UPLOAD", "BATCH_EXPORT")
 WRITE_ATTEMPTS = 120
 """Times, about a second apart, that a worker tries to write a row before it gives it up; Langfuse's own are 3."""
 MEDIA_ENDPOINT = "LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT"
-
-
-@dataclass(frozen=True)
-class Bootstrap:
-    """Organization, project, keys and owner that web creates at its first start (idempotent afterwards)."""
-
-    organization_id: str
-    organization_name: str
-    project_id: str
-    project_name: str
-    owner_email: str
-    owner_name: str
-    owner_password: pulumi.Output[str]
-    public_key: pulumi.Output[str]
-    secret_key: pulumi.Output[str]
-
-
-@dataclass(frozen=True)
-class Crypto:
-    """Secrets that tie stored data to this stack."""
-
-    nextauth_secret: pulumi.Output[str]
-    salt: pulumi.Output[str]
-    encryption_key: pulumi.Output[str]
 
 
 class Analytics(Protocol):
@@ -113,6 +90,8 @@ class Database(Protocol):
     """As Langfuse's role, from the operator's machine."""
     operator_admin_url: pulumi.Output[str]
     """As a role that may read the whole catalog, from the operator's machine."""
+    sslmode: str
+    """How it is spoken to, where its URL does not say."""
     gates: list[CheckResource]
 
 
@@ -123,6 +102,8 @@ class Queue(Protocol):
     password: pulumi.Output[str]
     url: pulumi.Output[str] | None
     """A foreign server as Langfuse reads it (secret); `None` where address and password are all there is to know."""
+    passwordless_url: pulumi.Output[str]
+    """Address, user and TLS, without the password (secret)."""
     cache: str
     """`host:port` of the gateway's cache of answers, with the same password."""
     cache_url: pulumi.Output[str] | None
@@ -150,13 +131,13 @@ class Environment:
     secret: Mapping[str, pulumi.Input[str]]
 
 
-def addresses(stores: Stores, bootstrap: Bootstrap) -> dict[str, str]:
+def addresses(stores: Stores, project_id: str) -> dict[str, str]:
     """Where data is found, by what names it. `policy.addresses` says what each would leave behind."""
     store, buckets = stores.minio, stores.minio.buckets
     return {
         "clickhouse:database": _found(stores.clickhouse.http, stores.clickhouse.database),
         "redis:keyPrefix": stores.redis.key_prefix,
-        "langfuse:project": bootstrap.project_id,
+        "langfuse:project": project_id,
         "bucket of events": _found(store.api, buckets.events, store.prefix),
         "bucket of media": _found(store.api, buckets.media, store.prefix),
         "bucket of exports": _found(store.api, buckets.exports, store.prefix),
@@ -174,39 +155,35 @@ def _found(address: Address, *parts: str) -> str:
     return "/".join((address.internal, *parts)) if is_external(address) else parts[0]
 
 
-def shared(
-    release: Release,
-    stores: Stores,
-    crypto: Crypto,
-    *,
-    public_url: str,
-    media_url: str,
-    bind_address: str,
-    telemetry: bool,
-    log_level: str,
-) -> Environment:
-    """What web and worker must be told alike."""
+def media_url(context: Context, stores: Stores) -> str:
+    """Where browsers and SDKs reach media and exports; where nobody outside does, where the services do."""
+    return public_media_url(context.settings) or http_url(stores.minio.api.internal)
+
+
+def shared(context: Context, stores: Stores) -> Environment:
+    """What must be the same on web and worker."""
+    settings, secrets = context.settings, context.secrets
     redis = _redis(stores.redis)
     return Environment(
         plain={
-            "HOSTNAME": bind_address,
-            "NEXTAUTH_URL": public_url,
-            "TELEMETRY_ENABLED": _flag(telemetry),
-            "LANGFUSE_LOG_LEVEL": log_level,
+            "HOSTNAME": context.platform.bind_address,
+            "NEXTAUTH_URL": context.langfuse_url,
+            "TELEMETRY_ENABLED": _flag(settings.langfuse.telemetry),
+            "LANGFUSE_LOG_LEVEL": settings.langfuse.log_level,
             "CLICKHOUSE_URL": http_url(stores.clickhouse.http.internal),
             "CLICKHOUSE_USER": stores.clickhouse.user,
             "CLICKHOUSE_DB": stores.clickhouse.database,
             "CLICKHOUSE_CLUSTER_ENABLED": _flag(stores.clickhouse.clustered),
             **redis.plain,
-            **_buckets(stores.minio, media_url),
-            **release.write_mode_env,
+            **_buckets(stores.minio, media_url(context, stores)),
+            **settings.release.write_mode_env,
         },
         secret={
             "DATABASE_URL": stores.postgres.pooled_url,
             "CLICKHOUSE_PASSWORD": stores.clickhouse.password,
             **redis.secret,
-            "SALT": crypto.salt,
-            "ENCRYPTION_KEY": crypto.encryption_key,
+            "SALT": secrets.salt,
+            "ENCRYPTION_KEY": secrets.encryption_key,
             **_bucket_keys(stores.minio),
         },
     )
@@ -217,28 +194,30 @@ def worker_only() -> Environment:
     return Environment({"LANGFUSE_INGESTION_CLICKHOUSE_MAX_ATTEMPTS": str(WRITE_ATTEMPTS)}, {})
 
 
-def web_only(stores: Stores, crypto: Crypto, bootstrap: Bootstrap, *, media_url: str, sign_up: bool) -> Environment:
+def web_only(context: Context, stores: Stores) -> Environment:
     """What web alone needs: it migrates, it signs people and links in, and it creates the first project."""
+    settings, secrets = context.settings, context.secrets
+    group = settings.langfuse
     return Environment(
         plain={
             "CLICKHOUSE_MIGRATION_URL": f"clickhouse://{stores.clickhouse.native.internal}",
             **({"CLICKHOUSE_MIGRATION_SSL": "true"} if stores.clickhouse.native_tls else {}),
-            "AUTH_DISABLE_SIGNUP": _flag(not sign_up),
+            "AUTH_DISABLE_SIGNUP": _flag(not group.sign_up),
             # Web only signs links to media, for browsers and SDKs; the worker itself reads, writes and deletes them.
-            MEDIA_ENDPOINT: media_url,
-            "LANGFUSE_INIT_ORG_ID": bootstrap.organization_id,
-            "LANGFUSE_INIT_ORG_NAME": bootstrap.organization_name,
-            "LANGFUSE_INIT_PROJECT_ID": bootstrap.project_id,
-            "LANGFUSE_INIT_PROJECT_NAME": bootstrap.project_name,
-            "LANGFUSE_INIT_USER_EMAIL": bootstrap.owner_email,
-            "LANGFUSE_INIT_USER_NAME": bootstrap.owner_name,
+            MEDIA_ENDPOINT: media_url(context, stores),
+            "LANGFUSE_INIT_ORG_ID": group.organization.id,
+            "LANGFUSE_INIT_ORG_NAME": group.organization.name,
+            "LANGFUSE_INIT_PROJECT_ID": group.project.id,
+            "LANGFUSE_INIT_PROJECT_NAME": group.project.name,
+            "LANGFUSE_INIT_USER_EMAIL": settings.owner_email,
+            "LANGFUSE_INIT_USER_NAME": group.owner.name,
         },
         secret={
             "DIRECT_URL": stores.postgres.direct_url,
-            "NEXTAUTH_SECRET": crypto.nextauth_secret,
-            "LANGFUSE_INIT_PROJECT_PUBLIC_KEY": bootstrap.public_key,
-            "LANGFUSE_INIT_PROJECT_SECRET_KEY": bootstrap.secret_key,
-            "LANGFUSE_INIT_USER_PASSWORD": bootstrap.owner_password,
+            "NEXTAUTH_SECRET": secrets.nextauth_secret,
+            "LANGFUSE_INIT_PROJECT_PUBLIC_KEY": secrets.langfuse_public_key,
+            "LANGFUSE_INIT_PROJECT_SECRET_KEY": secrets.langfuse_secret_key,
+            "LANGFUSE_INIT_USER_PASSWORD": secrets.owner_password,
         },
     )
 
@@ -267,7 +246,7 @@ def _bucket_keys(store: Objects) -> Values:
     return {f"LANGFUSE_S3_{kind}_SECRET_ACCESS_KEY": store.secret_key for kind in KINDS}
 
 
-def _buckets(store: Objects, media_url: str) -> dict[str, str]:
+def _buckets(store: Objects, exports_url: str) -> dict[str, str]:
     kinds = dict(zip(KINDS, store.buckets.names, strict=True))
     values = {
         f"LANGFUSE_S3_{kind}_{name}": value
@@ -283,7 +262,7 @@ def _buckets(store: Objects, media_url: str) -> dict[str, str]:
     }
     return values | {
         "LANGFUSE_S3_BATCH_EXPORT_ENABLED": "true",
-        "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT": media_url,
+        "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT": exports_url,
         # MinIO keeps one file a key segment, and file names end at 255 bytes.
         "LANGFUSE_S3_EVENT_KEY_MAX_SEGMENT_BYTES": "255",
     }

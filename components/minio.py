@@ -9,10 +9,12 @@ from checks.backup_key import BackupKey
 from checks.base import CheckResource
 from checks.bucket import AppKey, Bucket, ObjectStoreGate
 from checks.s3 import REGION
-from components.base import Component, ways
+from components.base import Component, tunnel_inputs
+from components.context import Context
 from components.proxy import Behind, proxy
-from components.releases import Image
-from platforms.spec import Address, ExecProbe, HealthSpec, Metrics, Mount, Platform, Port, ServiceSpec, VolumeSpec
+from components.secrets import StackSecrets
+from platforms.spec import Address, ExecProbe, HealthSpec, Metrics, Mount, Port, ServiceSpec, Volume
+from settings import media_is_public
 
 ROOT_USER = "langfuse-root"
 APP_USER = "langfuse-app"
@@ -45,36 +47,11 @@ class Buckets:
         return [self.events, self.media, self.exports]
 
 
-@dataclass(frozen=True)
-class MinioArgs:
-    """What makes one stack's MinIO differ from another's."""
-
-    image: Image
-    root_user: str
-    root_password: pulumi.Output[str]
-    app_secret_key: pulumi.Output[str]
-    app_generation: int
-    """Of the application's key; 1 before it was ever rotated."""
-    app_accepted_from: int
-    """Oldest generation of that key whose user may still come in."""
-    backup_secret_key: pulumi.Output[str]
-    volume: VolumeSpec
-    deletions: bool
-    """Whether the application may delete objects; an older version stays in any case."""
-    api_port: int
-    console_port: int
-    metrics: bool
-    """Whether it gives metrics to Prometheus."""
-    media_proxy: Image | None
-    """What gives links to media and exports a public address; `None` where they need none."""
-
-
 class Minio(Component):
     """The object store that holds raw events, media and exports.
 
     Args:
-        args: see `MinioArgs`.
-        platform: where it runs.
+        context: the stack's.
         after: gates that must be proven first.
     """
 
@@ -87,111 +64,89 @@ class Minio(Component):
     secret_key: pulumi.Output[str]
     gates: list[CheckResource]
 
-    def __init__(self, args: MinioArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, context: Context, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("minio", after)
-        volume = platform.volume("minio-data", args.volume, self.data())
-        service = platform.service(
-            "minio",
-            ServiceSpec(
-                name=SERVICE,
-                image=args.image.image,
-                command=(
-                    "server",
-                    "/data",
-                    "--address",
-                    f":{API_PORT}",
-                    "--console-address",
-                    f":{CONSOLE_PORT}",
-                ),
-                ports=(
-                    Port("api", API_PORT, args.api_port, "minio:apiPort"),
-                    Port("console", CONSOLE_PORT, args.console_port, "minio:consolePort"),
-                ),
-                health=HealthSpec(ExecProbe(("mc", "ready", "local"))),
-                stop_grace=30,
-                # Sizes and counts, without a key to lose: the port is the private network's, and this machine's.
-                env={
-                    "MINIO_ROOT_USER": args.root_user,
-                    **({"MINIO_PROMETHEUS_AUTH_TYPE": "public"} if args.metrics else {}),
-                },
-                secret_env={"MINIO_ROOT_PASSWORD": args.root_password},
-                mounts=(Mount(volume, "/data"),),
-                metrics=METRICS if args.metrics else None,
-            ),
-            self.child(),
-        )
+        settings, secrets = context.settings, context.secrets
+        spec = context.volume("minio", settings.minio.volume_gb)
+        volume = context.platform.volume("minio-data", spec, self.data())
+        root_user = context.vault.minio_root_user or ROOT_USER
+        service = context.platform.service(SERVICE, _server(context, volume, root_user), self.child())
         self.api = service.addresses["api"]
-        self.access_key, self.secret_key = app_user(args.app_generation), args.app_secret_key
+        self.access_key = app_user(secrets.generation("minio-app-secret-key"))
+        self.secret_key = secrets.minio_app_secret_key
         running = [service.resource] if service.resource else []
-        root = {"endpoint": self.api.operator, "access_key": args.root_user, "secret_key": args.root_password}
+        root_password = secrets.minio_root_password
+        root = {"endpoint": self.api.operator, "access_key": root_user, "secret_key": root_password}
         buckets = [
-            Bucket(f"bucket-{name}", {**root, "name": name, **ways(self.api)}, self.data(after=running))
+            Bucket(f"bucket-{name}", {**root, "name": name, **tunnel_inputs(self.api)}, self.data(after=running))
             for name in (*self.buckets.names, BACKUP_BUCKET)
         ]
+        operator = {"endpoint": self.api.operator, "root_user": root_user}
         app = {
             "access_key": self.access_key,
-            "secret_key": args.app_secret_key,
+            "secret_key": self.secret_key,
             "buckets": self.buckets.names,
-            "deletions": args.deletions,
+            "deletions": settings.langfuse.deletions,
         }
-        retired = [app_user(number) for number in range(1, args.app_accepted_from)]
-        app_key = self.prove(
-            AppKey,
-            "minio-app-key",
-            service,
-            {
-                "endpoint": self.api.operator,
-                "root_user": args.root_user,
-                "root_password": args.root_password,
-                **app,
-                **({"retired": retired} if retired else {}),
-            },
-        )
-        self.gates = self.prove_data(
+        inputs = {**operator, "root_password": root_password, **app, **_retired(secrets)}
+        app_key = self.gate(AppKey, "minio-app-key", service, inputs)
+        self.gates = self.stateful_gate(
             ObjectStoreGate,
             "minio-gate",
             service,
-            {
-                "volume": args.volume.name,
-                "server": args.image.server,
-                "endpoint": self.api.operator,
-                "root_user": args.root_user,
-                **app,
-            },
+            {"volume": spec.name, "server": context.images["minio"].server, **operator, **app},
             after=[*buckets, *app_key],
         )
-        self.gates += self.prove(
-            BackupKey,
-            "minio-backup-key",
-            service,
-            {
-                "endpoint": self.api.operator,
-                "internal": self.api.internal,
-                "root_user": args.root_user,
-                "root_password": args.root_password,
-                "access_key": BACKUP_USER,
-                "secret_key": args.backup_secret_key,
-                "bucket": BACKUP_BUCKET,
-                "data": self.buckets.names,
-            },
-            after=buckets,
-        )
-        if args.media_proxy:
-            self._publish(args.media_proxy, platform, running)
+        backup = {"access_key": BACKUP_USER, "secret_key": secrets.minio_backup_secret_key, "bucket": BACKUP_BUCKET}
+        inputs = {**operator, "root_password": root_password, **backup}
+        inputs |= {"internal": self.api.internal, "data": self.buckets.names}
+        self.gates += self.gate(BackupKey, "minio-backup-key", service, inputs, after=buckets)
+        if media_is_public(settings):
+            self._publish(context, running)
         self.register_outputs({"api": self.api.operator})
 
-    def _publish(self, image: Image, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+    def _publish(self, context: Context, after: Sequence[pulumi.Resource]) -> None:
         """The one way to the store from outside: links that Langfuse signed, to media and exports."""
-        platform.service(
+        context.platform.service(
             MEDIA,
             proxy(
+                context,
                 MEDIA,
                 "proxy/media.cfg",
-                image,
                 ports=(Port("http", API_PORT, None, "minio:publicUrl"),),
                 behind=Behind((SERVICE,), check_port=API_PORT, standby=False),
-                platform=platform,
                 buckets="".join(f" /{bucket}/" for bucket in (self.buckets.media, self.buckets.exports)),
             ),
             self.child(after=after),
         )
+
+
+def _retired(secrets: StackSecrets) -> dict[str, list[str]]:
+    """Users of the application whose keys are accepted no more."""
+    generation = secrets.generation("minio-app-secret-key")
+    accepted_from = generation - (secrets.before("minio-app-secret-key") is not None)
+    names = [app_user(number) for number in range(1, accepted_from)]
+    return {"retired": names} if names else {}
+
+
+def _server(context: Context, volume: Volume, root_user: str) -> ServiceSpec:
+    group = context.settings.minio
+    return ServiceSpec(
+        name=SERVICE,
+        image=context.images["minio"].image,
+        command=("server", "/data", "--address", f":{API_PORT}", "--console-address", f":{CONSOLE_PORT}"),
+        ports=(
+            Port("api", API_PORT, group.api_port, "minio:apiPort"),
+            Port("console", CONSOLE_PORT, group.console_port, "minio:consolePort"),
+        ),
+        health=HealthSpec(ExecProbe(("mc", "ready", "local"))),
+        stop_grace=30,
+        # Sizes and counts, without a key to lose: the port is the private network's, and this machine's.
+        env={
+            "MINIO_ROOT_USER": root_user,
+            **({"MINIO_PROMETHEUS_AUTH_TYPE": "public"} if context.metrics else {}),
+        },
+        secret_env={"MINIO_ROOT_PASSWORD": context.secrets.minio_root_password},
+        mounts=(Mount(volume, "/data"),),
+        metrics=METRICS if context.metrics else None,
+    )

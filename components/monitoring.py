@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pulumi
 import yaml
@@ -11,14 +12,21 @@ import yaml
 from checks.base import CheckResource
 from checks.monitoring import MonitoringGate
 from checks.trace import BULL
+from components import clickhouse, gateway, minio
 from components.base import Component
-from components.langfuse_env import Database, Queue
-from components.releases import Image
+from components.clickhouse_cluster import members
+from components.context import Context
+from components.gateway import Gateway
+from components.langfuse import WEB, WEB_PORT, WORKER, WORKER_PORT, replicas
+from components.langfuse_env import Stores
+from components.relay import METRICS_PORT as RELAY_METRICS_PORT
 from components.templates import read
-from platforms.spec import Address, File, HealthSpec, HttpProbe, Metrics, Mount, Platform, Port, ServiceSpec, VolumeSpec
+from platforms.spec import Address, File, HealthSpec, HttpProbe, Metrics, Mount, Platform, Port, ServiceSpec
+from settings import media_url
+from settings.groups import MonitoringSettings
 from urls import postgres_url
 
-PROMETHEUS, ALERTMANAGER, PUSHGATEWAY = "prometheus", "alertmanager", "pushgateway"
+PROMETHEUS, ALERTMANAGER, PUSHGATEWAY = PUBLISHED = "prometheus", "alertmanager", "pushgateway"
 BLACKBOX, POSTGRES_EXPORTER, REDIS_EXPORTER = "blackbox-exporter", "postgres-exporter", "redis-exporter"
 PORTS: Mapping[str, int] = {
     PROMETHEUS: 9090,
@@ -54,18 +62,6 @@ QUEUE_KEYS = ("wait", "paused", "prioritized", "failed")
 
 
 @dataclass(frozen=True)
-class Mail:
-    """How alerts are sent by mail."""
-
-    to: str
-    sender: str
-    server: str
-    """`host:port`; it must speak TLS unless it is on this machine."""
-    user: str | None
-    password: pulumi.Input[str] | None
-
-
-@dataclass(frozen=True)
 class Watched:
     """What is looked at, by service."""
 
@@ -77,88 +73,76 @@ class Watched:
     """`host:port` of every public address."""
 
 
-@dataclass(frozen=True)
-class MonitoringArgs:
-    """What makes one stack's monitoring differ from another's."""
-
-    images: Mapping[str, Image]
-    ports: Mapping[str, int]
-    """Published port of Prometheus, Alertmanager and the Pushgateway."""
-    watched: Watched
-    postgres: Database
-    sslmode: str
-    """How Postgres is spoken to, where its URL does not say."""
-    redis: Queue
-    redis_url: pulumi.Output[str]
-    """Address, user and TLS of the queue's Redis; without its password."""
-    key_prefix: str
-    """First part of every queue's keys; empty for the usual one."""
-    interval: int
-    """Seconds between two scrapes and two evaluations."""
-    retention_days: int
-    volume_gb: int
-    memory_mb: int
-    limits: Mapping[Any, float] = field(default_factory=dict)
-    """Thresholds other than the usual ones, by the last part of their names."""
-    webhook: pulumi.Output[str] | None = None
-    mail: Mail | None = None
+def has_metrics(context: Context) -> bool:
+    """Whether the stack has a Prometheus, or the metrics of one that it had."""
+    known = context.settings.recorded.known_data or ()
+    return context.settings.monitored or any(urn.endswith(f"::{VOLUME}") for urn in known)
 
 
 class Monitoring(Component):
-    """The metrics of a stack, their alerts, and where those are sent.
+    """The metrics of a stack, their alerts, and where those are sent; its volume alone after it is switched off.
 
     Args:
-        args: see `MonitoringArgs`; `None` keeps the metrics of a stack whose monitoring is switched off.
-        volume: of Prometheus.
-        platform: where it runs.
+        context: the stack's.
         after: gates that must be proven first.
-        watched: gates of what is watched: that all of it is reached is proven after them.
+        stores: the data tier.
+        gateway: after its gates it is proven that all is watched.
     """
 
     address: Address | None = None
     gates: list[CheckResource]
 
-    def __init__(
-        self,
-        args: MonitoringArgs | None,
-        volume: VolumeSpec,
-        platform: Platform,
-        after: Sequence[pulumi.Resource],
-        watched: Sequence[pulumi.Resource],
-    ) -> None:
+    def __init__(self, context: Context, after: Sequence[pulumi.Resource], stores: Stores, gateway: Gateway) -> None:
         super().__init__("monitoring", after)
-        data = platform.volume(VOLUME, volume, self.data())
+        volume = context.volume(PROMETHEUS, context.settings.monitoring.volume_gb)
+        data = context.platform.volume(VOLUME, volume, self.data())
         self.gates = []
-        if args is None:
+        if not context.settings.monitored:
             self.register_outputs({})
             return
+        watched = _watched(context)
         services = {
-            spec.name: platform.service(spec.name, spec, self.child())
-            for spec in (_prometheus(args, Mount(data, DATA), platform), *_others(args, platform))
+            spec.name: context.platform.service(spec.name, spec, self.child())
+            for spec in (_prometheus(context, watched, Mount(data, DATA)), *_others(context, stores))
         }
         prometheus = services[PROMETHEUS]
         self.address = prometheus.addresses["http"]
-        self.gates = self.prove(
+        self.gates = self.gate(
             MonitoringGate,
             "monitoring-gate",
             prometheus,
             {
                 "url": f"http://{self.address.operator}",
-                "services": sorted({*args.watched.metrics, *args.watched.health, *_exporters()}),
+                "services": sorted({*watched.metrics, *watched.health, *_exporters()}),
                 "alertmanager": services[ALERTMANAGER].identity,
             },
-            after=[*watched, *(service.resource for service in services.values() if service.resource)],
+            after=[*gateway.gates, *(service.resource for service in services.values() if service.resource)],
         )
-        self.register_outputs(
-            {
-                "prometheus": f"http://{self.address.operator}",
-                "alertmanager": f"http://{services[ALERTMANAGER].addresses['http'].operator}",
-                "pushgateway": f"http://{services[PUSHGATEWAY].addresses['http'].operator}",
-            }
-        )
+        urls = {name: f"http://{services[name].addresses['http'].operator}" for name in PUBLISHED}
+        self.register_outputs(urls)
 
 
-def rules(name: str, interval: int, limits: Mapping[str, float]) -> str:
+def _watched(context: Context) -> Watched:
+    settings = context.settings
+    urls = (context.langfuse_url, media_url(settings), settings.gateway_url)
+    public = map(urlsplit, filter(None, urls))
+    clickhouses = dict.fromkeys(members(settings), clickhouse.METRICS)
+    return Watched(
+        metrics={
+            **(clickhouses if "clickhouse" in settings.stores else {}),
+            **({"minio": minio.METRICS} if "minio" in settings.stores else {}),
+            "gateway": gateway.METRICS,
+            "relay": Metrics(RELAY_METRICS_PORT),
+        },
+        health={
+            **dict.fromkeys(replicas(WEB, settings.web.replicas), (WEB_PORT, "/api/public/health")),
+            **dict.fromkeys(replicas(WORKER, settings.worker.replicas), (WORKER_PORT, "/api/health")),
+        },
+        certificates=[f"{url.hostname}:{url.port or 443}" for url in public if url.scheme == "https"],
+    )
+
+
+def rules(name: str, interval: int, limits: Mapping[Any, float]) -> str:
     """A rule file for another interval than the usual one, and with other limits.
 
     Args:
@@ -178,84 +162,92 @@ def _exporters() -> tuple[str, ...]:
     return (ALERTMANAGER, BLACKBOX, POSTGRES_EXPORTER, PUSHGATEWAY, REDIS_EXPORTER)
 
 
-def _prometheus(args: MonitoringArgs, data: Mount, platform: Platform) -> ServiceSpec:
+def _prometheus(context: Context, watched: Watched, data: Mount) -> ServiceSpec:
+    group = context.settings.monitoring
+    scraping = yaml.safe_dump(_scraping(group.interval_seconds, watched, context.platform), sort_keys=False)
     spec = _spec(
         PROMETHEUS,
-        args,
+        context,
         command=(
             f"--config.file={FOLDER}/prometheus.yml",
             f"--storage.tsdb.path={DATA}",
-            f"--storage.tsdb.retention.time={args.retention_days}d",
+            f"--storage.tsdb.retention.time={group.retention_days}d",
             # The write-ahead log comes on top of it.
-            f"--storage.tsdb.retention.size={args.volume_gb * 800}MB",
-            f"--web.listen-address={platform.bind_address}:{PORTS[PROMETHEUS]}",
+            f"--storage.tsdb.retention.size={group.volume_gb * 800}MB",
+            _listen(PROMETHEUS, context),
         ),
         files=(
-            File(f"{FOLDER}/prometheus.yml", yaml.safe_dump(_scraping(args, platform), sort_keys=False)),
-            *(File(f"{FOLDER}/{name}", rules(f"monitoring/{name}", args.interval, args.limits)) for name in RULES),
+            File(f"{FOLDER}/prometheus.yml", scraping),
+            *(
+                File(f"{FOLDER}/{name}", rules(f"monitoring/{name}", group.interval_seconds, group.limits))
+                for name in RULES
+            ),
         ),
-        memory_mb=args.memory_mb,
+        memory_mb=group.memory_mb,
     )
     # Go takes all that it is allowed before it collects.
-    return replace(spec, mounts=(data,), env={"GOMEMLIMIT": f"{args.memory_mb * 8 // 10}MiB"})
+    return replace(spec, mounts=(data,), env={"GOMEMLIMIT": f"{group.memory_mb * 8 // 10}MiB"})
 
 
-def _others(args: MonitoringArgs, platform: Platform) -> list[ServiceSpec]:
-    def listen(service: str) -> str:
-        return f"--web.listen-address={platform.bind_address}:{PORTS[service]}"
+def _listen(service: str, context: Context) -> str:
+    return f"--web.listen-address={context.platform.bind_address}:{PORTS[service]}"
 
-    alerting = pulumi.Output.all(webhook=args.webhook, password=args.mail.password if args.mail else None)
+
+def _others(context: Context, stores: Stores) -> list[ServiceSpec]:
+    postgres, redis = stores.postgres, stores.redis
+    prefix = context.settings.redis.key_prefix or BULL
     return [
-        _spec(
-            ALERTMANAGER,
-            args,
-            command=(
-                "--config.file=/etc/alertmanager/alertmanager.yml",
-                "--storage.path=/alertmanager",
-                listen(ALERTMANAGER),
-                # One server has nobody to gossip with.
-                "--cluster.listen-address=",
-            ),
-            files=(
-                File(
-                    "/etc/alertmanager/alertmanager.yml",
-                    pulumi.Output.secret(alerting.apply(lambda secret: yaml.safe_dump(alerts_sent(args, **secret)))),
-                ),
-            ),
-        ),
-        _spec(PUSHGATEWAY, args, command=(listen(PUSHGATEWAY),)),
+        _alertmanager(context),
+        _spec(PUSHGATEWAY, context, command=(_listen(PUSHGATEWAY, context),)),
         _spec(
             BLACKBOX,
-            args,
-            command=("--config.file=/etc/blackbox.yaml", listen(BLACKBOX)),
+            context,
+            command=("--config.file=/etc/blackbox.yaml", _listen(BLACKBOX, context)),
             files=(File("/etc/blackbox.yaml", read("monitoring/blackbox.yaml")),),
         ),
         replace(
-            _spec(POSTGRES_EXPORTER, args, command=(listen(POSTGRES_EXPORTER),)),
-            secret_env={"DATA_SOURCE_NAME": args.postgres.direct_url.apply(lambda url: _of_lib_pq(url, args.sslmode))},
+            _spec(POSTGRES_EXPORTER, context, command=(_listen(POSTGRES_EXPORTER, context),)),
+            secret_env={"DATA_SOURCE_NAME": postgres.direct_url.apply(lambda url: _of_lib_pq(url, postgres.sslmode))},
         ),
         replace(
-            _spec(REDIS_EXPORTER, args, command=(f"-{listen(REDIS_EXPORTER).lstrip('-')}",)),
-            env={"REDIS_EXPORTER_CHECK_KEYS": ",".join(f"{args.key_prefix or BULL}:*:{key}" for key in QUEUE_KEYS)},
-            secret_env={"REDIS_ADDR": args.redis_url, "REDIS_PASSWORD": args.redis.password},
+            _spec(REDIS_EXPORTER, context, command=(_listen(REDIS_EXPORTER, context).removeprefix("-"),)),
+            env={"REDIS_EXPORTER_CHECK_KEYS": ",".join(f"{prefix}:*:{key}" for key in QUEUE_KEYS)},
+            secret_env={"REDIS_ADDR": redis.passwordless_url, "REDIS_PASSWORD": redis.password},
         ),
     ]
 
 
+def _alertmanager(context: Context) -> ServiceSpec:
+    group = context.settings.monitoring
+    alerting = pulumi.Output.secret(yaml.safe_dump(alerts_sent(group), sort_keys=True))
+    return _spec(
+        ALERTMANAGER,
+        context,
+        command=(
+            "--config.file=/etc/alertmanager/alertmanager.yml",
+            "--storage.path=/alertmanager",
+            _listen(ALERTMANAGER, context),
+            # One server has nobody to gossip with.
+            "--cluster.listen-address=",
+        ),
+        files=(File("/etc/alertmanager/alertmanager.yml", alerting),),
+    )
+
+
 def _spec(
     name: str,
-    args: MonitoringArgs,
+    context: Context,
     *,
     command: tuple[str, ...],
     files: tuple[File, ...] = (),
     memory_mb: int = EXPORTER_MEMORY_MB,
 ) -> ServiceSpec:
-    port = PORTS[name]
+    port, published = PORTS[name], getattr(context.settings.monitoring, f"{name}_port", None)
     return ServiceSpec(
         name=name,
-        image=args.images[name].image,
+        image=context.images[name].image,
         command=command,
-        ports=(Port("http", port, args.ports.get(name), f"monitoring:{name}Port"),),
+        ports=(Port("http", port, published, f"monitoring:{name}Port"),),
         health=HealthSpec(HttpProbe(port, HEALTH.get(name, READY))),
         stop_grace=10,
         files=files,
@@ -269,21 +261,21 @@ def _of_lib_pq(url: str, sslmode: str) -> str:
     return (parsed if parsed.tls else parsed.defaulting(sslmode=sslmode)).libpq()
 
 
-def _scraping(args: MonitoringArgs, platform: Platform) -> dict[str, Any]:
-    every = f"{args.interval}s"
-    timeout = f"{min(args.interval, 10)}s"
+def _scraping(interval: int, watched: Watched, platform: Platform) -> dict[str, Any]:
+    every = f"{interval}s"
+    timeout = f"{min(interval, 10)}s"
     own = {name: Metrics(PORTS[name]) for name in (PROMETHEUS, *_exporters())}
     jobs = [
         _job(service, platform.internal(service, metrics.port), metrics.path)
-        for service, metrics in {**args.watched.metrics, **own}.items()
+        for service, metrics in {**watched.metrics, **own}.items()
     ]
     blackbox = platform.internal(BLACKBOX, PORTS[BLACKBOX])
-    for service, (port, path) in args.watched.health.items():
+    for service, (port, path) in watched.health.items():
         target = f"http://{platform.internal(service, port)}{path}"
         jobs.append(_probed(f"health of {service}", "http", target, blackbox, {"service": service}))
     jobs += [
         _probed(f"certificate of {address}", "certificate", address, blackbox, {"address": address})
-        for address in args.watched.certificates
+        for address in watched.certificates
     ]
     return {
         "global": {"scrape_interval": every, "scrape_timeout": timeout, "evaluation_interval": every},
@@ -313,29 +305,22 @@ def _probed(job: str, module: str, target: str, blackbox: str, labels: Mapping[s
     }
 
 
-def alerts_sent(args: MonitoringArgs, webhook: str | None, password: str | None) -> dict[str, Any]:
-    """Alertmanager's configuration.
-
-    Args:
-        args: see `MonitoringArgs`.
-        webhook: URL that alerts are posted to; `None` for none.
-        password: of the mail server.
-    """
-    mail = args.mail
+def alerts_sent(group: MonitoringSettings) -> dict[str, Any]:
+    """Alertmanager's configuration; it may hold secrets."""
     receiver: dict[str, Any] = {"name": "operator"}
-    if webhook:
-        receiver["webhook_configs"] = [{"url": webhook, "send_resolved": True}]
-    if mail:
-        login = {"auth_username": mail.user, "auth_password": password} if mail.user else {}
-        receiver["email_configs"] = [
-            {"to": mail.to, "from": mail.sender, "smarthost": mail.server, "send_resolved": True, **login}
-        ]
+    if group.webhook_url:
+        receiver["webhook_configs"] = [{"url": group.webhook_url, "send_resolved": True}]
+    if group.mail_to:
+        login = {"auth_username": group.mail_user, "auth_password": group.mail_password} if group.mail_user else {}
+        mail = {"to": group.mail_to, "from": group.mail_from, "smarthost": group.mail_server, "send_resolved": True}
+        receiver["email_configs"] = [mail | login]
+    interval = group.interval_seconds
     return {
         "route": {
             "receiver": "operator",
             "group_by": ["alertname"],
-            "group_wait": f"{args.interval}s",
-            "group_interval": f"{4 * args.interval}s",
+            "group_wait": f"{interval}s",
+            "group_interval": f"{4 * interval}s",
             "repeat_interval": "4h",
         },
         # One thing that does not answer is told once.

@@ -1,11 +1,12 @@
 """The order in which the stack is proven: the one place where phases are wired."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol, TypeVar
+from typing import Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 import pulumi
 
 from checks.base import CheckResource
+from components.context import Context
 
 PhaseOrder = Literal["parallel", "strict"]
 
@@ -16,7 +17,8 @@ class Provable(Protocol):
     gates: list[CheckResource]
 
 
-P = TypeVar("P", bound=Provable)
+Part = TypeVar("Part", bound=Provable)
+Parts = ParamSpec("Parts")
 
 ORDERS: Mapping[PhaseOrder, Mapping[str, Sequence[str]]] = {
     "parallel": {
@@ -51,18 +53,33 @@ class Phases:
     """Remembers the gates of each phase and hands them to the phases that wait for them.
 
     Args:
-        order: `strict` proves one phase after the other; `parallel` starts together what does not need each other.
+        context: what every component takes; its settings choose the order.
     """
 
-    def __init__(self, order: PhaseOrder) -> None:
-        self._needs = ORDERS[order]
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._needs = ORDERS[context.settings.stack.phases]
         self._gates: dict[str, list[CheckResource]] = {}
         self.components: list[object] = []
         """All that were added."""
 
-    def add(self, phase: str, build: Callable[[Sequence[pulumi.Resource]], P]) -> P:
-        """Build the component of `phase`, which starts once every phase it needs is proven."""
-        component = build([gate for needed in self._needs[phase] for gate in self._gates[needed]])
+    def add(
+        self,
+        phase: str,
+        build: Callable[Concatenate[Context, Sequence[pulumi.Resource], Parts], Part],
+        *parts: Parts.args,
+        **named: Parts.kwargs,
+    ) -> Part:
+        """Build the component of `phase`, which starts once every phase it needs is proven.
+
+        Args:
+            phase: its name.
+            build: the component.
+            parts: other components that it uses.
+            named: the same by name.
+        """
+        after = [gate for needed in self._needs[phase] for gate in self._gates[needed]]
+        component = build(self._context, after, *parts, **named)
         self._gates[phase] = component.gates
         self.components.append(component)
         return component

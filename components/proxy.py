@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.releases import Image
+from components.context import Context
 from components.templates import render
 from platforms.spec import File, HealthSpec, HttpProbe, Platform, Port, ServiceSpec
 
@@ -26,27 +26,26 @@ class Behind:
 
 
 def proxy(
-    name: str, config: str, image: Image, *, ports: Sequence[Port], behind: Behind, platform: Platform, **more: str
+    context: Context, name: str, config: str, *, ports: Sequence[Port], behind: Behind, **more: str
 ) -> ServiceSpec:
     """The service that hands on what it gets at `ports` to the same ports of the servers.
 
     Args:
+        context: the stack's.
         name: of the service.
         config: file in `files/proxy` that says how; it may name `$<port>_bind` and `$<port>_servers`.
-        image: of HAProxy.
         ports: by which it is reached.
         behind: the servers.
-        platform: where it runs.
         more: what else the file names.
     """
-    values = dict(more)
+    values, platform = dict(more), context.platform
     for port in ports:
         values[f"{port.name}_bind"] = _bind(platform, port.number)
         values[f"{port.name}_servers"] = "\n".join(_servers(port, behind, platform))
     common = render("proxy/common.cfg", health_bind=_bind(platform, HEALTH_PORT), health_path=HEALTH_PATH)
     return ServiceSpec(
         name=name,
-        image=image.image,
+        image=context.images["proxy"].image,
         command=("haproxy", "-f", CONFIG_FILE),
         ports=tuple(ports),
         health=HealthSpec(HttpProbe(HEALTH_PORT, HEALTH_PATH)),

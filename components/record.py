@@ -6,6 +6,7 @@ import pulumi
 
 from components.base import Component
 from policy.data_types import what_is
+from settings.recorded import Recorded
 from settings.switches import Switch
 
 
@@ -29,22 +30,15 @@ class History(Component):
 
     Args:
         parts: all components, fully declared.
-        data: recorded so far.
-        release: recorded so far; empty for none.
+        before: what is recorded so far.
         proven: version of Langfuse, once it is proven; `None` while the stack is stopped.
     """
 
-    def __init__(
-        self,
-        parts: Iterable[object],
-        *,
-        data: Iterable[str],
-        release: str,
-        proven: pulumi.Output[str] | None,
-    ) -> None:
+    def __init__(self, parts: Iterable[object], before: Recorded, proven: pulumi.Output[str] | None) -> None:
         super().__init__("history")
         declared = pulumi.Output.all(*(resource.urn for part in parts for resource in _below(part)))
-        self.register_outputs({"data": declared.apply(lambda urns: _merged(data, urns)), "release": proven or release})
+        data = declared.apply(lambda urns: _merged(before.known_data or (), urns))
+        self.register_outputs({"data": data, "release": proven or before.release or ""})
 
 
 def _below(parent: object) -> Iterator[pulumi.CustomResource]:

@@ -4,14 +4,13 @@ Beside it, a small one for the gateway's cache of answers, which forgets what is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 
 from checks.base import CheckResource
 from checks.redis import RedisGate
 from components.base import Component
-from components.releases import Image
+from components.context import Context
 from components.templates import read, render
 from platforms.spec import (
     Address,
@@ -19,12 +18,11 @@ from platforms.spec import (
     File,
     HealthSpec,
     Mount,
-    Platform,
     Port,
     ServiceSpec,
     Volume,
-    VolumeSpec,
 )
+from settings.memory import redis_maxmemory_mb
 
 REDIS_PORT = 6379
 DEFAULT_USER = "default"
@@ -32,30 +30,11 @@ CONFIG_FILE = "/etc/redis/langfuse.conf"
 CACHE = "cache"
 
 
-@dataclass(frozen=True)
-class RedisArgs:
-    """What makes one stack's Redis differ from another's."""
-
-    image: Image
-    password: pulumi.Output[str]
-    password_before: pulumi.Output[str] | None
-    """Accepted too, while clients change over."""
-    volume: VolumeSpec
-    port: int
-    floor: tuple[int, int]
-    """Oldest version the Langfuse release runs on."""
-    maxmemory_mb: int
-    """What the queue may take; at the limit new jobs are refused, and their senders keep them."""
-    cache_maxmemory_mb: int
-    """What the cache of answers may take; at the limit the oldest go."""
-
-
 class Redis(Component):
     """The ingestion queue's Redis, and the cache's.
 
     Args:
-        args: see `RedisArgs`.
-        platform: where it runs.
+        context: the stack's.
         after: gates that must be proven first.
     """
 
@@ -63,53 +42,58 @@ class Redis(Component):
     password: pulumi.Output[str]
     url: pulumi.Output[str] | None = None
     """Only where it is somebody else's server, like `cache_url`."""
+    passwordless_url: pulumi.Output[str]
     cache: str
     cache_url: pulumi.Output[str] | None = None
     key_prefix = ""
     gates: list[CheckResource]
 
-    def __init__(self, args: RedisArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, context: Context, after: Sequence[pulumi.Resource]) -> None:
         super().__init__("redis", after)
-        volume = platform.volume("redis-data", args.volume, self.data())
-        service = platform.service("redis", _server("redis", args, volume), self.child())
-        platform.service(CACHE, _server(CACHE, args), self.child())
+        platform = context.platform
+        spec = context.volume("redis", context.settings.redis.volume_gb)
+        volume = platform.volume("redis-data", spec, self.data())
+        service = platform.service("redis", _server("redis", context, volume), self.child())
+        platform.service(CACHE, _server(CACHE, context), self.child())
         self.cache = platform.internal(CACHE, REDIS_PORT)
         self.address = service.addresses["redis"]
-        self.password = args.password
-        self.gates = self.prove_data(
+        self.password = context.secrets.redis_password
+        self.passwordless_url = pulumi.Output.secret(f"redis://{self.address.internal}")
+        self.gates = self.stateful_gate(
             RedisGate,
             "redis-gate",
             service,
             {
-                "volume": args.volume.name,
-                "server": args.image.server,
+                "volume": spec.name,
+                "server": context.images["redis"].server,
                 "address": self.address.operator,
                 "user": DEFAULT_USER,
-                "password": args.password,
+                "password": self.password,
                 "tls": False,
-                "floor": list(args.floor),
+                "floor": list(context.settings.release.redis_floor),
             },
         )
         self.register_outputs({"address": self.address.operator})
 
 
-def _server(name: str, args: RedisArgs, volume: Volume | None = None) -> ServiceSpec:
+def _server(name: str, context: Context, volume: Volume | None = None) -> ServiceSpec:
     """The queue's server; without a volume the cache's, which nobody outside of the private network calls."""
     return ServiceSpec(
         name=name,
-        image=args.image.image,
+        image=context.images["redis"].image,
         command=("redis-server", CONFIG_FILE),
-        ports=(Port("redis", REDIS_PORT, args.port if volume else None, "redis:port"),),
+        ports=(Port("redis", REDIS_PORT, context.settings.redis.port if volume else None, "redis:port"),),
         health=HealthSpec(ExecProbe(("redis-cli", "ping"))),
         stop_grace=30,
-        secret_env={"REDISCLI_AUTH": args.password},
+        secret_env={"REDISCLI_AUTH": context.secrets.redis_password},
         mounts=(Mount(volume, "/data"),) if volume else (),
-        files=(File(CONFIG_FILE, _configuration(args, volume)),),
+        files=(File(CONFIG_FILE, _configuration(name, context)),),
     )
 
 
-def _configuration(args: RedisArgs, volume: Volume | None) -> pulumi.Output[str]:
-    template, maxmemory = ("queue", args.maxmemory_mb) if volume else (CACHE, args.cache_maxmemory_mb)
+def _configuration(name: str, context: Context) -> pulumi.Output[str]:
+    template = CACHE if name == CACHE else "queue"
+    maxmemory = redis_maxmemory_mb(context.settings.memory_mb(name))
 
     def rendered(passwords: Sequence[str]) -> str:
         password, *before = passwords
@@ -117,5 +101,5 @@ def _configuration(args: RedisArgs, volume: Volume | None) -> pulumi.Output[str]
         both = [render("redis/both.conf", password=password, before=old) for old in before]
         return "".join([common, read(f"redis/{template}.conf"), *both])
 
-    accepted = [args.password, *([args.password_before] if args.password_before else [])]
-    return pulumi.Output.all(*accepted).apply(rendered)
+    before = context.secrets.before("redis-password")
+    return pulumi.Output.all(context.secrets.redis_password, *([before] if before else [])).apply(rendered)

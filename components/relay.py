@@ -4,8 +4,7 @@ It is the OpenTelemetry Collector with a persistent sending queue, and a proxy o
 """
 
 import base64
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 import pulumi
@@ -14,9 +13,9 @@ from checks.base import CheckResource
 from checks.relay import RelayGate
 from checks.trace import OTLP_PATH
 from components.base import Component
-from components.langfuse import WEB, WEB_PORT, LangfuseArgs, replicas
+from components.context import Context
+from components.langfuse import WEB, WEB_PORT, replicas
 from components.proxy import Behind, proxy
-from components.releases import Image
 from components.templates import render
 from platforms.spec import (
     Address,
@@ -24,10 +23,9 @@ from platforms.spec import (
     HealthSpec,
     HttpProbe,
     Mount,
-    Platform,
     Port,
     ServiceSpec,
-    VolumeSpec,
+    Volume,
 )
 
 RELAY, RELAY_PROXY = "relay", "relay-proxy"
@@ -42,28 +40,11 @@ ROOT = "0"
 KEYS, KEYS_BEFORE = "RELAY_KEYS", "RELAY_KEYS_BEFORE"
 
 
-@dataclass(frozen=True)
-class RelayArgs:
-    """What makes one stack's relay differ from another's."""
-
-    image: Image
-    proxy_image: Image
-    volume: VolumeSpec
-    port: int
-    metrics_port: int
-    queue_bytes: int
-    """Of spans that wait; what comes on top is refused, so that its sender keeps it."""
-    credentials_before: pulumi.Output[str] | None
-    """Of the pair of keys before the one in use, which senders may still have; `None` where there was none."""
-    langfuse: LangfuseArgs
-
-
 class Relay(Component):
     """The relay of one project's traces.
 
     Args:
-        args: see `RelayArgs`.
-        platform: where it runs.
+        context: the stack's.
         after: gates that must be proven first.
     """
 
@@ -72,46 +53,28 @@ class Relay(Component):
     """Where applications send traces to."""
     gates: list[CheckResource]
 
-    def __init__(self, args: RelayArgs, platform: Platform, after: Sequence[pulumi.Resource]) -> None:
+    def __init__(self, context: Context, after: Sequence[pulumi.Resource]) -> None:
         super().__init__(RELAY, after)
-        volume = platform.volume("relay-data", args.volume, self.data())
-        keys = args.langfuse.bootstrap
-        accepted = {KEYS: credentials(keys.public_key, keys.secret_key)}
-        if args.credentials_before:
-            accepted[KEYS_BEFORE] = args.credentials_before
-        service = platform.service(
-            RELAY,
-            ServiceSpec(
-                name=RELAY,
-                image=args.image.image,
-                command=("--config", CONFIG_FILE),
-                ports=(
-                    Port("otlp", OTLP_PORT, args.port, "relay:port"),
-                    Port("metrics", METRICS_PORT, args.metrics_port, "relay:metricsPort"),
-                ),
-                health=HealthSpec(HttpProbe(HEALTH_PORT, "/", from_inside=False)),
-                stop_grace=STOP_GRACE,
-                secret_env=accepted,
-                mounts=(Mount(volume, FOLDER),),
-                files=(File(CONFIG_FILE, _configuration(args, platform, accepted)),),
-                user=ROOT,
-            ),
-            self.child(),
-        )
+        group, secrets, platform = context.settings.relay, context.secrets, context.platform
+        volume = platform.volume("relay-data", context.volume(RELAY, group.volume_gb), self.data())
+        accepted = {KEYS: credentials(secrets.langfuse_public_key, secrets.langfuse_secret_key)}
+        if before := _credentials_before(context):
+            accepted[KEYS_BEFORE] = before
+        service = platform.service(RELAY, _collector(context, volume, accepted), self.child())
         self.address, metrics = service.addresses["otlp"], service.addresses["metrics"]
         self.url = f"http://{self.address.operator}{OTLP_PATH}"
         started = [service.resource] if service.resource else []
-        front = platform.service(RELAY_PROXY, _proxy(args, platform), self.child(after=started))
-        self.gates = self.prove(
+        front = platform.service(RELAY_PROXY, _proxy(context), self.child(after=started))
+        self.gates = self.gate(
             RelayGate,
             "relay-gate",
             service,
             {
                 "url": self.url,
                 "metrics_url": f"http://{metrics.operator}/metrics",
-                "public_key": keys.public_key,
-                "secret_key": keys.secret_key,
-                "queue_bytes": args.queue_bytes,
+                "public_key": secrets.langfuse_public_key,
+                "secret_key": secrets.langfuse_secret_key,
+                "queue_bytes": _queue_bytes(context),
             },
             after=[front.resource] if front.resource else [],
         )
@@ -138,7 +101,42 @@ def basic(public_key: str, secret_key: str) -> str:
     return base64.b64encode(f"{public_key}:{secret_key}".encode()).decode()
 
 
-def _configuration(args: RelayArgs, platform: Platform, accepted: Iterable[str]) -> str:
+def _credentials_before(context: Context) -> pulumi.Output[str] | None:
+    """Of the pair of keys before the one in use, which senders may still have; `None` where there was none."""
+    vault, generated = context.vault, context.secrets.langfuse_keys_before
+    if vault.langfuse_public_key and vault.langfuse_secret_key:
+        now = basic(vault.langfuse_public_key, vault.langfuse_secret_key)
+        before = context.settings.recorded.credentials_before(now)
+        return pulumi.Output.secret(before) if before else None
+    return credentials(*generated) if generated else None
+
+
+def _queue_bytes(context: Context) -> int:
+    """Of spans that wait; what comes on top is refused, so that its sender keeps it."""
+    return context.settings.relay.queue_mb * 1024**2
+
+
+def _collector(context: Context, volume: Volume, accepted: Mapping[str, pulumi.Output[str]]) -> ServiceSpec:
+    group = context.settings.relay
+    return ServiceSpec(
+        name=RELAY,
+        image=context.images["relay"].image,
+        command=("--config", CONFIG_FILE),
+        ports=(
+            Port("otlp", OTLP_PORT, group.port, "relay:port"),
+            Port("metrics", METRICS_PORT, group.metrics_port, "relay:metricsPort"),
+        ),
+        health=HealthSpec(HttpProbe(HEALTH_PORT, "/", from_inside=False)),
+        stop_grace=STOP_GRACE,
+        secret_env=accepted,
+        mounts=(Mount(volume, FOLDER),),
+        files=(File(CONFIG_FILE, _configuration(context, accepted)),),
+        user=ROOT,
+    )
+
+
+def _configuration(context: Context, accepted: Iterable[str]) -> str:
+    platform = context.platform
     host = f"[{platform.bind_address}]" if ":" in platform.bind_address else platform.bind_address
     return render(
         "relay/collector.yaml",
@@ -149,20 +147,20 @@ def _configuration(args: RelayArgs, platform: Platform, accepted: Iterable[str])
         path=OTLP_PATH,
         web=platform.internal(RELAY_PROXY, WEB_PORT),
         folder=FOLDER,
-        queue_bytes=args.queue_bytes,
+        queue_bytes=_queue_bytes(context),
         consumers=CONSUMERS,
         tokens="\n".join(f'      - "${{env:{name}}}"' for name in accepted),
     )
 
 
-def _proxy(args: RelayArgs, platform: Platform) -> ServiceSpec:
-    webs = [WEB] if platform.replicates else replicas(WEB, args.langfuse.web_replicas)
+def _proxy(context: Context) -> ServiceSpec:
+    platform = context.platform
+    webs = [WEB] if platform.replicates else replicas(WEB, context.settings.web.replicas)
     return proxy(
+        context,
         RELAY_PROXY,
         "proxy/relay.cfg",
-        args.proxy_image,
         ports=(Port("http", WEB_PORT, None, "relay:port"),),
         behind=Behind(webs, check_port=WEB_PORT, standby=False),
-        platform=platform,
         relay=platform.internal(RELAY, HEALTH_PORT),
     )

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from checks.base import brief, until_healthy
+from checks.base import first_line, until_healthy
 from evidence import now, slugged, unwritable
 from ops import decisions, redaction
 from ops.answer import answer
@@ -54,7 +54,7 @@ class Bundle:
         try:
             return until_healthy(look, deadline_seconds=PART_SECONDS)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - in an incident anything may fail, in any way
-            self.missing[part] = str(error) if isinstance(error, OpsError | PlatformError) else brief(error)
+            self.missing[part] = str(error) if isinstance(error, OpsError | PlatformError) else first_line(error)
             return None
 
     def gather(self, part: str, path: str, look: Callable[[], Any]) -> None:

@@ -23,7 +23,7 @@ class PlatformFacts:
     disposable: bool
     """Whether a whole stack can be removed with its data."""
     providers: tuple[str, ...]
-    """Resource providers with which it is declared."""
+    """Packages that every stack on it uses, each a default provider of the version that Python has."""
     unmeasured: tuple[str, ...] = ()
     """What is measured elsewhere, and where."""
 

@@ -5,6 +5,7 @@ Unknown keys, wrong types and values out of range are all reported at once, each
 
 from settings.backend import refused_backend
 from settings.ca_bundle import ca_bundle
+from settings.files import Files, read_files
 from settings.gateway_config import gateway_config
 from settings.gateway_database import NO_ENGINES, gateway_database
 from settings.loading import SettingsError, from_engine, load
@@ -17,6 +18,7 @@ from settings.vault import Vault, VaultError, open_vault
 __all__ = [
     "IMAGES_FILE_VARIABLE",
     "NO_ENGINES",
+    "Files",
     "Settings",
     "SettingsError",
     "Vault",
@@ -32,6 +34,7 @@ __all__ = [
     "media_warning",
     "only_here",
     "open_vault",
+    "read_files",
     "refused_backend",
     "refused_by_fly",
     "refused_release",

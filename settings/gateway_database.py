@@ -12,13 +12,13 @@ NO_ENGINES = (
 )
 
 
-def gateway_database(settings: Settings, vault: Vault | None) -> PostgresUrl:
+def gateway_database(settings: Settings, vault: Vault) -> PostgresUrl:
     """Where the gateway keeps virtual keys.
 
     Raises:
         SettingsError: there is no URL, or it is none, or it leads to Langfuse's own tables.
     """
-    url = vault.gateway_database_url if vault else None
+    url = vault.gateway_database_url
     if url is None and (text := settings.gateway.database_url):
         try:
             url = postgres_url(text)
@@ -29,7 +29,7 @@ def gateway_database(settings: Settings, vault: Vault | None) -> PostgresUrl:
             "gateway:database external needs a URL: run `pulumi config set --secret gateway:databaseUrl <url>`, or put "
             "it into GATEWAY_DATABASE_URL of the vault"
         )
-    langfuses = (vault.postgres_direct_url, vault.postgres_pooled_url) if vault else ()
+    langfuses = (vault.postgres_direct_url, vault.postgres_pooled_url)
     if any(known and _same_server(known, url) for known in langfuses) and url.parameter("schema") == LANGFUSE_SCHEMA:
         raise SettingsError(
             "the URL of gateway:database is Langfuse's own database and schema, which LiteLLM would migrate: give it a "

@@ -15,7 +15,7 @@ MEDIA = "media"
 
 def media_is_public(settings: "Settings") -> bool:
     """Whether the platform gives media an address on the internet."""
-    return settings.platform.internet and MEDIA in settings.fly.public and settings.s3.place == "managed"
+    return settings.s3.place == "managed" and settings.app_url(MEDIA) is not None
 
 
 def media_url(settings: "Settings") -> str | None:
@@ -26,7 +26,7 @@ def media_url(settings: "Settings") -> str | None:
         return settings.s3.url
     if settings.platform.published:
         return f"http://localhost:{settings.minio.api_port}"
-    return f"https://{settings.fly_app(MEDIA)}.fly.dev" if media_is_public(settings) else None
+    return settings.app_url(MEDIA)
 
 
 def media_warning(settings: "Settings", langfuse_url: str) -> str | None:

@@ -1,8 +1,10 @@
 """How much memory each service may have: one table, for every platform."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+MEGABYTE = 1 << 20
 STEP_MB = 64
 MACHINE_SHARE = 0.9
 """Of a machine's memory that its services may have together, where that is enough for what they need."""
@@ -40,6 +42,11 @@ def kind_of(service: str) -> str:
     """What a service is one of: its name without the number of a replica."""
     name, _, number = service.rpartition("-")
     return name if number.isdigit() else service
+
+
+def machine_mb() -> int:
+    """Memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MEGABYTE
 
 
 def fitted(machine_mb: int, overrides: Mapping[str, int]) -> dict[str, int]:

@@ -22,7 +22,7 @@ from settings.groups import (
     WebSettings,
     WorkerSettings,
 )
-from settings.memory import fitted, kind_of
+from settings.memory import fitted, kind_of, machine_mb
 from settings.recorded import NOTHING, Recorded
 from settings.switches import Switch
 
@@ -101,10 +101,7 @@ class Settings(BaseModel):
     @property
     def gateway_url(self) -> str | None:
         """Where applications outside of the private network reach the gateway; None where they cannot."""
-        if self.gateway.public_url:
-            return self.gateway.public_url.rstrip("/")
-        on_the_internet = self.platform.internet and "gateway" in self.fly.public
-        return f"https://{self.fly_app('gateway')}.fly.dev" if on_the_internet else None
+        return self.gateway.public_url.rstrip("/") if self.gateway.public_url else self.app_url("gateway")
 
     @property
     def image_references(self) -> dict[str, str]:
@@ -181,15 +178,20 @@ class Settings(BaseModel):
         servers = [self.volume(f"clickhouse_{number}") for number in range(2, self.clickhouse.replicas + 1)]
         return servers, [self.volume(f"keeper_{number}") for number in range(1, keepers + 1)]
 
-    def memory_mb(self, service: str, machine_mb: int) -> int:
-        """Memory limit of a service in MB, on a machine of so much memory; on Fly each has a machine of its own."""
+    def memory_mb(self, service: str) -> int:
+        """Memory limit of a service in MB: its share of this machine; on Fly each has a machine of its own."""
         if self.platform.machine_per_service:
             return self.fly_machine(service).memory_mb
-        return fitted(machine_mb, self.stack.memory_mb)[kind_of(service)]
+        return fitted(machine_mb(), self.stack.memory_mb)[kind_of(service)]
 
     def fly_app(self, service: str) -> str:
         """Fly app of a service."""
         return self.fly.apps.get(service, f"{self.stack.instance}-{service}")
+
+    def app_url(self, service: str) -> str | None:
+        """Address on the internet of a service's app on Fly; None where it has none."""
+        public = self.platform.internet and service in self.fly.public
+        return f"https://{self.fly_app(service)}.fly.dev" if public else None
 
     def fly_machine(self, service: str) -> Machine:
         """Size of a service's machine on Fly; a replica is as large as the first, unless it has a size of its own."""

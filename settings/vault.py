@@ -146,6 +146,18 @@ class Vault(BaseModel):
 
     __str__ = __repr__
 
+    @property
+    def s3_key(self) -> tuple[str, str] | None:
+        """Id and secret of the key to an external store."""
+        if self.s3_access_key_id and self.s3_secret_access_key:
+            return self.s3_access_key_id, self.s3_secret_access_key
+        return None
+
+    def langfuse_url(self, settings: Settings) -> str:
+        """Where people and SDKs reach Langfuse."""
+        stated = settings.langfuse.public_url
+        return self.langfuse_host.rstrip("/") if self.langfuse_host and not stated else settings.langfuse_url
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Vault":
         """Refuse values that cannot serve their purpose together."""
@@ -177,6 +189,24 @@ class Vault(BaseModel):
 
 def _without_tenant(url: PostgresUrl, other: PostgresUrl) -> str:
     return url.user.removesuffix(f".{url.tenant(other)}")
+
+
+def vault_of(settings: Settings, *, dry_run: bool) -> tuple[Vault, str | None]:
+    """As `open_vault`; an empty one for a stack that generates all of its secrets.
+
+    Raises:
+        SettingsError: the vault cannot be used, or is needed and not named.
+    """
+    if settings.stack.secrets == "vault":
+        return open_vault(settings, dry_run=dry_run)
+    by_role = settings.s3.credentials == "role"
+    external = [setting for part, setting in settings.external.items() if not (part == "minio" and by_role)]
+    if external:
+        raise SettingsError(
+            f"{' and '.join(external)} external needs what the vault says of it: "
+            "run `pulumi config set langfuse-stack:secrets vault`"
+        )
+    return Vault.model_validate({}), None
 
 
 def open_vault(settings: Settings, *, dry_run: bool) -> tuple[Vault, str | None]:

@@ -57,7 +57,7 @@ class Extra(Component):
             ),
             self.child(),
         )
-        self.prove(TrustingGate, f"{name}-gate", service, {})
+        self.gate(TrustingGate, f"{name}-gate", service, {})
         self.register_outputs({})
 
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from checks.base import CheckFailedError, brief
+from checks.base import CheckFailedError, first_line
 from ops.session import OpsError
 from platforms.errors import PlatformError
 
@@ -27,7 +27,7 @@ def told(doing: str) -> Iterator[None]:
         raise OpsError(_explained(doing, str(error))) from None
     except Exception as error:  # noqa: BLE001 - every driver has its own classes
         code = getattr(error, "code", None)
-        seen = f"{code}: {getattr(error, 'message', '')}" if isinstance(code, str) else brief(error)
+        seen = f"{code}: {getattr(error, 'message', '')}" if isinstance(code, str) else first_line(error)
         raise OpsError(_explained(doing, seen)) from None
 
 

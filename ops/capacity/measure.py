@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from checks import relay
-from checks.base import CheckFailedError, brief, without_secrets
+from checks.base import CheckFailedError, first_line, without_secrets
 from ops.capacity import clickhouse, forecast, past, queues, store
 from ops.capacity.access import Access
 from ops.capacity.measurement import Disk, Growth, Measurement, Parts, Rate, Unseen, of_one_machine, seen
@@ -95,4 +95,4 @@ def _asked(what: str, call: Callable[[], T], access: Access) -> T | Unseen:
     except CheckFailedError as failure:
         return Unseen(without_secrets(f"{what}: {failure.probe}: {failure.seen}", secrets))
     except Exception as error:  # noqa: BLE001 - drivers raise a different class for each layer
-        return Unseen(without_secrets(f"{what}: {brief(error)}", secrets))
+        return Unseen(without_secrets(f"{what}: {first_line(error)}", secrets))

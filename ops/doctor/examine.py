@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from io import BytesIO
 
-from checks.base import CheckFailedError, brief, without_secrets
+from checks.base import CheckFailedError, first_line, without_secrets
 from components.redis import CACHE
 from ops.doctor.access import Access
 from ops.doctor.logs import Shown, explain
@@ -107,7 +107,7 @@ def _result(row: Row, access: Access, logs: RecentLogs) -> Result:
     except PlatformError as error:
         return Result(row, "not seen", _told(str(error), access), access.filled(error.remedy or OTHERWISE))
     except Exception as error:  # noqa: BLE001 - drivers raise a different class for each layer
-        said = f"{error.probe}: {error.seen}" if isinstance(error, CheckFailedError) else brief(error)
+        said = f"{error.probe}: {error.seen}" if isinstance(error, CheckFailedError) else first_line(error)
         if access.clickhouse.is_external and "ACCESS_DENIED" in said:
             return Result(
                 row, "not applicable", "somebody else's ClickHouse does not let Langfuse's login look at that"

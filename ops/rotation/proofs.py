@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from checks import postgres, redis
-from checks.base import CheckFailedError, brief, until_healthy
+from checks.base import CheckFailedError, first_line, until_healthy
 from components.clickhouse import user_of
 from components.minio import app_user
 from ops.rotation.catalog import Secret
@@ -67,7 +67,7 @@ def _minio(to: Access, _state: State, number: int, values: Values) -> None:
         entered = replace(to.store, access_key=app_user(number), secret_key=values[0])
         entered.client().bucket_exists(to.bucket)
     except Exception as error:  # noqa: BLE001 - whatever the driver raises, it was not let in
-        raise CheckFailedError(f"HEAD {to.bucket} as {app_user(number)}", brief(error), "run `make up`") from None
+        raise CheckFailedError(f"HEAD {to.bucket} as {app_user(number)}", first_line(error), "run `make up`") from None
 
 
 def _redis(to: Access, _state: State, _number: int, values: Values) -> None:
@@ -75,7 +75,7 @@ def _redis(to: Access, _state: State, _number: int, values: Values) -> None:
         with redis.client(to.redis_address, values[0], user=to.redis_user, tls=to.redis_tls) as server:
             server.ping()
     except Exception as error:  # noqa: BLE001 - whatever the driver raises, it was not let in
-        raise CheckFailedError(f"PING {to.redis_address}", brief(error), "run `make up`") from None
+        raise CheckFailedError(f"PING {to.redis_address}", first_line(error), "run `make up`") from None
 
 
 ATTEMPTS: Mapping[str, Attempt] = {

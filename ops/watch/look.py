@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
-from checks.base import CheckFailedError, brief
+from checks.base import CheckFailedError, first_line
 from ops.backup.access import backups
 from ops.backup.catalog import newest
 from ops.capacity.access import access
@@ -191,5 +191,5 @@ def _days_left(host: str, port: int) -> float | str:
     except ssl.SSLCertVerificationError as error:
         return f"clients refuse it: {error.verify_message}"
     except OSError as error:
-        raise OpsError(f"certificate of {host}:{port}: {brief(error)}") from None
+        raise OpsError(f"certificate of {host}:{port}: {first_line(error)}") from None
     return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY

@@ -14,14 +14,14 @@ import pytest
 from checks import base
 from checks.base import (
     FIRST_PAUSE_SECONDS,
-    LONGEST_PAUSE_SECONDS,
+    MAX_PAUSE_SECONDS,
     CheckFailedError,
     CheckProvider,
     Evidence,
     GateClosedError,
     Inputs,
-    brief,
-    in_turn,
+    first_line,
+    retry_sequence,
     until_healthy,
     without_secrets,
 )
@@ -84,8 +84,8 @@ def test_pauses_grow_to_a_bound_and_end_at_the_deadline(clock: Clock) -> None:
         until_healthy(failing(), deadline_seconds=30)
     assert clock.pauses[0] == FIRST_PAUSE_SECONDS
     assert clock.pauses == sorted(clock.pauses)
-    assert clock.pauses[-1] == LONGEST_PAUSE_SECONDS
-    assert 30 - LONGEST_PAUSE_SECONDS <= clock.now <= 30
+    assert clock.pauses[-1] == MAX_PAUSE_SECONDS
+    assert 30 - MAX_PAUSE_SECONDS <= clock.now <= 30
     assert last.value.seen == f"try {len(clock.pauses)}"
 
 
@@ -169,14 +169,14 @@ def test_two_probes_in_turn_share_one_deadline(clock: Clock) -> None:
         clock.now += 25
 
     with pytest.raises(CheckFailedError):
-        in_turn(slow, failing(), deadline_seconds=30)
+        retry_sequence(slow, failing(), deadline_seconds=30)
     assert clock.now <= 30
 
 
 def test_the_second_probe_starts_once_the_first_succeeded(clock: Clock) -> None:
     with pytest.raises(CheckFailedError, match="try"):
-        in_turn(failing(), lambda: pytest.fail("called"), deadline_seconds=5)
-    assert in_turn(lambda: None, lambda: "second", deadline_seconds=5) == "second"
+        retry_sequence(failing(), lambda: pytest.fail("called"), deadline_seconds=5)
+    assert retry_sequence(lambda: None, lambda: "second", deadline_seconds=5) == "second"
     assert clock.now <= 5
 
 
@@ -330,12 +330,12 @@ def chained(outer: Exception, cause: Exception) -> Exception:
     ],
 )
 def test_an_error_is_told_in_one_line_by_its_cause(error: Exception, text: str) -> None:
-    assert brief(error).endswith(text)
-    assert "\n" not in brief(error)
+    assert first_line(error).endswith(text)
+    assert "\n" not in first_line(error)
 
 
 def test_a_long_error_is_cut() -> None:
-    assert len(brief(ValueError("x" * 10_000))) < 400
+    assert len(first_line(ValueError("x" * 10_000))) < 400
 
 
 @pytest.fixture

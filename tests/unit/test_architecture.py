@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from platforms.facts import FACTS
 from tests.unit.recorder import ROOT
 
 OURS = {
     "__main__",
     "settings",
-    "wiring",
     "outputs",
     "evidence",
     "programs",
@@ -27,16 +27,11 @@ OURS = {
 }
 ALLOWED = {
     "components": {
-        "components",
-        "platforms.spec",
-        "checks",
-        "secretlike",
-        "settings.switches",
-        "urls",
-        "policy.data_types",
+        *("components", "settings", "platforms.spec", "checks", "secretlike", "urls", "policy.data_types"),
     },
+    "components/releases": set[str](),
     "platforms": {"platforms", "evidence", "programs", "urls"},
-    "platforms/choice": {"platforms", "settings"},
+    "platforms/choice": {"platforms", "components.base", "components.secrets", "settings"},
     "checks": {"checks", "evidence", "policy.migrations", "programs", "secretlike", "urls"},
     "policy": {"policy", "secretlike"},
     "evidence": set[str](),
@@ -49,8 +44,10 @@ ALLOWED = {
         *("settings", "components.releases", "platforms.facts", "secretlike", "toolchain.paths", "urls"),
     },
     "outputs": {"components", "urls"},
-    "wiring": {"settings", "components", "platforms", "urls"},
     "ops": OURS - {"__main__", "offline", "tests"},
+}
+KNOWN_TO_FLY = {
+    *("platforms.fly", "platforms.errors", "platforms.phrases", "platforms.spec", "evidence", "programs", "urls"),
 }
 ONLY_IMPORTERS = {"pulumi_docker": {"platforms/docker/platform.py"}, "pulumi_command": {"platforms/fly/platform.py"}}
 
@@ -106,19 +103,7 @@ def test_the_fly_driver_knows_a_spec_and_evidence_and_nothing_else_of_ours() -> 
         f"{path.name} imports {name}"
         for path in sources("platforms/fly")
         for name in imports(path)
-        if name.split(".")[0] in OURS
-        and not within(
-            name,
-            {
-                "platforms.fly",
-                "platforms.errors",
-                "platforms.phrases",
-                "platforms.spec",
-                "evidence",
-                "programs",
-                "urls",
-            },
-        )
+        if name.split(".")[0] in OURS and not within(name, KNOWN_TO_FLY)
     }
     assert not wrong
 
@@ -132,6 +117,56 @@ def test_each_provider_has_one_importer(library: str) -> None:
         if any(name.split(".")[0] == library for name in imports(path))
     }
     assert importers == ONLY_IMPORTERS[library]
+
+
+def decides(text: str) -> bool:
+    """Whether code asks which platform it is: by a comparison, a pattern, or a table of its own."""
+
+    def named(node: ast.AST) -> bool:
+        name = isinstance(node, ast.Constant) and node.value in FACTS
+        return name or (isinstance(node, ast.Attribute) and ast.unparse(node).endswith("stack.platform"))
+
+    def chosen(node: ast.AST) -> bool:
+        match node:
+            case ast.Compare(left=left, comparators=others):
+                inside = [each for other in (left, *others) for each in getattr(other, "elts", [other])]
+                return any(map(named, inside))
+            case ast.MatchValue(value=value):
+                return named(value)
+            case ast.Subscript(value=table, slice=key):
+                return named(key) and ast.unparse(table) != "FACTS"
+            case ast.Dict(keys=keys):
+                return {key.value for key in keys if isinstance(key, ast.Constant)} >= FACTS.keys()
+        return False
+
+    return any(map(chosen, ast.walk(ast.parse(text))))
+
+
+def test_one_place_decides_on_a_platform() -> None:
+    deciding = {
+        str(path.relative_to(ROOT))
+        for part in {*ALLOWED, "startup", "bench"} - {"offline"}
+        for path in sources(part)
+        if decides(path.read_text(encoding="utf-8"))
+    }
+    assert deciding == {"platforms/choice.py", "platforms/facts.py"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'x = 1 if settings.stack.platform != "fly" else 2',
+        'if "docker" == where: pass',
+        'if where in ("docker", "other"): pass',
+        "if stack.platform is other: pass",
+        'TABLE = {"docker": 1, "fly": 2}',
+        "places[settings.stack.platform]()",
+        'match where:\n    case "fly": pass',
+    ],
+)
+def test_a_new_decision_on_a_platform_is_found(code: str) -> None:
+    assert decides(code)
+    assert not decides("FACTS[self.stack.platform]; f'{settings.stack.platform}'; settings.platform.shared")
 
 
 def test_no_stack_is_named_below_the_entry() -> None:

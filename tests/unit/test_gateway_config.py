@@ -10,9 +10,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.gateway_config import GatewayConfigError, GatewayModel, merged, served
+from components.gateway_config import GatewayConfigError, merged, served
 from platforms.docker.platform import DockerPlatform
 from settings import SettingsError, gateway_config, load
+from settings.groups import Model
 
 DOCKER = DockerPlatform("test", "owner", lambda _: 512, running=False)
 CACHE = {"host": "os.environ/REDIS_HOST", "port": "os.environ/REDIS_PORT", "ttl": 600}
@@ -79,7 +80,10 @@ def test_without_tracing_an_own_file_cannot_bring_langfuse_back() -> None:
 
 
 def test_a_model_of_the_settings_takes_every_parameter_of_litellm() -> None:
-    model = GatewayModel("a", "bedrock/a", None, None, {"aws_region_name": "eu-west-1", "tpm": 9}, {"mode": "chat"})
+    parameters = {"aws_region_name": "eu-west-1", "tpm": 9}
+    model = Model.model_validate(
+        {"name": "a", "model": "bedrock/a", "params": parameters, "modelInfo": {"mode": "chat"}}
+    )
     found = merged({}, models=(model,), callback=None, cache=CACHE, variables={}, platform=DOCKER)
     assert found["model_list"][1] == {
         "model_name": "a",
@@ -128,7 +132,8 @@ def test_a_variable_that_the_stack_sets_is_refused_as_a_providers_key(name: str)
 
 
 def test_a_model_of_the_settings_needs_its_key_and_a_name_of_its_own() -> None:
-    models = (GatewayModel("a", "openai/a", None, "NOBODY_SETS_IT"), GatewayModel("smoke", "openai/a", None, None))
+    stated = ({"name": "a", "model": "openai/a", "apiKeyEnv": "NOBODY_SETS_IT"}, {"name": "smoke", "model": "openai/a"})
+    models = tuple(Model.model_validate(model) for model in stated)
     with pytest.raises(GatewayConfigError) as caught:
         merged({}, models=models, callback=None, cache=CACHE, variables={}, platform=DOCKER)
     assert "wants NOBODY_SETS_IT, which nothing sets" in str(caught.value)

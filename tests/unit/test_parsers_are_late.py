@@ -8,7 +8,7 @@ from tests.unit.recorder import ROOT
 PARSERS = ("pgparse", "sqlglot", "policy.migrations", "tomllib")
 CODE = f"""
 import sys
-import wiring, components.langfuse, components.clickhouse, checks.migrations, checks.clickhouse
+import components.stores, components.monitoring, platforms.choice, checks.migrations, checks.clickhouse
 print([name for name in {PARSERS!r} if name in sys.modules])
 """
 

@@ -33,7 +33,7 @@ class Part(Component):
         if edit == "twice":
             Bucket("twin", {"name": "events", "region": "here"}, self.guarded())
         if edit == "one-more":
-            self.prove(Gate, "more-gate", self.service(), {})
+            self.gate(Gate, "more-gate", self.service(), {})
         self.register_outputs({})
 
     def service(self) -> Service:
