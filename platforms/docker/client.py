@@ -16,7 +16,7 @@ import json
 import os
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,16 @@ LISTED = {"container": ("--all", "--no-trunc"), "network": ("--no-trunc",), "vol
 
 
 class DockerError(PlatformError):
-    """A Docker command failed; the message is what it said."""
+    """A Docker command failed.
+
+    Args:
+        why: which one, and what it said.
+        said: that alone.
+    """
+
+    def __init__(self, why: str, said: str = "") -> None:
+        super().__init__(why)
+        self.said = said or why
 
 
 @dataclass(frozen=True)
@@ -68,25 +77,21 @@ class Docker:
             also: further variables of its environment.
             merged: add its standard error to what is returned.
         """
-        base = os.environ if self.variables is None else self.variables
-        try:
-            done = subprocess.run(
-                argv(*arguments),
-                input=stdin,
-                env={**base, **(also or {})},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if merged else subprocess.PIPE,
-                timeout=self.seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise DockerError(f"docker {arguments[0]} did not end within {self.seconds:.0f} s") from None
-        except OSError as error:
-            raise DockerError(f"docker cannot be run: {error.strerror}") from None
+        done = self._run(arguments, stdin, also, merged=merged)
         if done.returncode != 0:
-            said = last_lines(done.stderr or done.stdout or b"") or f"status {done.returncode}"
-            raise DockerError(f"docker {arguments[0]}: {said}")
+            raise _failed(arguments, done)
         return done.stdout
+
+    def present(self, kind: str, *names: str) -> list[dict[str, Any]]:
+        """What Docker knows of those of these that exist."""
+        if not names:
+            return []
+        arguments = (kind, "inspect", *names)
+        done = self._run(arguments)
+        if not done.stdout.strip():
+            raise _failed(arguments, done)
+        found: list[dict[str, Any]] = json.loads(done.stdout)
+        return found
 
     def ids(self, kind: str, *filters: str) -> list[str]:
         """Ids of all objects of a kind (names, of volumes) that pass every filter."""
@@ -101,10 +106,40 @@ class Docker:
         """What Docker knows of all objects of a kind whose label has this value."""
         return self.inspect(kind, *self.ids(kind, f"label={label}={value}"))
 
+    def _run(
+        self,
+        arguments: Sequence[str],
+        stdin: bytes = b"",
+        also: Mapping[str, str] | None = None,
+        *,
+        merged: bool = False,
+    ) -> "subprocess.CompletedProcess[bytes]":
+        try:
+            return subprocess.run(
+                argv(*arguments),
+                input=stdin,
+                env={**(os.environ if self.variables is None else self.variables), **(also or {})},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+                timeout=self.seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            said = f"no answer within {self.seconds:.0f} s"
+            raise DockerError(f"docker {arguments[0]}: {said}", said) from None
+        except OSError as error:
+            said = str(error.strerror)
+            raise DockerError(f"docker cannot be run: {said}", said) from None
+
 
 def argv(*arguments: str) -> list[str]:
     """The command line, for a caller that reads or writes its streams as they come."""
     return ["docker", *arguments]
+
+
+def _failed(arguments: Sequence[str], done: "subprocess.CompletedProcess[bytes]") -> DockerError:
+    said = last_lines(done.stderr or done.stdout or b"") or f"status {done.returncode}"
+    return DockerError(f"docker {arguments[0]}: {said}", said)
 
 
 def last_lines(said: bytes) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence import record
-from platforms.docker.client import Docker, DockerError
+from platforms.docker.client import Docker, DockerError, argv
 from platforms.docker.labels import HOLDER_LABEL, INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
 from platforms.errors import PlatformError
 from platforms.spec import UNWATCHED, Address, Instance, Memory, Status
@@ -224,7 +224,7 @@ class DockerRuntime:
 
     def info(self) -> Mapping[str, Any]:
         """What the engine says of itself."""
-        found: Mapping[str, Any] = json.loads(self.docker("info", "--format={{json .}}"))
+        found: Mapping[str, Any] = json.loads(self.docker("info", "--format", "{{json .}}"))
         return found
 
     @cached_property
@@ -251,13 +251,13 @@ class DockerRuntime:
         raise PlatformError(f"there is no container of {service}: run `make up`")
 
     def _change(self, verb: str, name: str) -> None:
-        argv = ["docker", verb, name]
+        words = argv(verb, name)
         try:
             self.docker(verb, name)
         except DockerError as error:
-            record("command", " ".join(argv), {"argv": argv, "exit_code": 1, "error": str(error)})
+            record("command", " ".join(words), {"argv": words, "exit_code": 1, "error": str(error)})
             raise
-        record("command", " ".join(argv), {"argv": argv, "exit_code": 0})
+        record("command", " ".join(words), {"argv": words, "exit_code": 0})
 
 
 def missing(resources: Sequence[Mapping[str, Any]], found: Sequence[Container]) -> list[Mapping[str, Any]]:

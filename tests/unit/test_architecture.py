@@ -38,8 +38,8 @@ ALLOWED = {
     "programs": set[str](),
     "secretlike": set[str](),
     "urls": set[str](),
-    "toolchain": {"toolchain", "offline"},
-    "offline": {"offline", "toolchain"},
+    "toolchain": {"toolchain", "offline", "platforms.docker.client", "platforms.docker.images"},
+    "offline": {"offline", "toolchain", "platforms.docker.client", "platforms.docker.images"},
     "settings": {
         *("settings", "components.releases", "platforms.facts", "secretlike", "toolchain.paths", "urls"),
     },
@@ -167,6 +167,27 @@ def test_one_place_decides_on_a_platform() -> None:
 def test_a_new_decision_on_a_platform_is_found(code: str) -> None:
     assert decides(code)
     assert not decides("FACTS[self.stack.platform]; f'{settings.stack.platform}'; settings.platform.shared")
+
+
+def runs_docker(node: ast.AST) -> bool:
+    """Whether it is a command line of Docker, rather than names of platforms."""
+    match node:
+        case (
+            ast.List(elts=[ast.Constant(value="docker"), *others])
+            | ast.Tuple(elts=[ast.Constant(value="docker"), *others])
+        ):
+            return not any(isinstance(other, ast.Constant) and other.value in FACTS for other in others)
+    return False
+
+
+def test_one_module_runs_docker() -> None:
+    running = {
+        str(path.relative_to(ROOT))
+        for part in ALLOWED
+        for path in sources(part)
+        if any(map(runs_docker, ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
+    }
+    assert running == {"platforms/docker/client.py"}
 
 
 def test_no_stack_is_named_below_the_entry() -> None:

@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from offline import apt
-from toolchain.images import client
+from platforms.docker import images
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class DebianRoot:
 
     def finish(self, job: Job, context: Path) -> None:
         """`docker import`."""
-        client.import_root(context / _ARCHIVE, job.tag)
+        images.import_root(context / _ARCHIVE, job.tag)
 
 
 def _bootstrap(suite: str, architecture: str, packages: str, root: Path) -> None:
