@@ -73,18 +73,18 @@ def _confirm(volume: str, console: Console) -> None:
 
 
 def _require_unused(docker: DockerRuntime, volume: str) -> None:
-    users = docker.docker("ps", f"--filter=volume={volume}", "--format={{.Names}}").split()
+    users = docker.cli("ps", f"--filter=volume={volume}", "--format={{.Names}}").split()
     if users:
         raise RefusedError(f"{volume} is still in use by {', '.join(users)}: stop it first; nothing was touched")
 
 
 def _back_up(docker: DockerRuntime, volume: str, image: "ResolvedImage", console: Console) -> str:
     backup = f"{volume}_backup_{dt.datetime.now(tz=dt.UTC):%Y%m%dT%H%M%SZ}"
-    if docker.docker.ids("volume", f"name=^{backup}$"):
+    if docker.cli.ids("volume", f"name=^{backup}$"):
         raise RefusedError(f"{backup} exists already: wait a second and run again; nothing was touched")
     labels = docker.labels([volume])[volume]
     options = [f"--label={name}={value}" for name, value in labels.items()]
-    docker.docker("volume", "create", *options, backup)
+    docker.cli("volume", "create", *options, backup)
     console.print(f"copying {volume} to {backup} and comparing both …")
     try:
         files, _, digest, _ = _script(docker, "copy_volume", image, f"{volume}:/from:ro", f"{backup}:/to").split()
@@ -100,4 +100,4 @@ def _script(docker: DockerRuntime, name: str, image: "ResolvedImage", *mounts: s
     volumes = [f"--volume={mount}" for mount in mounts]
     isolated = ["--rm", "--interactive", "--network=none", "--user=0:0", "--entrypoint=sh"]
     script = (SCRIPTS / f"{name}.sh").read_text(encoding="utf-8")
-    return docker.docker("run", *isolated, *volumes, image.image, "-s", stdin=script)
+    return docker.cli("run", *isolated, *volumes, image.image, "-s", stdin=script)

@@ -39,13 +39,13 @@ def hold(session: Session, volumes: Sequence[str]) -> None:
     name = f"{instance}-volume-holder-{hashlib.sha256(' '.join(held).encode()).hexdigest()[:8]}"
     others = set(docker.holders())
     if name not in others:
-        _make_image(docker.docker)
+        _make_image(docker.cli)
         mounts = [
             f"--mount=type=volume,source={volume},target=/{number},volume-nocopy" for number, volume in enumerate(held)
         ]
-        docker.docker("create", f"--name={name}", f"--label={label}", "--network=none", *mounts, IMAGE, "/0")
+        docker.cli("create", f"--name={name}", f"--label={label}", "--network=none", *mounts, IMAGE, "/0")
     if outdated := sorted(others - {name}):
-        docker.docker("rm", *outdated)
+        docker.cli("rm", *outdated)
 
 
 def _make_image(docker: Docker) -> None:

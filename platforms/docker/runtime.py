@@ -68,7 +68,7 @@ class DockerRuntime:
 
     def __init__(self, instance: str, variables: Mapping[str, str] | None = None) -> None:
         self.instance = instance
-        self.docker = Docker(variables, seconds=None)
+        self.cli = Docker(variables, seconds=None)
         self._quick = Docker(variables, LOOK_SECONDS)
         self._asking = threading.Lock()
 
@@ -78,7 +78,7 @@ class DockerRuntime:
 
     def logs(self, service: str, lines: int) -> str:
         """See `Runtime`."""
-        docker = Docker(self.docker.variables, LOG_SECONDS)
+        docker = Docker(self.cli.variables, LOG_SECONDS)
         found = self._container(service).id
         return docker.raw("logs", "--timestamps", f"--tail={lines}", found, merged=True).decode(errors="replace")
 
@@ -139,7 +139,7 @@ class DockerRuntime:
         }
         if not names:
             raise DockerError("memory of containers: none runs; `make up` starts them")
-        docker = Docker(self.docker.variables, STATISTICS_SECONDS)
+        docker = Docker(self.cli.variables, STATISTICS_SECONDS)
         try:
             return used_memory(docker("stats", "--no-stream", "--format={{json .}}", *names), names)
         except DockerError as error:
@@ -180,51 +180,51 @@ class DockerRuntime:
 
     def containers(self) -> list[Container]:
         """Every container of the instance, stopped ones too."""
-        return [_container(entry) for entry in self.docker.labelled("container", INSTANCE_LABEL, self.instance)]
+        return [_container(entry) for entry in self.cli.labelled("container", INSTANCE_LABEL, self.instance)]
 
     def networks(self) -> dict[str, str]:
         """Id to owner of every network of the instance."""
-        found = self.docker.labelled("network", INSTANCE_LABEL, self.instance)
+        found = self.cli.labelled("network", INSTANCE_LABEL, self.instance)
         return {entry["Id"]: (entry["Labels"] or {}).get(OWNER_LABEL, "") for entry in found}
 
     def volumes(self) -> dict[str, str]:
         """Name to owner of all volumes of this machine; the owner is empty where no label says so."""
-        listed = self.docker("volume", "ls", "--format", f'{{{{.Name}}}} {{{{.Label "{OWNER_LABEL}"}}}}')
+        listed = self.cli("volume", "ls", "--format", f'{{{{.Name}}}} {{{{.Label "{OWNER_LABEL}"}}}}')
         return {name: owner for name, _, owner in (line.partition(" ") for line in listed.splitlines())}
 
     def own_volumes(self) -> list[str]:
         """Names of all volumes that are labelled as the instance's."""
-        return self.docker.ids("volume", f"label={INSTANCE_LABEL}={self.instance}")
+        return self.cli.ids("volume", f"label={INSTANCE_LABEL}={self.instance}")
 
     def labels(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         """Volume to its labels, of those of these names that exist."""
         there = sorted(set(names) & self.volumes().keys())
-        return {entry["Name"]: entry["Labels"] or {} for entry in self.docker.inspect("volume", *there)}
+        return {entry["Name"]: entry["Labels"] or {} for entry in self.cli.inspect("volume", *there)}
 
     def holders(self) -> list[str]:
         """Names of the containers that never run and hold the volumes of the instance."""
         label = f"label={HOLDER_LABEL}={self.instance}"
-        return self.docker("ps", "--all", f"--filter={label}", "--format={{.Names}}").split()
+        return self.cli("ps", "--all", f"--filter={label}", "--format={{.Names}}").split()
 
     def remove_containers(self, ids: Sequence[str]) -> None:
         """Stop and remove containers; volumes stay."""
         for container in ids:
-            self.docker("stop", "--time=60", container)
-            self.docker("rm", "--force", container)
+            self.cli("stop", "--time=60", container)
+            self.cli("rm", "--force", container)
 
     def remove_networks(self, ids: Sequence[str]) -> None:
         """Remove networks that nothing is attached to any more."""
         for network in ids:
-            self.docker("network", "rm", network)
+            self.cli("network", "rm", network)
 
     def remove_volumes(self, names: Sequence[str]) -> None:
         """Remove volumes with all that is in them."""
         if names:
-            self.docker("volume", "rm", *names)
+            self.cli("volume", "rm", *names)
 
     def info(self) -> Mapping[str, Any]:
         """What the engine says of itself."""
-        found: Mapping[str, Any] = json.loads(self.docker("info", "--format", "{{json .}}"))
+        found: Mapping[str, Any] = json.loads(self.cli("info", "--format", "{{json .}}"))
         return found
 
     @cached_property
@@ -253,7 +253,7 @@ class DockerRuntime:
     def _change(self, verb: str, name: str) -> None:
         words = argv(verb, name)
         try:
-            self.docker(verb, name)
+            self.cli(verb, name)
         except DockerError as error:
             record("command", " ".join(words), {"argv": words, "exit_code": 1, "error": str(error)})
             raise
