@@ -26,6 +26,8 @@ def export(context: Context, phases: Phases, stores: Stores, relay: Relay, gatew
     pulumi.export("gateway_master_key", master_key)
     pulumi.export("langfuse_public_key", public_key)
     pulumi.export("langfuse_secret_key", secret_key)
+    pulumi.export("organization_id", settings.langfuse.organization.id)
+    pulumi.export("organization_name", settings.langfuse.organization.name)
     pulumi.export("owner_email", settings.owner_email)
     pulumi.export("owner_password", pulumi.Output.secret(secrets.owner_password))
     pulumi.export("clickhouse_url", http_url(clickhouse.http.operator))

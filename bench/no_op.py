@@ -3,14 +3,13 @@
 import subprocess
 from functools import partial
 
-from rich.console import Console
-
 from bench.commands import PACK, Program, preview, up
 from bench.memory import peak_megabytes
 from bench.results import Row
 from bench.rig import ROOT, Rig
 from bench.series import Rounds, Spread, in_turns
 from ops.plan import gated_plan
+from ops.terminal import Console
 
 EMPTY = "empty"
 

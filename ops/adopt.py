@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ops.answer import answer
 from ops.evidence import recorded
 from ops.recover import exclusive
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.state import State, read_state
+from ops.terminal import Console
 from platforms.fly.apps import Claim, owners
 from platforms.fly.looks import Inspect
 from platforms.fly.runtime import ask

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from evidence import MANIFEST
 from ops import decisions, run_folder
 from ops.answer import answer
 from ops.decisions import Line
+from ops.terminal import Console
 
 SHOWN = 20
 

@@ -2,9 +2,8 @@
 
 import sys
 
-from rich.console import Console
-
 from ops.session import RefusedError
+from ops.terminal import Console
 
 
 def require_typed(what: str, name: str, console: Console) -> None:

@@ -7,8 +7,6 @@ Volumes go by a label that Docker has kept since each was made, so that no setti
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from ops import lifecycle
 from ops.answer import answer
 from ops.confirm import require_typed
@@ -19,6 +17,7 @@ from ops.runtime import docker_of
 from ops.session import RefusedError, Session, open_session, settings_file
 from ops.stackfile import forget_salt, read_config
 from ops.state import read_state
+from ops.terminal import Console
 from platforms.docker.labels import DISPOSABLE_LABEL, OWNER_LABEL
 from platforms.docker.runtime import DockerRuntime
 from policy.inventories import path_of

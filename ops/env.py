@@ -5,10 +5,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import Console
-
 from ops.answer import answer
 from ops.session import OpsError, open_session
+from ops.terminal import Console
 from toolchain.paths import write_private
 
 

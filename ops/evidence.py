@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from evidence import FOLDER_VARIABLE, MANIFEST, EvidenceError, now, record, slugged, unwritable, write_once
 from ops import decisions
 from ops.decisions import Action
 from ops.run_folder import hold, read, seal, unsealed
 from ops.session import OpsError, RefusedError, Session
+from ops.terminal import Console
 from platforms.errors import PlatformError
 from settings import SettingsError, images
 

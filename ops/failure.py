@@ -31,7 +31,9 @@ def fail(reason: Exception | str, code: int, *, as_json: bool) -> NoReturn:
         code: to exit with.
         as_json: print JSON.
     """
-    sys.stderr.write(f"error: {reason}\n")
+    from ops.terminal import Console
+
+    Console(stderr=True).print(f"error: {reason}", markup=False)
     if as_json:
         answer({"error": str(reason)})
     sys.exit(code)

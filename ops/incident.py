@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rich.console import Console
-
 from checks.base import first_line, until_healthy
 from evidence import now, slugged, unwritable
 from ops import decisions, redaction
@@ -26,6 +24,7 @@ from ops.runtime import runtime_of
 from ops.session import OpsError, Session, open_session, settings_file
 from ops.smoke import access, causes
 from ops.state import State, read_state
+from ops.terminal import Console, waiting
 from platforms.errors import PlatformError
 from platforms.spec import Runtime
 from settings.recorded import NOTHING
@@ -78,7 +77,8 @@ def incident(stack: str, config_file: Path | None, *, note: str, as_json: bool) 
     """
     root, console, bundle = ready(decisions.place()), Console(stderr=as_json), Bundle()
     session = _session(stack, config_file, bundle)
-    redactor = _gather(session, bundle)
+    with waiting.on("logs and states"):
+        redactor = _gather(session, bundle)
     head = {"stack": stack, "at": now(), "who": decisions.operator(), "note": note}
     summary = {**head, "gathered": sorted(bundle.files), "missing": bundle.missing}
     bundle.files["incident.json"] = json.dumps(summary, indent=1)

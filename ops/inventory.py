@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ops.answer import answer
 from ops.session import ROOT, OpsError, Session, open_session
+from ops.terminal import Console
 from policy.data_types import what_is
 from policy.fly import RequestError
 from policy.guards import guards_of

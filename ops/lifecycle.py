@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 
 from checks.base import CheckFailedError
@@ -22,6 +21,7 @@ from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, make, open_session
 from ops.smoke import access
 from ops.state import read_state
+from ops.terminal import Console
 from ops.volume_holder import hold, volumes_of
 from ops.workers import workers_waiting
 from settings import refused_release
@@ -34,7 +34,7 @@ def up(stack: str, config_file: Path | None, *, as_json: bool, expect_no_changes
         OpsError: the machine is not ready, the plan gate refused, or a gate did not open; with `expect_no_changes`
             also where there is something to change.
     """
-    session, console = open_session(stack, config_file), Console(stderr=as_json)
+    session, console = open_session(stack, config_file, images=True), Console(stderr=as_json)
     done = put_up(session, console, expect_no_changes=expect_no_changes)
     if as_json:
         answer(done)
@@ -150,7 +150,7 @@ def require_no_changes(plan: GatedPlan) -> None:
     Raises:
         RefusedError: it has changes; names them.
     """
-    changes = as_dict(plan)["steps"]
+    changes = plan.plan.changes
     if changes:
-        named = ", ".join(f"{step['op']} {step['urn'].rpartition('::')[2]}" for step in changes)
+        named = ", ".join(f"{operation} {urn.rpartition('::')[2]}" for urn, (operation, _) in changes.items())
         raise RefusedError(f"no changes were expected, and there are {len(changes)}: {named}. Nothing was applied")

@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ops.answer import answer
 from ops.evidence import recorded
 from ops.former_replicas import retire
 from ops.recover import exclusive
 from ops.session import ROOT, OpsError, RefusedError, Session, explain, open_session
 from ops.stackfile import drop_salt
+from ops.terminal import Console
 from policy.data_types import what_is
 from settings.recorded import HISTORY, STACK, of_resources
 from settings.switches import RESOURCE as SWITCHES

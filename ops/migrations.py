@@ -6,7 +6,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from checks.base import CheckFailedError
@@ -16,6 +15,7 @@ from checks.tunnels import TunnelError, opened
 from ops.answer import answer
 from ops.session import OpsError, Session, open_session
 from ops.state import read_state
+from ops.terminal import Console, waiting
 from policy.migrations import MigrationsError, Verdict
 from settings import SettingsError, images
 
@@ -52,7 +52,10 @@ def migrations(
     session = None if folder and empty else open_session(stack, config_file)
     source = Source(folder, str(folder)) if folder else _asked(session, image)
     try:
-        with nullcontext() if empty or session is None else _databases(session) as databases:
+        with (
+            waiting.on("the image's migrations"),
+            nullcontext() if empty or session is None else _databases(session) as databases,
+        ):
             report = inspect(source.folder, databases)
     except (MigrationsError, CheckFailedError, TunnelError) as error:
         raise OpsError(f"migrations of {source.named}: {error}") from None

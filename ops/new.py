@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from rich.console import Console
 
 from ops import inventory
 from ops.answer import answer
 from ops.ports import FIRST, LAST, free_block
 from ops.session import ROOT, OpsError, RefusedError, settings_file
 from ops.stackfile import read_config
+from ops.terminal import Console
 from policy.inventories import path_of
 from settings import load
 

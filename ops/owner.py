@@ -3,10 +3,9 @@
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from ops.answer import answer
 from ops.session import OpsError, RefusedError, Session, open_session
+from ops.terminal import Console
 
 
 def sign_in(session: Session) -> str:

@@ -1,13 +1,13 @@
 """One gated run of the engine: preview, plan gate, and then exactly what the gate read."""
 
 import datetime as dt
+import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,11 +16,13 @@ from ops.fingerprint import fingerprint, of_state, remember, remembered
 from ops.guarded import inventory_of, lacking
 from ops.owner import second_owner
 from ops.preview import ENFORCED, preview
+from ops.progress import followed, name_of
 from ops.session import OpsError, RefusedError, Session, errors_in
 from ops.state import read_state
+from ops.terminal import Console, waiting
 from policy.allowed_changes import FILE, AllowListError, read_allowed
 from policy.guards import in_one_line
-from policy.plan import Plan, PlanError, Step
+from policy.plan import Plan, PlanError
 from policy.plan_gate import Verdict, judge
 from settings.recorded import of_resources
 
@@ -63,7 +65,8 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
     Raises:
         GateRefusedError: lists everything that was refused, or says why there is no plan to read.
     """
-    read = preview(session, **overrides)
+    with waiting.on("the engine's preview"):
+        read = preview(session, **overrides)
     resources = read.state.resources
     unguarded = lacking(session, resources)
     if unguarded:
@@ -118,7 +121,12 @@ def apply(session: Session, gated: GatedPlan, console: Console, **overrides: obj
         )
     session.event_log.unlink(missing_ok=True)
     argv = session.with_config(*UP, "--event-log", str(session.event_log), **overrides)
-    code = transcribed("pulumi up", argv, partial(session.run, aside=console.stderr))
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+        with followed(session.event_log, console, gated.plan.warnings):
+            code = transcribed("pulumi up", argv, partial(session.run, into=said))
+        if code and not _causes(session):
+            said.seek(0)
+            console.print(said.read(), markup=False)
     if code == 0:
         remember_applied(session, **overrides)
     return code
@@ -132,16 +140,20 @@ def remember_applied(session: Session, **overrides: object) -> None:
 def show(plan: Plan, console: Console) -> None:
     """Print what would change, a line a resource, and how much stays."""
     table = Table(box=None, pad_edge=False, show_header=False)
-    for step in plan.steps:
-        if not step.changes_nothing:
-            operation = "options" if step.op == "same" else step.op
-            table.add_row(
-                SYMBOLS.get(step.op, "[magenta]±[/]"), operation, escape(_name(step)), escape(", ".join(step.changed))
-            )
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    changes = plan.changes
+    for urn, (operation, changed) in changes.items():
+        table.add_row(
+            SYMBOLS.get(operation, "[magenta]±[/]"), operation, escape(name_of(urn)), escape(", ".join(changed))
+        )
     if table.row_count:
         console.print(table)
-    counts = Counter("unchanged" if step.changes_nothing else step.op for step in plan.steps)
-    console.print(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
+    counts = Counter(operation for operation, _ in changes.values())
+    counts["unchanged"] = len({step.urn for step in plan.steps} - changes.keys())
+    console.print(", ".join(f"{count} {word}" for word, count in sorted((+counts).items())))
 
 
 def as_dict(gated: GatedPlan) -> dict[str, Any]:
@@ -163,19 +175,18 @@ def require_done(session: Session, code: int) -> None:
     """
     if code != 0:
         session.check_passphrase()
-        causes = [text for text in errors_in(session.event_log) if text not in ECHOES]
+        causes = _causes(session)
         if not causes:
             raise OpsError(f"the engine ended with exit code {code}: what it said before says why")
         raise OpsError("\n".join(["the engine could not finish:", *causes]))
 
 
+def _causes(session: Session) -> list[str]:
+    return [text for text in errors_in(session.event_log) if text not in ECHOES]
+
+
 def _standing_on(session: Session, **overrides: object) -> dict[str, str]:
     return fingerprint(session, **overrides) | of_state(read_state(session).export)
-
-
-def _name(step: Step) -> str:
-    kind = step.urn.split("::")[2].rpartition("$")[2].rpartition(":")[2]
-    return f"{kind} {step.urn.rpartition('::')[2]}"
 
 
 def _refused(verdict: Verdict, plan: Plan) -> str:

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
+from components.langfuse import WEB_STOP_GRACE
 from ops.answer import answer
 from ops.evidence import recorded
 from ops.recover import exclusive
-from ops.runtime import known, runtime_of
+from ops.runtime import known, runtime_of, start_service
 from ops.session import open_session
-from ops.workers import tell_of_killed
+from ops.terminal import Console
+from ops.workers import WEB_NAME, tell_of_killed
 
 
 def stop(stack: str, config_file: Path | None, service: str, *, as_json: bool) -> None:
@@ -23,6 +23,8 @@ def stop(stack: str, config_file: Path | None, service: str, *, as_json: bool) -
     with recorded(session, "stop", {"service": service}), exclusive(session):
         rested = known(runtime, service).rests
         if not rested:
+            if WEB_NAME.fullmatch(service):
+                console.print(f"{service} serves on for up to {WEB_STOP_GRACE} s after it is asked to stop.")
             runtime.stop(service)
     if rested:
         console.print(f"{service} is stopped already.", highlight=False)
@@ -43,7 +45,7 @@ def start(stack: str, config_file: Path | None, service: str, *, as_json: bool) 
     runtime, console = runtime_of(session), Console(stderr=as_json)
     with recorded(session, "start", {"service": service}), exclusive(session):
         before = known(runtime, service)
-        runtime.start(service)
+        start_service(runtime, service)
     console.print(f"{service} runs and is well.", highlight=False)
     if before.rests:
         tell_of_killed({service: int(before.detail.get("exit_code", 0))}, console)

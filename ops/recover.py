@@ -13,12 +13,11 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ops.engine_locks import engine_runs, lock_folder, locks
 from ops.runtime import docker_of
 from ops.session import MARK_VARIABLE, OpsError, RefusedError, Session
 from ops.state import CONTAINER, NETWORK, State, read_state
+from ops.terminal import Console
 from ops.workers import tell_of_killed
 from platforms.docker.runtime import Container as Made
 from platforms.docker.runtime import DockerRuntime, missing

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +24,7 @@ from ops.session import OpsError, Session, make, open_session
 from ops.smoke import OBJECT, Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
 from ops.state import State, read_state
+from ops.terminal import Console, waiting
 from platforms.docker.runtime import Container, DockerRuntime, as_missing, missing
 from platforms.spec import UNWATCHED, Runtime
 from policy.guards import in_one_line
@@ -93,7 +93,8 @@ def follow(to: Access, console: Console, *, deadline_seconds: float = 30) -> lis
         console.print(f"[green]✓[/] {hop.name:<20}{hop.milliseconds:>6.0f} ms   {hop.seen}", highlight=False)
 
     try:
-        hops = follow_trace(to, deadline_seconds=deadline_seconds, on_hop=show)
+        with waiting.on("the next hop"):
+            hops = follow_trace(to, deadline_seconds=deadline_seconds, on_hop=show)
     except BrokenHopError as broken:
         console.print(f"[red]✗ {broken.hop}[/]", highlight=False)
         for finding in (broken.failure, *(cause for cause in broken.causes if str(cause) != str(broken.failure))):
@@ -298,7 +299,8 @@ def summary(session: Session, console: Console) -> dict[str, Any]:
     """
     if docker := docker_of(session):
         state = read_state(session)
-        healthy = until_healthy(lambda: _healthy(docker, state), deadline_seconds=SETTLE_SECONDS)
+        with waiting.on("Docker to call every service healthy"):
+            healthy = until_healthy(lambda: _healthy(docker, state), deadline_seconds=SETTLE_SECONDS)
         console.print(services_table(session, healthy))
     else:
         console.print(states_table(runtime_of(session)))

@@ -4,8 +4,6 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from ops import lifecycle, report
 from ops.answer import answer
 from ops.confirm import require_typed
@@ -14,6 +12,7 @@ from ops.recover import exclusive, recover
 from ops.runtime import docker_of
 from ops.session import RefusedError, open_session
 from ops.state import read_state
+from ops.terminal import Console
 from platforms.docker.runtime import DockerRuntime
 from platforms.errors import PlatformError
 

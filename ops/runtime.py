@@ -2,6 +2,7 @@
 
 from ops.session import OpsError, Session
 from ops.state import State, read_state
+from ops.terminal import waiting
 from platforms.choice import docker, runtime
 from platforms.docker.runtime import DockerRuntime
 from platforms.spec import Runtime, Status
@@ -20,6 +21,12 @@ def runtime_of(session: Session, state: State | None = None) -> Runtime:
 def docker_of(session: Session) -> DockerRuntime | None:
     """The same with all that can be done where services are containers of this machine; None elsewhere."""
     return docker(session.settings, session.variables)
+
+
+def start_service(runtime: Runtime, service: str) -> None:
+    """Start a service, and say that it is waited for."""
+    with waiting.on(f"{service} to become healthy"):
+        runtime.start(service)
 
 
 def known(found: Runtime, service: str) -> Status:

@@ -12,19 +12,23 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from checks.trust import believe
 from ops.stackfile import add_keys, config_of, copy_keys, read_document, remember_salt, working_text
+from ops.terminal import waiting
 from settings import Settings, ca_bundle, load
 from settings.recorded import Recorded, of_resources
 from settings.switches import SETTING as SWITCHES
 from settings.switches import Switch, SwitchesError, as_text
 from toolchain.passing import passed_on
 from toolchain.paths import private_folder, state_dir, write_private
+
+if TYPE_CHECKING:
+    from toolchain.report import Report
 
 ROOT = Path(__file__).resolve().parent.parent
 STANDARD_ERROR = 2
@@ -169,7 +173,7 @@ class Session:
         weakref.finalize(self, remove)
         return folder
 
-    def run(self, argv: Sequence[str], *, aside: bool = False) -> int:
+    def run(self, argv: Sequence[str], *, aside: bool = False, into: IO[str] | None = None) -> int:
         """Run a command in the program's folder with its output shown; returns the exit code.
 
         An interrupt reaches the engine once, which then finishes the step at hand; a second one ends it at once. In a
@@ -178,13 +182,14 @@ class Session:
         Args:
             argv: of the command.
             aside: show all of it on standard error, since a script reads standard output.
+            into: takes all of it instead.
 
         Raises:
             KeyboardInterrupt: the command was interrupted, and has ended because of it.
         """
-        shown, interrupted = STANDARD_ERROR if aside else None, False
+        shown, interrupted = into or (STANDARD_ERROR if aside else None), False
         with subprocess.Popen(
-            argv, cwd=ROOT, env=self.variables, stdin=subprocess.DEVNULL, stdout=shown, process_group=0
+            argv, cwd=ROOT, env=self.variables, stdin=subprocess.DEVNULL, stdout=shown, stderr=into, process_group=0
         ) as process:
             while True:
                 try:
@@ -203,9 +208,10 @@ class Session:
         Raises:
             OpsError: it failed, with its own words.
         """
-        result = subprocess.run(
-            argv, cwd=ROOT, env=self.variables, input=stdin, capture_output=True, text=True, check=False
-        )
+        with waiting.on(" ".join(argv[:3])):
+            result = subprocess.run(
+                argv, cwd=ROOT, env=self.variables, input=stdin, capture_output=True, text=True, check=False
+            )
         if result.returncode != 0:
             raise OpsError(
                 explain(f"{' '.join(argv[:3])}: {result.stderr.strip().removeprefix('error: ') or 'failed'}")
@@ -322,20 +328,43 @@ def explain(message: str) -> str:
     return message
 
 
-def open_session(stack: str, config_file: Path | None) -> Session:
+def open_session(stack: str, config_file: Path | None, *, images: bool = False) -> Session:
     """Get the toolchain ready and return a session on `stack`.
 
+    Args:
+        stack: its name.
+        config_file: its settings.
+        images: on a machine that has none yet, get the stack's images beside the engine.
+
     Raises:
-        ToolchainError: engine, plugins or Docker cannot be had.
+        ToolchainError: engine, plugins, Docker or images cannot be had.
     """
     from toolchain.environment import environment, shell
     from toolchain.passing import held_back
     from toolchain.ready import make_ready
+    from toolchain.resolve import resolution_file
 
-    variables = environment(*make_ready())
+    path = settings_file(stack, config_file)
+    first = images and not resolution_file().exists()
+    variables = environment(*make_ready(partial(_images, stack_name(stack), path) if first else None))
     if said := held_back(shell(variables)):
         sys.stderr.write(f"{said}\n")
-    return Session(stack, variables, settings_file(stack, config_file))
+    return Session(stack, variables, path)
+
+
+def _images(name: str, path: Path, report: "Report") -> None:
+    """Get the images that the settings ask for.
+
+    Raises:
+        SettingsError, StackFileError: the settings cannot be read.
+        ToolchainError: one can be neither pulled nor built.
+    """
+    from toolchain.images.lock import lock_file, read_lock
+    from toolchain.resolve import resolve
+
+    report.step("images", "beside the engine: minutes where they are pulled, up to 15 where all is built")
+    references = load(config_of(read_document(path))).image_references
+    resolve(references, report, locked=read_lock(lock_file(name, path)))
 
 
 def settings_file(stack: str, config_file: Path | None) -> Path:

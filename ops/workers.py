@@ -7,19 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
-from rich.console import Console
-
 from components.langfuse import WEB_STOP_GRACE
 from components.redis import CACHE
-from ops.runtime import runtime_of
+from ops.runtime import runtime_of, start_service
 from ops.session import OpsError, Session
+from ops.terminal import Console
 from platforms.errors import PlatformError
 from platforms.spec import Runtime, Status
 from policy.plan import Plan, Step
 from toolchain.paths import state_dir
 
 WORKER = re.compile(r"langfuse-worker(-\d+)?")
-WEB = re.compile(r"docker:index/container:Container::(langfuse-web(?:-\d+)?)$")
+WEB_NAME = re.compile(r"langfuse-web(?:-\d+)?")
+WEB = re.compile(rf"docker:index/container:Container::({WEB_NAME.pattern})$")
 STORE = re.compile(
     r"langfuse-stack:index:(?:ClickHouse|Redis)\$"
     rf"(?:docker:index/container:Container|langfuse-stack:fly:Service\$command:local:Command)::(?!{CACHE}\b)"
@@ -84,13 +84,13 @@ def workers_waiting(session: Session, plan: Plan, console: Console, *, running: 
     except BaseException:
         for worker in waiting if running else ():
             with suppress(OpsError, PlatformError):
-                runtime.start(worker)
+                start_service(runtime, worker)
         raise
     if running:
         there = runtime.services() if waiting else {}
         with ExitStack() as starts:
             for worker in sorted({*waiting} & there.keys(), reverse=True):
-                starts.callback(runtime.start, worker)
+                starts.callback(start_service, runtime, worker)
     note.unlink(missing_ok=True)
 
 

@@ -59,6 +59,20 @@ class Plan(BaseModel):
         return all(step.changes_nothing for step in self.steps)
 
     @property
+    def changes(self) -> Mapping[str, tuple[str, tuple[str, ...]]]:
+        """URN to operation and changed inputs of everything that does not stay as it is.
+
+        A replacement is one operation, whatever steps the engine takes for it.
+        """
+        replaced = {step.urn for step in self.steps if "replace" in step.op}
+        found: dict[str, tuple[str, tuple[str, ...]]] = {}
+        for step in self.steps:
+            if not step.changes_nothing:
+                operation = "replace" if step.urn in replaced else "options" if step.op == "same" else step.op
+                found[step.urn] = operation, found.get(step.urn, ("", ()))[1] or step.changed
+        return found
+
+    @property
     def errors(self) -> tuple[str, ...]:
         """What the engine failed at."""
         return tuple(said.message.strip() for said in self.diagnostics if said.severity == "error")

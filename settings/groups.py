@@ -313,9 +313,9 @@ class RedisSettings(Group):
 class Organization(Group):
     """The organization created at first start."""
 
-    id: Slug = "hurriyet"
-    """Id of the first organization; decided when the stack is made."""
-    name: str = "Hurriyet Partisi"
+    id: Slug = "my-organization"
+    """Id of the first organization; decided when the stack is made, and then kept."""
+    name: str = "My organization"
     """Its name, as people see it."""
 
 

@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.runtime import config as runtime_config
@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from secretlike import looks_like_secret
 from settings import recorded
-from settings.groups import FORMER_PLACE, Group, StackSettings
+from settings.groups import FORMER_PLACE, Group, LangfuseSettings, StackSettings
 from settings.model import GROUPS, Settings
 from settings.recorded import NOTHING, Recorded
 from settings.switches import SETTING as SWITCHES
@@ -61,11 +61,30 @@ def load(config: Mapping[str, str], before: Recorded = NOTHING) -> Settings:
         except ValidationError as error:
             problems += [_problem(group.namespace, item) for item in error.errors()]
     if not problems:
+        groups["langfuse"] = _keeping(cast("LangfuseSettings", groups["langfuse"]), before.organization)
         settings = Settings.model_validate({**groups, "switches": switches, "recorded": before})
         problems = _clashes(settings.published_ports)
         if not problems:
             return settings
     raise SettingsError("settings:\n" + "\n".join(f"  - {problem}" for problem in dict.fromkeys(problems)))
+
+
+def _keeping(langfuse: LangfuseSettings, organization: Mapping[str, str]) -> LangfuseSettings:
+    """The group with the organization that the stack has, where the settings name none.
+
+    Raises:
+        SettingsError: they name another one.
+    """
+    chosen = langfuse.organization
+    kept = {part: value for part, value in organization.items() if part not in chosen.model_fields_set}
+    result = langfuse.model_copy(update={"organization": chosen.model_copy(update=kept)})
+    had, asked = organization.get("id"), result.organization.id
+    if had not in {None, asked}:
+        raise SettingsError(
+            f"langfuse:organization.id is {asked}, and the stack was made with {had}: another id makes a second, empty "
+            f"organization. Put {had} back; the name can be changed in Langfuse"
+        )
+    return result
 
 
 def from_engine() -> Settings:

@@ -13,6 +13,9 @@ READ = "pulumi:pulumi:readStackResourceOutputs"
 HISTORY = "langfuse-stack:index:History"
 STACK = "pulumi:pulumi:Stack"
 FOREIGN = "pulumi-python:dynamic/checks:ForeignUntouched"
+CONTAINER = "docker:index/container:Container"
+ORGANIZATION = {"id": "LANGFUSE_INIT_ORG_ID", "name": "LANGFUSE_INIT_ORG_NAME"}
+"""Fields of the first organization to what web is told of them."""
 RELAY = "langfuse-stack:index:Relay"
 MIGRATIONS = "pulumi-python:dynamic/checks:Migrations"
 
@@ -31,6 +34,8 @@ class Recorded:
     the same until there is another one, so that the gate takes it again once; None for none."""
     owner_email: str | None = None
     """Of the first user of Langfuse, as the last run made sure of it."""
+    organization: Mapping[str, str] = field(default_factory=dict)
+    """`id` and `name` of the first organization; nothing where none was made."""
     relay_accepts: Sequence[str] = field(default=(), repr=False)
     """Basic credentials of senders, those in use first. Only the engine tells them in the clear."""
 
@@ -64,8 +69,22 @@ def of_resources(resources: Sequence[Mapping[str, Any]]) -> Recorded:
         release or None,
         gate.get("retake") if taken == compared else taken,
         outputs.get(STACK, {}).get("owner_email") or None,
+        _organization(outputs.get(STACK, {}), resources),
         outputs.get(RELAY, {}).get("accepted") or (),
     )
+
+
+def _organization(exported: Mapping[str, Any], resources: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """The organization among what the stack exports; a state of before that has it in web's environment alone."""
+    named = {part: str(exported[f"organization_{part}"]) for part in ORGANIZATION if f"organization_{part}" in exported}
+    if named:
+        return named
+    for entry in resources:
+        envs = (entry.get("outputs") or {}).get("envs") if entry.get("type") == CONTAINER else None
+        given = dict(str(env).partition("=")[::2] for env in envs) if isinstance(envs, Sequence) else {}
+        if ORGANIZATION["id"] in given:
+            return {part: given[name] for part, name in ORGANIZATION.items() if name in given}
+    return {}
 
 
 def _taken_at(snapshot: Mapping[str, Any] | None) -> str | None:

@@ -1,6 +1,7 @@
 """Which tests run in one process, one after the other, when there are several processes."""
 
 import gc
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,6 +9,8 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
+
+os.environ.pop("COLUMNS", None)  # sentences stay on one line, as in any pipe
 
 TOGETHER = {
     "whole stack": tuple(

@@ -7,6 +7,8 @@ OUTPUTS = frozenset(
         "gateway_master_key",
         "langfuse_public_key",
         "langfuse_secret_key",
+        "organization_id",
+        "organization_name",
         "owner_email",
         "owner_password",
         "clickhouse_url",

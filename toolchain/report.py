@@ -11,6 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from toolchain.wrapping import wrapped
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,12 +35,12 @@ class Report:
 
     def step(self, part: str, text: str) -> None:
         """Say what happens next, or that something went another way than hoped."""
-        print(f"{part:<{_PART_WIDTH - 1}} {text}"[:_WIDTH], file=self._stream or sys.stderr, flush=True)
+        line = wrapped(f"{part:<{_PART_WIDTH - 1}} {text}", _WIDTH, " " * _PART_WIDTH)
+        print(line, file=self._stream or sys.stderr, flush=True)
 
     def done(self, part: str, text: str, seconds: float) -> None:
         """Say that a part is there, where it came from, and after how many seconds."""
-        room = _WIDTH - _PART_WIDTH - len(tail := f" ({seconds:.0f} s)")
-        self.step(part, text[:room] + tail)
+        self.step(part, f"{text} ({seconds:.0f} s)")
 
     @contextlib.contextmanager
     def working(self, part: str, text: str) -> Iterator[None]:

@@ -3,12 +3,9 @@
 import contextlib
 import fcntl
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from ops.answer import answer
 from ops.backup import schedule as schedules
@@ -22,11 +19,10 @@ from ops.backup.schedule import Scheduler
 from ops.backup.verify import problems
 from ops.evidence import recorded
 from ops.session import RefusedError, Session, open_session
+from ops.terminal import Console, waiting
 from toolchain.paths import state_dir
 
 Progress = Callable[[str], None]
-REPEAT_SECONDS = 15
-"""Where nobody sees a spinner, a line this often says that work goes on."""
 
 
 def backup(stack: str, config_file: Path | None, *, incremental: bool, as_json: bool) -> None:
@@ -37,7 +33,7 @@ def backup(stack: str, config_file: Path | None, *, incremental: bool, as_json: 
     """
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
-    with recorded(session, "backup") as run, access(session) as to, shown_progress(console) as progress:
+    with recorded(session, "backup") as run, access(session) as to, waiting.on("the stores") as progress:
         made = back_up(to, incremental=incremental, progress=progress)
         run.facts["backup"] = {"id": made.id, "kind": made.kind, "base": made.base, "bytes": made.size}
     if incremental and not made.base:
@@ -74,7 +70,7 @@ def verify(stack: str, config_file: Path | None, *, backup: str | None, read_dat
         OpsError: there is no such backup, or the store does not answer.
     """
     console = Console(stderr=as_json)
-    with access(open_session(stack, config_file)) as to, shown_progress(console) as progress:
+    with access(open_session(stack, config_file)) as to, waiting.on("the stores") as progress:
         manifest = named(to.store, backup)
         found = problems(to.store, manifest, read_data=read_data, progress=progress)
     document = {"backup": manifest.id, "intact": not found, "read_data": read_data, "problems": found}
@@ -94,7 +90,7 @@ def restore(stack: str, config_file: Path | None, *, into: str, backup: str | No
     with (
         recorded(session, "restore", {"into": into}) as run,
         access(session) as to,
-        shown_progress(console) as progress,
+        waiting.on("the stores") as progress,
     ):
         manifest = named(to.store, backup)
         run.facts["backup"] = manifest.id
@@ -120,7 +116,7 @@ def rehearse(stack: str, config_file: Path | None, *, backup: str | None, as_jso
         recorded(session, "rehearse") as run,
         alone(session),
         access(session) as to,
-        shown_progress(console) as progress,
+        waiting.on("the stores") as progress,
     ):
         manifest = named(to.store, backup)
         done = run_rehearsal(to, manifest, progress)
@@ -160,24 +156,6 @@ def schedule(stack: str, config_file: Path | None, scheduler: Scheduler, folder:
     else:
         sys.stdout.writelines(f"{path}\n" for path in written)
     sys.stderr.write(f"nothing is installed; {schedules.INSTALL[scheduler]}\n")
-
-
-@contextlib.contextmanager
-def shown_progress(console: Console) -> Iterator[Progress]:
-    """Shows what is being done: a spinner, or a line now and then where there is no terminal."""
-    if console.is_terminal:
-        with console.status("looking at the stack") as status:
-            yield status.update
-        return
-    said = time.monotonic()
-
-    def say(doing: str) -> None:
-        nonlocal said
-        if time.monotonic() - said >= REPEAT_SECONDS:
-            said = time.monotonic()
-            console.print(f"… {doing}", highlight=False)
-
-    yield say
 
 
 @contextlib.contextmanager

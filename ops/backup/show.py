@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -11,6 +10,7 @@ from ops.backup.manifest import Manifest
 from ops.backup.manifest import Table as Content
 from ops.backup.rehearsal import Rehearsal
 from ops.backup.restore import Compared
+from ops.terminal import Console
 from ops.units import size, span
 
 SHORT_HASH = 10

@@ -3,8 +3,6 @@
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from ops.answer import answer
 from ops.capacity import report
 from ops.capacity.access import access
@@ -13,6 +11,7 @@ from ops.capacity.judge import judge
 from ops.capacity.measure import measure
 from ops.failure import explained
 from ops.session import open_session
+from ops.terminal import Console, waiting
 
 ENOUGH, FINDINGS, COULD_NOT_MEASURE = 0, 1, 2
 
@@ -26,7 +25,8 @@ def capacity(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         as_json: print JSON.
     """
     with explained(COULD_NOT_MEASURE, as_json=as_json), access(open_session(stack, config_file)) as to:
-        found = measure(to)
+        with waiting.on("measurements"):
+            found = measure(to)
         findings = judge(found, Advice(to.platform), to.limits)
     if as_json:
         answer(report.as_dict(found, findings))

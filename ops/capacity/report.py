@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +12,7 @@ from checks.relay import Queue as Held
 from ops.capacity.forecast import days_until, trend
 from ops.capacity.judge import Finding
 from ops.capacity.measurement import Disk, Growth, Measurement, Rate, Unseen, seen
+from ops.terminal import Console
 from ops.units import size, span
 from platforms.spec import Memory
 

@@ -4,8 +4,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ops.answer import answer
 from ops.doctor import report, words
 from ops.doctor.access import Access
@@ -18,6 +16,7 @@ from ops.failure import COULD_NOT_LOOK, explained, fail
 from ops.report import release_warnings, show_warnings
 from ops.session import OpsError, Session, open_session, settings_file
 from ops.stackfile import StackFileError
+from ops.terminal import Console, waiting
 from platforms.errors import PlatformError
 from settings import SettingsError
 from settings.recorded import NOTHING
@@ -38,8 +37,9 @@ def live(stack: str, config_file: Path | None, *, as_json: bool, everything: boo
         models_too: call each model of the gateway once, and show a row for it.
     """
     with explained(COULD_NOT_LOOK, as_json=as_json), of_session(open_session(stack, config_file)) as access:
-        results, warnings = examine(ROWS, access), release_warnings(access.release)
-        called = examine(models.rows(access), access, seconds=models.SECONDS) if models_too else []
+        with waiting.on("the stack's answers"):
+            results, warnings = examine(ROWS, access), release_warnings(access.release)
+            called = examine(models.rows(access), access, seconds=models.SECONDS) if models_too else []
         given = _given(access) if as_json or everything else {}
     results = [*results, *called]
     verdicts = {result.verdict for result in results}

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 from ops.doctor.logs import Shown
 from ops.doctor.row import Result, Row
 from ops.doctor.words import Words
+from ops.terminal import Console
 from platforms.docker.phrases import phrases
 
 MARKS = {"healthy": "[green]✓[/]", "finding": "[red]✗[/]", "not seen": "[yellow]?[/]", "not applicable": "[dim]·[/]"}

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from checks import tunnels
@@ -20,6 +19,7 @@ from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.state import read_state
 from ops.switching import hold, release
+from ops.terminal import Console
 
 SIGN_UP = "langfuse:signUp"
 LOCK = "python -m ops members lock"

@@ -5,8 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-
+from ops import terminal
 from ops.answer import answer
 from ops.evidence import recorded
 from ops.replay.access import Access, access, queues_of
@@ -16,6 +15,7 @@ from ops.replay.search import Search
 from ops.replay.tally import DELETED, Tally
 from ops.replay.window import Window, window
 from ops.session import open_session
+from ops.terminal import Console
 
 
 def replay(stack: str, config_file: Path | None, *, start: str, end: str | None, apply: bool, as_json: bool) -> None:
@@ -27,8 +27,8 @@ def replay(stack: str, config_file: Path | None, *, start: str, end: str | None,
     now = datetime.now(UTC)
     of = window(start, end, now)
     session, console = open_session(stack, config_file), Console(stderr=as_json)
-    with access(session) as to, console.status("compares raw events with rows") as status:
-        tally = Tally(lambda read, lost: status.update(f"{read:,} raw events compared, {lost:,} lack rows"))
+    with access(session) as to, terminal.waiting.on("raw events and rows") as say:
+        tally = Tally(lambda read, lost: say(f"{read:,} raw events compared, {lost:,} lack rows"))
         on_the_way = waiting(to.queues)
         facts = {"from": f"{of.start:%FT%TZ}", "to": f"{of.end:%FT%TZ}"}
         with recorded(session, "replay", facts) if apply else nullcontext() as run:

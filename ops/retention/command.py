@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from ops.answer import answer
 from ops.backup.access import access
-from ops.backup.commands import shown_progress
 from ops.evidence import recorded
 from ops.failure import FAILED, explained
 from ops.retention import report
 from ops.retention.plan import plan
 from ops.retention.support import support
 from ops.session import RefusedError, open_session
+from ops.terminal import Console, waiting
 
 
 def retention(stack: str, config_file: Path | None, *, days: int, apply: bool, as_json: bool) -> None:
@@ -31,7 +29,7 @@ def retention(stack: str, config_file: Path | None, *, days: int, apply: bool, a
     """
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
-    with access(session) as to, shown_progress(console) as progress:
+    with access(session) as to, waiting.on("the stores") as progress:
         found, database = plan(to, days, progress=progress), to.database
     supported = support(session.settings)
     document = report.as_dict(found, supported, database)

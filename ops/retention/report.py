@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ops.retention import buckets, clickhouse
 from ops.retention.plan import Plan
 from ops.retention.support import Support
+from ops.terminal import Console
 from ops.units import size
 
 REASONS = (

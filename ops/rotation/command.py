@@ -3,7 +3,6 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from components.secrets import generation
@@ -20,6 +19,7 @@ from ops.rotation.held import refuse_if_held_elsewhere
 from ops.session import RefusedError, Session, open_session
 from ops.smoke import access
 from ops.state import read_state
+from ops.terminal import Console
 from policy.inventories import command, path_of
 
 

@@ -4,12 +4,11 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
 from ops.answer import answer
 from ops.backup.access import access
 from ops.evidence import recorded
 from ops.session import OpsError, open_session
+from ops.terminal import Console, waiting
 from ops.undelete.events import bring_back, hidden
 
 SHOWN = 10
@@ -23,7 +22,7 @@ def undelete(stack: str, config_file: Path | None, *, apply: bool, as_json: bool
     """
     session = open_session(stack, config_file)
     console = Console(stderr=as_json)
-    with access(session) as to:
+    with access(session) as to, waiting.on("raw events and rows"):
         found = hidden(to)
         if apply and found:
             with recorded(session, "undelete", {"raw_events": len(found)}):

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from dataclasses import asdict
 
-from rich.console import Console
-
 from checks.base import CheckFailedError
 from evidence import record
 from ops import report
-from ops.backup.commands import alone, shown_progress
+from ops.backup.commands import alone
 from ops.backup.show import made
 from ops.evidence import Run, recorded
 from ops.lifecycle import converge
@@ -17,6 +15,7 @@ from ops.recover import exclusive, recover
 from ops.session import OpsError, RefusedError, Session
 from ops.smoke import access as way_of
 from ops.state import read_state
+from ops.terminal import Console, waiting
 from ops.upgrade import show
 from ops.upgrade.checkpoint import Checkpoint, checkpoint, prove
 from ops.upgrade.decide import Decision
@@ -45,7 +44,7 @@ def apply(session: Session, to: str | None, console: Console, *, rehearse: bool)
     with recorded(session, "upgrade", {"to": to or session.settings.langfuse_version}) as run:
         with exclusive(session):
             recover(session, console)
-            with looking(session) as eyes, shown_progress(console) as progress:
+            with looking(session) as eyes, waiting.on("the stores") as progress:
                 _require(planned(eyes, to, backs_up=True).decision)
                 point, plan, before = _before(eyes, to, run, progress, rehearse=rehearse)
             made(point.backup, console)
@@ -104,7 +103,7 @@ def _verify(session: Session, plan: Plan, point: Checkpoint, before: Holdings, c
         OpsError: it is not; names everything that is missing, and the checkpoint.
     """
     release = session.settings.release
-    with looking(session) as eyes, shown_progress(console) as progress:
+    with looking(session) as eyes, waiting.on("the stores") as progress:
         progress("counting the rows again")
         live = look(eyes)
         after = holdings(eyes.stores, eyes.way.project_id, live.shape.write_mode)

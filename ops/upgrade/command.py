@@ -3,12 +3,11 @@
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from ops import report
 from ops.answer import answer
 from ops.failure import explained
 from ops.session import Session, open_session
+from ops.terminal import Console, waiting
 from ops.upgrade import show
 from ops.upgrade.apply import apply as take
 from ops.upgrade.decide import Verdict
@@ -53,5 +52,5 @@ def upgrade(
 
 
 def _plan(session: Session, to: str | None) -> Plan:
-    with looking(session) as eyes:
+    with waiting.on("the stack's answers"), looking(session) as eyes:
         return planned(eyes, to)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ops.terminal import Console
 from ops.upgrade.decide import Decision, Refusal, Verdict
 from ops.upgrade.planned import Plan
 from ops.upgrade.state import LiveState, Shape, major

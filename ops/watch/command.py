@@ -7,12 +7,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
 from ops.answer import answer
 from ops.capacity.access import LOOPBACK
 from ops.session import OpsError, Session, open_session
+from ops.terminal import Console
 from ops.watch.look import Alert, Look, look
 from ops.watch.send import post, push
 

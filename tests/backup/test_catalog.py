@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from minio.error import S3Error
-from rich.console import Console
 from typer.testing import CliRunner
 
 from ops.backup import commands, make
@@ -19,6 +18,7 @@ from ops.backup.show import listing
 from ops.backup.store import DamagedError, Store
 from ops.commands import cli
 from ops.session import OpsError
+from ops.terminal import Console
 from tests.backup.manifests import manifest
 
 FIRST, SECOND, LAST = (f"2026030{day}T030000000Z-full-abcdef" for day in (1, 2, 3))
@@ -154,7 +154,7 @@ def test_the_list_of_sound_backups_exits_0(listed: Callable[..., Any]) -> None:
 
 
 def test_the_list_says_what_is_damaged_and_what_is_not_finished(damaged: Store) -> None:
-    console = Console(width=80, record=True, file=io.StringIO())
+    console = Console(width=200, record=True, file=io.StringIO())
     listing(entries(damaged), console)
     lines = console.export_text().splitlines()
     assert [line.split()[-1] for line in lines if line.startswith(LAST)] == ["damaged", "finished"]

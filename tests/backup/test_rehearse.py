@@ -8,13 +8,13 @@ from secrets import token_hex
 
 import psycopg
 import pytest
-from rich.console import Console
 
 from ops.backup import postgres, show, throwaway
 from ops.backup.manifest import Manifest
 from ops.backup.postgres import at
 from ops.backup.rehearse import rehearse
 from ops.session import OpsError, RefusedError
+from ops.terminal import Console
 from platforms.docker.client import Docker
 from tests.backup.conftest import MILLION
 from tests.backup.servers import World, until

@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from checks.relay import Queue as Held
@@ -23,6 +22,7 @@ from ops.commands import cli
 from ops.limits import limits
 from ops.session import OpsError, Session
 from ops.state import State
+from ops.terminal import Console
 from platforms.docker.runtime import used_memory
 from platforms.errors import PlatformError
 from platforms.facts import FACTS

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from checks.base import CheckFailedError
@@ -22,6 +21,7 @@ from ops.doctor.report import as_dict, show
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
 from ops.doctor.rows import ROWS
 from ops.session import OpsError
+from ops.terminal import Console
 from platforms.errors import PlatformError
 from platforms.spec import Instance
 from settings import load

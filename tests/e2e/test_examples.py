@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,3 +99,38 @@ def test_an_own_policy_is_enforced_beside_those_of_the_program(stack: TestStack)
     assert ran.code != 0
     assert "image-from-own-registry" in ran.output
     assert "push it to registry.example.com/" in ran.output
+
+
+def test_components_work_in_a_program_of_their_own(stack: TestStack, tmp_path: Path) -> None:
+    project, instance = tmp_path / "component", f"{stack.instance}-own"
+    shutil.copytree(ROOT / "examples" / "component", project)
+    source = tmp_path / "checkout"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "artifacts", "build", "site", "__pycache__"))
+    _with_the_package(project / ".venv", source)
+    pulumi = ("env", "-u", "PULUMI_OPTION_POLICY_PACK", "pulumi", "--cwd", str(project), "--non-interactive")
+    names = ("redisPort", "clickhousePort", "clickhouseNativePort")
+    config = {"instance": instance, **dict(zip(names, free_ports(3), strict=True))}
+    try:
+        assert stack.shell(*pulumi, "stack", "init", "dev").code == 0
+        for name, value in config.items():
+            stack.shell(*pulumi, "config", "set", name, str(value), "--stack", "dev")
+        ran = stack.shell(*pulumi, "up", "--yes", "--skip-preview", "--stack", "dev")
+        assert ran.code == 0, ran.output
+        shown = json.loads(stack.shell(*pulumi, "stack", "output", "--json", "--stack", "dev").output)
+        running = stack.docker("ps", "--format", "{{.Names}}", "--filter", f"name=^{instance}-").split()
+    finally:
+        for kind, everything in (("container", ["--all"]), ("volume", []), ("network", [])):
+            if found := stack.docker(kind, "ls", "--quiet", *everything, "--filter", f"name={instance}").split():
+                stack.docker(kind, "rm", *(["--force"] if kind == "container" else []), *found)
+        stack.shell(*pulumi, "stack", "rm", "--yes", "--force", "--stack", "dev")
+    assert set(shown["proven"]) == {"clickhouse-gate", "redis-gate"}
+    assert sorted(running) == [f"{instance}-{service}" for service in ("cache", "clickhouse", "redis")]
+
+
+def _with_the_package(environment: Path, source: Path) -> None:
+    """Make an environment with the package of a checkout, beside the packages that are installed already."""
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    [packages] = environment.glob("lib/python*/site-packages")
+    (packages / "locked.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps", str(source)]
+    subprocess.run(pip, check=True, cwd=environment)

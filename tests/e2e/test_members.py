@@ -25,7 +25,8 @@ def test_the_owner_and_those_who_are_invited_are_listed(stack: TestStack) -> Non
             "created_at timestamp(3) DEFAULT now())"
         )
         db.execute(
-            "INSERT INTO langfuse.\"membership_invitations\" VALUES ('ada@example.com', 'hurriyet', 'VIEWER', now())"
+            'INSERT INTO langfuse."membership_invitations" '
+            "VALUES ('ada@example.com', 'my-organization', 'VIEWER', now())"
         )
         db.execute('GRANT SELECT ON langfuse."membership_invitations" TO langfuse')
         try:
@@ -36,14 +37,14 @@ def test_the_owner_and_those_who_are_invited_are_listed(stack: TestStack) -> Non
     people = {
         person["email"]: (person["organization"], person["role"], person["invited"]) for person in found["members"]
     }
-    assert people["owner@example.com"] == ("Hurriyet Partisi", "OWNER", False)
-    assert people["ada@example.com"] == ("Hurriyet Partisi", "VIEWER", True)
+    assert people["owner@example.com"] == ("My organization", "OWNER", False)
+    assert people["ada@example.com"] == ("My organization", "VIEWER", True)
 
 
 def test_without_a_licence_adding_says_how_it_is_done_and_changes_nothing(stack: TestStack) -> None:
     run = stack.ops("members", "add", "ada@example.com", "--role", "VIEWER")
     assert run.code == 1
-    assert "organization/hurriyet/settings/members" in run.output
+    assert "organization/my-organization/settings/members" in run.output
     assert "python -m ops members unlock" in run.output
     assert "Traceback" not in run.output
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 import ops.plan
 import ops.preview
 from ops.plan import GateRefusedError, apply, gated_plan
 from ops.session import Session
+from ops.terminal import Console
 from tests.attacks import attack
 from tests.engine.attacked import READ, Attacked, copied
 from toolchain import environment

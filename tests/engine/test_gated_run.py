@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
 import ops.preview
 from ops.fingerprint import of_state
 from ops.plan import GatedPlan, GateRefusedError, apply, as_dict, gated_plan
 from ops.session import Session
 from ops.state import State, read_state
+from ops.terminal import Console
 from tests.attacks import attack
 from tests.engine.attacked import Attacked
 
@@ -108,7 +108,7 @@ def test_guards_that_plain_pulumi_took_out_are_named_in_one_line_and_put_back(
     stack.configure(without=("protect", "retain", "hook"))
     stack.project.run("up", "--yes", "--skip-preview", check=True)
     stack.configure()
-    gated = gated_plan(session, Console(width=80))
+    gated = gated_plan(session, Console(width=200))
     said = "the state lacks protect, retain_on_delete, delete_hook of bucket, part-salt; `up` puts them back"
     assert [line for line in capsys.readouterr().out.splitlines() if said in line] == [f"GUARDS  {said}"]
     assert as_dict(gated)["missing_guards"][stack.urn("bucket")] == ["protect", "retain_on_delete", "delete_hook"]

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 
 import ops.preview
 from ops.plan import apply, gated_plan
 from ops.session import Session
+from ops.terminal import Console
 from tests.attacks import attack
 from tests.engine.attacked import GUARDS, Attacked
 

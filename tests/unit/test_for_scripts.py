@@ -110,7 +110,7 @@ def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path / "state"))
     monkeypatch.setenv(PLACE_VARIABLE, str(tmp_path / "artifacts"))
-    monkeypatch.setattr("toolchain.ready.make_ready", lambda: (None, None))
+    monkeypatch.setattr("toolchain.ready.make_ready", lambda _: (None, None))
     monkeypatch.setattr("toolchain.environment.environment", lambda *_: {"PATH": "/nowhere"})
     monkeypatch.setattr(Session, "exists", lambda _: False)
     monkeypatch.setattr(Session, "text", unknown)
@@ -134,7 +134,7 @@ def test_every_command_is_tried_here_and_its_keys_are_told_on_the_page() -> None
 
 @pytest.mark.parametrize("name", CALLS)
 def test_without_docker_the_reason_is_the_document(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent() -> None:
+    def absent(_: object) -> None:
         raise ToolchainError("there is no Docker")
 
     monkeypatch.setattr("toolchain.ready.make_ready", absent)

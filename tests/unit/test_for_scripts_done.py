@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 from typer.testing import CliRunner
 
 from checks.base import CheckFailedError
@@ -23,6 +22,7 @@ from ops.plan import GatedPlan, gated_plan
 from ops.session import OpsError, Session
 from ops.smoke import BrokenHopError, Hop
 from ops.state import State
+from ops.terminal import Console
 from ops.upgrade import command as upgrade
 from ops.upgrade import show
 from ops.upgrade.decide import Verdict
@@ -103,7 +103,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     STATE.clear()
     host = Docker()
     for module in (lifecycle, rollback, members, power, reset, upgrade):
-        monkeypatch.setattr(module, "open_session", lambda name, _: Known(name, {}, file))
+        monkeypatch.setattr(module, "open_session", lambda name, _, **__: Known(name, {}, file))
     for module in (lifecycle, rollback, members, power, reset):
         monkeypatch.setattr(module, "recorded", recorded)
         monkeypatch.setattr(module, "exclusive", nullcontext)

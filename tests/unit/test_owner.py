@@ -12,8 +12,8 @@ from ops import owner
 from ops.owner import second_owner, sign_in
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State
-from settings import load
-from settings.recorded import NOTHING, STACK, of_resources
+from settings import SettingsError, load
+from settings.recorded import CONTAINER, NOTHING, STACK, of_resources
 
 PASSWORD = "canary-of-the-owner"
 OUTPUTS = {"owner_password": PASSWORD, "owner_email": "ada@example.com", "langfuse_url": "http://localhost:3000"}
@@ -104,3 +104,31 @@ def test_without_a_setting_a_stack_keeps_its_owner_and_a_new_one_has_a_neutral_n
     assert load({}, of_resources(state)).owner_email == "ada@example.com"
     named = {"langfuse:owner": '{"email": "new@example.com"}'}
     assert load(named, of_resources(state)).owner_email == "new@example.com"
+
+
+WEB = {"type": CONTAINER, "outputs": {"envs": ["A=1", "LANGFUSE_INIT_ORG_ID=old", "LANGFUSE_INIT_ORG_NAME=Old = gold"]}}
+EXPORTED = {"type": STACK, "outputs": {"organization_id": "first", "organization_name": "The first"}}
+
+
+@pytest.mark.parametrize(
+    ("state", "organization"),
+    [
+        ([], ("my-organization", "My organization")),
+        ([WEB], ("old", "Old = gold")),
+        ([WEB, EXPORTED], ("first", "The first")),
+        ([{"type": CONTAINER, "outputs": {"envs": {"sealed": "v1:"}}}], ("my-organization", "My organization")),
+    ],
+)
+def test_a_stack_keeps_the_organization_that_it_was_made_with(
+    state: list[dict[str, Any]], organization: tuple[str, str]
+) -> None:
+    found = load({}, of_resources(state)).langfuse.organization
+    assert (found.id, found.name) == organization
+
+
+def test_another_organization_is_refused_and_another_name_is_not() -> None:
+    before = of_resources([EXPORTED])
+    renamed = load({"langfuse:organization": json.dumps({"name": "New"})}, before).langfuse.organization
+    assert (renamed.id, renamed.name) == ("first", "New")
+    with pytest.raises(SettingsError, match="is other, and the stack was made with first"):
+        load({"langfuse:organization": json.dumps({"id": "other"})}, before)

@@ -5,12 +5,12 @@ from typing import Any
 
 import pulumi
 import pytest
-from rich.console import Console
 
 from ops import lifecycle
 from ops.lifecycle import converge
 from ops.plan import GatedPlan
 from ops.session import RefusedError, Session
+from ops.terminal import Console
 from policy.data_types import what_is
 from policy.plan import Plan, Step
 from settings import load, refused_release

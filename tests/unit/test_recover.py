@@ -14,11 +14,11 @@ from typing import Any
 
 import psutil
 import pytest
-from rich.console import Console
 
 from ops import recover
 from ops.session import MARK_VARIABLE, OpsError, Session
 from ops.state import State
+from ops.terminal import Console
 from platforms.docker.runtime import Container, DockerRuntime
 from settings.recorded import NOTHING
 

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from ops.commands import cli
@@ -20,6 +19,7 @@ from ops.retention.clickhouse import rule as ttl
 from ops.retention.plan import Plan
 from ops.retention.report import as_dict, show
 from ops.retention.support import support
+from ops.terminal import Console
 from settings import Settings, load
 
 TRACES = Table(

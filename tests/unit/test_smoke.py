@@ -4,12 +4,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from checks.base import CheckFailedError
 from checks.s3 import S3
 from ops import report, smoke
 from ops.smoke import BrokenHopError
+from ops.terminal import Console
 
 
 class _Answers:

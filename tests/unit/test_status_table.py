@@ -4,11 +4,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 import settings
 from components.releases import Image
 from ops import report
+from ops.terminal import Console
 from platforms.docker.runtime import Container, as_missing, missing
 
 SERVICES = ["clickhouse-keeper-3", "clickhouse-proxy", "langfuse-web-proxy", "langfuse-worker-2", "minio"]

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from ops import lifecycle, workers
 from ops.session import OpsError, Session
+from ops.terminal import Console
 from platforms.spec import Status
 from policy.plan import Plan, Step
 from settings.recorded import NOTHING

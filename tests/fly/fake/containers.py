@@ -20,6 +20,8 @@ from tests.fly.fake.cloud import Machines, State
 
 LABEL = "langfuse-stack.fake-fly"
 SETTLE_SECONDS = 120
+GONE_SECONDS = 30
+"""A network of containers that were just removed may still have their endpoints."""
 EDGE = Path(__file__).with_name("edge.cfg")
 
 
@@ -186,9 +188,10 @@ def remove_everything(prefix: str) -> None:
         (("volume", "ls", "-q"), ("volume", "rm")),
         (("network", "ls", "-q"), ("network", "rm")),
     ):
-        found = docker(*listing, "--filter", mine).split()
-        if found:
-            docker(*removal, *found)
+        deadline = time.monotonic() + GONE_SECONDS
+        while found := docker(*listing, "--filter", mine).split():
+            docker(*removal, *found, check=time.monotonic() > deadline)
+            time.sleep(0.1)
 
 
 def docker(*words: str, check: bool = True, env: dict[str, Any] | None = None) -> str:
