@@ -10,6 +10,7 @@ import re
 import stat
 import time
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -363,3 +364,11 @@ def test_a_lock_of_another_reference_says_nothing(engine: Engine) -> None:
     engine.registry.add(REDIS["redis"])
     other = {"redis": Locked("127.0.0.1:1/redis:7.0", "7.0", f"sha256:{'e' * 64}")}
     assert resolve(REDIS, Report(), locked=other)["redis"].digest == f"sha256:{'d' * 64}"
+
+
+def test_the_code_of_recipes_keeps_the_images_that_its_former_names_made() -> None:
+    """A name that only moved must not have everybody build every image again."""
+    for name in ("archive", "debian", "dockerfile"):
+        code = recipe._code(import_module(f"offline.images.kinds.{name}"))
+        assert "from toolchain.images import client\n" in code
+        assert not re.search(r"platforms|offline|client\.argv|DockerError", code)

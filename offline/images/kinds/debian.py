@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from offline import apt
-from platforms.docker import images
+from platforms.docker import images as client
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class DebianRoot:
 
     def finish(self, job: Job, context: Path) -> None:
         """`docker import`."""
-        images.import_root(context / _ARCHIVE, job.tag)
+        client.import_root(context / _ARCHIVE, job.tag)
 
 
 def _bootstrap(suite: str, architecture: str, packages: str, root: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from platforms.docker import images
+from platforms.docker import images as client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,4 +23,4 @@ class Dockerfile:
         arguments = {"VERSION": job.recipe.version}
         if job.base:
             arguments["BASE"] = job.base
-        images.build(context, job.tag, arguments, job.recipe.target)
+        client.build(context, job.tag, arguments, job.recipe.target)
