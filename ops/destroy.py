@@ -35,10 +35,10 @@ def destroy(stack: str, config_file: Path | None, extra: Sequence[str], *, as_js
     refuse_options(extra)
     console = Console(stderr=as_json)
     session = open_session(stack, config_file)
-    if not session.exists():
+    docker = docker_of(session)
+    if docker is None or not session.exists():
         raise RefusedError(f"there is no stack {stack}: nothing to destroy")
     _require_own_stores(session)
-    docker = _docker(session)
     volumes = _volumes(session, docker)
     _confirm(session, volumes, console)
     with recorded(session, "destroy", {"volumes": volumes}), exclusive(session):
@@ -71,13 +71,6 @@ def _require_own_stores(session: Session) -> None:
             f"{', '.join(elsewhere)} of stack {session.stack} is somebody else's server, and what is there would stay: "
             "a stack with one cannot be destroyed"
         )
-
-
-def _docker(session: Session) -> DockerRuntime:
-    found = docker_of(session)
-    if found is None:
-        raise RefusedError(f"stack {session.stack} is on {session.settings.stack.platform}: nothing was touched")
-    return found
 
 
 def _volumes(session: Session, docker: DockerRuntime) -> list[str]:

@@ -16,11 +16,11 @@ from typing import Any
 from ops.engine_locks import engine_runs, lock_folder, locks
 from ops.runtime import docker_of
 from ops.session import MARK_VARIABLE, OpsError, RefusedError, Session
-from ops.state import CONTAINER, NETWORK, State, read_state
+from ops.state import NETWORK, State, read_state
 from ops.terminal import Console
 from ops.workers import tell_of_killed
+from platforms.docker.runtime import CONTAINER, DockerRuntime, missing
 from platforms.docker.runtime import Container as Made
-from platforms.docker.runtime import DockerRuntime, missing
 from settings import refused_backend
 from toolchain.paths import state_dir
 

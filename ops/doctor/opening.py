@@ -125,16 +125,15 @@ def _place(session: Session, state: State) -> Place:
     external = [store for store in STORES if store not in settings.stores]
     in_the_vault = ["clickhouse"] if settings.stack.secrets == "vault" else []
     limits = Limits(run_seconds=FLY_SECONDS if away else ELSEWHERE_SECONDS) if away or external else Limits()
-    addresses = {
-        name: (part, address)
-        for name, (part, service, port) in SERVICES.items()
-        if (address := runtime.address(service, port))
-    }
     return Place(
         runtime,
         told=list(STORES) if away else [*in_the_vault, *external],
         limits=limits,
-        services={name: (part, address.operator, address.tunnel) for name, (part, address) in addresses.items()},
+        services={
+            name: (part, address.operator, address.tunnel)
+            for name, (part, service, port) in SERVICES.items()
+            if (address := runtime.address(service, port))
+        },
         store_is_private=away and settings.minio.public_url is None,
     )
 
