@@ -7,10 +7,9 @@ Docker removes no volume that a container has, whoever asks: plain Pulumi after 
 import hashlib
 from collections.abc import Sequence
 
-from ops.runtime import docker_of
-from ops.session import Session
 from platforms.docker.client import Docker, DockerError
 from platforms.docker.labels import HOLDER_LABEL
+from platforms.docker.runtime import DockerRuntime
 from policy.plan import Plan
 
 IMAGE = "langfuse-stack/volume-holder:1"
@@ -24,15 +23,14 @@ def volumes_of(plan: Plan) -> list[str]:
     return sorted(str((entry.get("inputs") or {})["name"]) for entry in declared)
 
 
-def hold(session: Session, volumes: Sequence[str]) -> None:
+def hold(docker: DockerRuntime, volumes: Sequence[str]) -> None:
     """Have one container hold all of these volumes that exist; the one before it goes.
 
     Raises:
         DockerError: Docker does not answer.
     """
-    docker = docker_of(session)
-    held = sorted(set(volumes) & docker.volumes().keys()) if docker and volumes else []
-    if docker is None or not held:
+    held = sorted(set(volumes) & docker.volumes().keys()) if volumes else []
+    if not held:
         return
     instance = docker.instance
     label = f"{HOLDER_LABEL}={instance}"
