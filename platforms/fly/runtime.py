@@ -1,39 +1,29 @@
 """What runs of a stack on Fly, through the actions of this folder. Apps are known by the stack's state."""
 
 import json
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from evidence import EvidenceError
 from platforms.errors import PlatformError
 from platforms.fly.action import Action
 from platforms.fly.argv import INTERNAL, tunnel
-from platforms.fly.client import Client, require_version, run
+from platforms.fly.client import Call, Client, caller, require_version, run
 from platforms.fly.errors import FlyError
 from platforms.fly.looks import Inspect, Logs
 from platforms.fly.machines import SetState
 from platforms.fly.volumes import TakeSnapshot
 from platforms.spec import UNKNOWN, UNWATCHED, Address, Instance, Memory, Status
 
-ROOT = Path(__file__).parents[2]
 COMMAND = "$command:local:Command"
 SERVICE = f"langfuse-stack:fly:Service{COMMAND}"
 VOLUME = f"langfuse-stack:fly:Volume{COMMAND}"
-CALL_SECONDS = 30
-"""For one call of the platform's command line."""
-END_SECONDS = 3
 ENTERED = frozenset({"langfuse-web", "langfuse-worker", "gateway"})
 """Services of which it is asked what they were given."""
 Resource = Mapping[str, Any]
-Call = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
-"""Answers an action of `python -m platforms.fly`; raises `PlatformError`."""
 Made = TypeVar("Made")
 
 
@@ -214,38 +204,6 @@ def ask(action: Action, variables: Mapping[str, str]) -> Mapping[str, Any]:
         raise PlatformError(fly.clean(str(error))) from None
 
 
-def caller(variables: Mapping[str, str], seconds: float = CALL_SECONDS) -> Call:
-    """Asks the platform's own command line, which can be ended.
-
-    Args:
-        variables: the environment that it runs in.
-        seconds: for each call.
-    """
-
-    def call(action: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        argv = [sys.executable, "-m", "platforms.fly", action]
-        with subprocess.Popen(
-            argv,
-            cwd=ROOT,
-            env=variables,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                answer, said = process.communicate(json.dumps(request), timeout=seconds)
-            except subprocess.TimeoutExpired:
-                _end(process)
-                raise PlatformError(f"fly {action} of {request['app']}: no end after {seconds:.0f} s") from None
-        if process.returncode != 0:
-            raise PlatformError(" ".join(said.split())[:300] or f"fly {action}: status {process.returncode}")
-        found: Mapping[str, Any] = json.loads(answer)
-        return found
-
-    return call
-
-
 def _name(entry: Resource) -> str:
     return str(entry["urn"]).rpartition("::")[2].removesuffix("-deploy")
 
@@ -274,13 +232,3 @@ def _instance(service: str, app: str, machine: Mapping[str, Any], seen: Mapping[
         restarts=int(machine["restarts"]),
         out_of_memory=bool(machine["out_of_memory"]),
     )
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    """Have it end what it runs, and itself."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.communicate(timeout=END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()

@@ -17,8 +17,9 @@ from ops.doctor.row import Result
 from ops.doctor.rows import ROWS
 from ops.stackfile import read_config
 from platforms.errors import PlatformError
-from platforms.fly import runtime
-from platforms.fly.runtime import SERVICE, Call, FlyRuntime, caller
+from platforms.fly import client
+from platforms.fly.client import Call, caller
+from platforms.fly.runtime import SERVICE, FlyRuntime
 from settings import load
 from tests.unit.recorder import ROOT
 
@@ -249,7 +250,7 @@ def test_an_answer_and_a_failure_come_through_the_command_line(variables: dict[s
 def test_a_call_that_does_not_end_is_ended_with_what_it_runs(
     variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "END_SECONDS", 5)
+    monkeypatch.setattr(client, "END_SECONDS", 5)
     mark = tmp_path / "ended"
     program(
         tmp_path,
