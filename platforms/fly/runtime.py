@@ -94,8 +94,9 @@ class FlyRuntime:
 
     def settings_of(self, service: str) -> Mapping[str, str]:
         """See `Runtime`; as it was deployed."""
-        [entry] = [entry for entry in self._of(SERVICE) if _name(entry) == service]
-        request = entry["outputs"]["stdin"]
+        request = next((entry["outputs"]["stdin"] for entry in self._of(SERVICE) if _name(entry) == service), None)
+        if request is None:
+            raise PlatformError(f"the stack has no {service}-deploy yet: run `make up`")
         if isinstance(request, Mapping):  # a secret
             request = json.loads(request["plaintext"])
         return dict(json.loads(str(request))["toml"]["env"])

@@ -1,5 +1,6 @@
 """Stop, start, logs and states on Fly go through the platform's own actions, by the apps in the state."""
 
+import json
 from typing import Any
 
 import pytest
@@ -122,3 +123,15 @@ def test_a_failure_is_told_with_its_fix_and_without_what_looks_secret(monkeypatc
     with pytest.raises(PlatformError) as failure:
         runtime.ask(Logs(app="hotdash-langfuse-web"), {})
     assert "canary" not in str(failure.value)
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_settings_are_those_that_a_service_was_deployed_with(secret: bool, asked: list[Action]) -> None:
+    request = json.dumps({"toml": {"env": {"PORT": "3000"}}})
+    stdin: Any = {"plaintext": json.dumps(request)} if secret else request
+    deployed = {"urn": f"{CHAIN}::clickhouse-deploy", "outputs": {"stdin": stdin}}
+    host = FlyRuntime(lambda: [deployed], lambda service: service, lambda _: 1, {})
+    assert host.settings_of("clickhouse") == {"PORT": "3000"}
+    with pytest.raises(PlatformError, match="the stack has no web-deploy yet: run `make up`"):
+        host.settings_of("web")
+    assert asked == [], "what it was deployed with is in the state"
