@@ -17,10 +17,10 @@ from pulumi.runtime.proto.resource_pb2 import ResourceInvokeRequest
 from pulumi.runtime.proto.resource_pb2_grpc import ResourceMonitorStub
 from pulumi.runtime.settings import get_monitor
 
+from platforms.facts import FACTS
+
 KEEP_DEBUG_VARIABLE = "LANGFUSE_STACK_DEBUG"
 """Set it to see the SDK's own debug lines under `pulumi up --debug`."""
-PACKAGES = {"docker": ("random", "docker"), "fly": ("random", "command")}
-"""Platform to the packages that every stack on it uses, each a default provider of the version that Python has."""
 DYNAMIC = "pulumi-python"
 """Package of the gates; it has no version."""
 
@@ -43,8 +43,8 @@ def start_plugins(*, updates: bool) -> None:
     """
     if pulumi.runtime.is_dry_run() is updates or not isinstance(engine := get_monitor(), ResourceMonitorStub):
         return
-    platform = pulumi.Config("langfuse-stack").get("platform", "docker")
-    versions = {package: metadata.version(f"pulumi_{package}") for package in PACKAGES.get(platform, ())}
+    facts = FACTS.get(pulumi.Config("langfuse-stack").get("platform", "docker"))
+    versions = {package: metadata.version(f"pulumi_{package}") for package in (facts.providers if facts else ())}
     for package, package_version in {**versions, DYNAMIC: ""}.items():
         threading.Thread(target=_start, args=(engine, package, package_version), daemon=True).start()
 

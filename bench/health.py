@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from ops import docker
 from ops.session import OpsError, Session
-from platforms.docker_labels import INSTANCE_LABEL
+from platforms.docker.labels import INSTANCE_LABEL
+from platforms.docker.runtime import DockerRuntime
 
 PAUSE_SECONDS = 0.5
 
@@ -35,7 +35,7 @@ class Announcements:
         """
         give_up = time.monotonic() + deadline_seconds
         while True:
-            containers = docker.containers(session)
+            containers = DockerRuntime(session.settings.stack.instance, session.variables).containers()
             waiting = [entry.service for entry in containers if entry.id not in self._first]
             if containers and not waiting:
                 return (max(self._first[entry.id] for entry in containers) - started_ns) / 1e9

@@ -19,7 +19,7 @@ def main() -> None:
     from bench import cold
     from bench.rig import assembled
     from components.releases import MONITORING
-    from ops.capacity.containers import parsed
+    from platforms.docker.runtime import used_memory
 
     with assembled(monitoring__enabled=True) as rig:
         for row in cold.cold_start(rig, ROUNDS):
@@ -29,7 +29,7 @@ def main() -> None:
         for _ in range(SAMPLES):
             time.sleep(PAUSE_SECONDS)
             lines = _output("stats", "--no-stream", "--format", "{{json .}}", *names)
-            for entry in parsed(lines, names):
+            for entry in used_memory(lines, names):
                 memory[entry.of].append(entry.used / 1e6)
             for line in map(json.loads, lines.splitlines()):
                 processor[names[line["Name"]]].append(float(line["CPUPerc"].rstrip("%")))
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _services(instance: str) -> list[str]:
-    from platforms.docker_labels import INSTANCE_LABEL
+    from platforms.docker.labels import INSTANCE_LABEL
 
     names = _output("ps", "--filter", f"label={INSTANCE_LABEL}={instance}", "--format", "{{.Names}}").split()
     return [name.removeprefix(f"{instance}-") for name in names]

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from checks.bucket import APP_POLICY, app_policy
 from ops.session import OpsError
-from ops.state import CONTAINER, State
-from platforms.docker_labels import SERVICE_LABEL
+from ops.state import State
+from platforms.docker.labels import SERVICE_LABEL
+from platforms.docker.runtime import CONTAINER
 
 SCHEMA_SQL = Path(__file__).resolve().parents[1] / "checks" / "sql" / "schema_create.sql"
 TRANSLATED = {

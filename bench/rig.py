@@ -20,7 +20,7 @@ from ops.inventory import added, examined, for_instance, write
 from ops.plan import UP, gated_plan, remember_applied
 from ops.session import OpsError, Session, open_session
 from ops.terminal import Console
-from platforms.docker_labels import INSTANCE_LABEL
+from platforms.docker.labels import INSTANCE_LABEL
 from policy.inventories import FOLDER_VARIABLE, path_of
 from settings import load
 from toolchain.report import Report

@@ -21,11 +21,12 @@ def main(
     from bench.measure import QUICK, THOROUGH, measure
     from bench.table import WIDTH, show
     from ops.session import OpsError
+    from platforms.errors import PlatformError
     from toolchain.report import ToolchainError
 
     try:
         results = measure(QUICK if quick else THOROUGH, Console(stderr=True).print)
-    except (OpsError, ToolchainError) as error:
+    except (OpsError, PlatformError, ToolchainError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted; everything that was put up for the measurements is removed")

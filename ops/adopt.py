@@ -8,13 +8,13 @@ from typing import Any
 
 from ops.answer import answer
 from ops.evidence import recorded
-from ops.fly_host import ask
 from ops.recover import exclusive
 from ops.session import OpsError, RefusedError, Session, open_session
 from ops.state import State, read_state
 from ops.terminal import Console
 from platforms.fly.apps import Claim, owners
 from platforms.fly.looks import Inspect
+from platforms.fly.runtime import ask
 from settings import Vault, open_vault
 
 APP = "langfuse-stack:fly:App$command:local:Command"
@@ -53,7 +53,7 @@ def adopt(stack: str, config_file: Path | None, *, apply: bool, as_json: bool) -
     if apply and free:
         with recorded(session, "adopt", {"apps": free, "owner": owner}), exclusive(session):
             for app in free:
-                ask(session, Claim(app=app, owner=owner))
+                ask(Claim(app=app, owner=owner), session.variables)
     elif free:
         console.print("`python -m ops adopt --apply` marks them; `make up` then takes them over.")
     if as_json:
@@ -109,7 +109,7 @@ def unknown_apps(session: Session, state: State) -> list[Found]:
     names = {settings.fly_app(service) for service in services}
     if not names - known:
         return []
-    seen = ask(session, Inspect(apps=sorted(names - known)))["apps"]
+    seen = ask(Inspect(apps=sorted(names - known)), session.variables)["apps"]
     return [_found(app, facts) for app, facts in sorted(seen.items()) if "error" not in facts]
 
 

@@ -7,17 +7,19 @@ Volumes go by a label that Docker has kept since each was made, so that no setti
 from collections.abc import Sequence
 from pathlib import Path
 
-from ops import docker, lifecycle
+from ops import lifecycle
 from ops.answer import answer
 from ops.confirm import require_typed
 from ops.evidence import recorded
 from ops.recover import exclusive, recover
 from ops.refused import refuse_command, refuse_options
+from ops.runtime import docker_of
 from ops.session import RefusedError, Session, open_session, settings_file
 from ops.stackfile import forget_salt, read_config
 from ops.state import read_state
 from ops.terminal import Console
-from platforms.docker_labels import DISPOSABLE_LABEL, INSTANCE_LABEL, OWNER_LABEL
+from platforms.docker.labels import DISPOSABLE_LABEL, OWNER_LABEL
+from platforms.docker.runtime import DockerRuntime
 from policy.inventories import path_of
 from settings import load
 
@@ -33,17 +35,18 @@ def destroy(stack: str, config_file: Path | None, extra: Sequence[str], *, as_js
     refuse_options(extra)
     console = Console(stderr=as_json)
     session = open_session(stack, config_file)
-    if not session.exists():
+    docker = docker_of(session)
+    if docker is None or not session.exists():
         raise RefusedError(f"there is no stack {stack}: nothing to destroy")
     _require_own_stores(session)
-    volumes = _volumes(session)
+    volumes = _volumes(session, docker)
     _confirm(session, volumes, console)
     with recorded(session, "destroy", {"volumes": volumes}), exclusive(session):
         recover(session, console)
-        if docker.containers(session) or docker.networks(session):
+        if docker.containers() or docker.networks():
             lifecycle.converge(session, console, running=False)
-        docker.remove_containers(session, docker.holders(session))
-        docker.remove_volumes(session, _volumes(session))
+        docker.remove_containers(docker.holders())
+        docker.remove_volumes(_volumes(session, docker))
         session.text(session.argv("stack", "rm", "--yes", "--force", "--preserve-config"))
         forget_salt(session.name)
         path_of(session.name).unlink(missing_ok=True)
@@ -70,15 +73,15 @@ def _require_own_stores(session: Session) -> None:
         )
 
 
-def _volumes(session: Session) -> list[str]:
+def _volumes(session: Session, docker: DockerRuntime) -> list[str]:
     """Names of the stack's volumes.
 
     Raises:
         RefusedError: one of them was not made by this stack while it was disposable.
     """
     state = read_state(session)
-    named = docker.volumes_with(session, INSTANCE_LABEL, session.settings.stack.instance)
-    labels = docker.labels(session, [*named, *state.volumes])
+    named = docker.own_volumes()
+    labels = docker.labels([*named, *state.volumes])
     kept = [
         name
         for name, said in labels.items()

@@ -17,6 +17,7 @@ from ops.decisions import Action
 from ops.run_folder import hold, read, seal, unsealed
 from ops.session import OpsError, RefusedError, Session
 from ops.terminal import Console
+from platforms.errors import PlatformError
 from settings import SettingsError, images
 
 LEAST_FREE_MB = 16
@@ -183,4 +184,5 @@ def _result(failure: BaseException) -> str:
 
 def _told(failure: BaseException) -> str:
     """What the operator was told; an unexpected error may quote anything, so only its kind is kept."""
-    return str(failure) if isinstance(failure, OpsError | EvidenceError | SystemExit) else type(failure).__name__
+    shown = OpsError | PlatformError | EvidenceError | SystemExit
+    return str(failure) if isinstance(failure, shown) else type(failure).__name__

@@ -64,7 +64,8 @@ def _of_the_operator() -> tuple[type[Exception], ...]:
     from evidence import EvidenceError
     from ops.session import OpsError
     from ops.stackfile import StackFileError
+    from platforms.errors import PlatformError
     from settings import SettingsError
     from toolchain.report import ToolchainError
 
-    return OpsError, EvidenceError, StackFileError, SettingsError, ToolchainError, CheckFailedError
+    return OpsError, PlatformError, EvidenceError, StackFileError, SettingsError, ToolchainError, CheckFailedError

@@ -5,11 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ops.fly_host import ask
 from ops.session import RefusedError, Session
 from ops.state import State, read_state
 from platforms.fly.looks import Inspect
 from platforms.fly.machines import SetState
+from platforms.fly.runtime import ask
 
 ENTRY = re.compile(r".*langfuse-stack:fly:.*::(langfuse-(?:web-\d+|web-proxy|worker-\d+))-(app|secrets|deploy|state)")
 Entry = Mapping[str, Any]
@@ -52,10 +52,10 @@ def retire(session: Session) -> dict[str, str]:
     """
     former = former_replicas(read_state(session))
     apps = sorted(filter(None, former.values()))
-    seen = ask(session, Inspect(apps=apps, machines_only=True))["apps"] if apps else {}
+    seen = ask(Inspect(apps=apps, machines_only=True), session.variables)["apps"] if apps else {}
     for app in apps:
         if seen[app].get("machines"):
-            ask(session, SetState(app=app, want="stopped"))
+            ask(SetState(app=app, want="stopped"), session.variables)
     if former:
         exported = session.json(session.argv("stack", "export"))
         deployment = exported["deployment"]

@@ -19,12 +19,14 @@ from evidence import now, slugged, unwritable
 from ops import decisions, redaction
 from ops.answer import answer
 from ops.evidence import ready
-from ops.host import Host, host_of
 from ops.run_folder import digest
+from ops.runtime import runtime_of
 from ops.session import OpsError, Session, open_session, settings_file
 from ops.smoke import access, causes
 from ops.state import State, read_state
 from ops.terminal import Console, waiting
+from platforms.errors import PlatformError
+from platforms.spec import Runtime
 from settings.recorded import NOTHING
 from toolchain.paths import state_dir
 from toolchain.report import ToolchainError
@@ -51,7 +53,7 @@ class Bundle:
         try:
             return until_healthy(look, deadline_seconds=PART_SECONDS)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - in an incident anything may fail, in any way
-            self.missing[part] = str(error) if isinstance(error, OpsError) else first_line(error)
+            self.missing[part] = str(error) if isinstance(error, OpsError | PlatformError) else first_line(error)
             return None
 
     def gather(self, part: str, path: str, look: Callable[[], Any]) -> None:
@@ -115,27 +117,27 @@ def _gather(session: Session, bundle: Bundle) -> redaction.Redactor:
     if state is not None:
         bundle.gather("gates", "gates.json", lambda: _gates(state))
         bundle.gather("findings", "findings.txt", lambda: _findings(session, state))
-    host = bundle.seen("platform", lambda: host_of(session))
-    if host is not None:
-        _gather_services(host, bundle, with_logs=state is not None)
+    runtime = bundle.seen("platform", lambda: runtime_of(session))
+    if runtime is not None:
+        _gather_services(runtime, bundle, with_logs=state is not None)
     set_by_hand = bundle.seen("secrets in settings", lambda: redaction.of_settings(session)) or set()
     shown = bundle.seen("plain settings", lambda: redaction.strings(_settings(session))) or set()
     return redaction.Redactor(set_by_hand | (redaction.of_state(state) - shown if state else set()))
 
 
-def _gather_services(host: Host, bundle: Bundle, *, with_logs: bool) -> None:
-    bundle.gather("platform facts", "platform.json", host.facts)
-    services = bundle.seen("services", host.services) or {}
+def _gather_services(runtime: Runtime, bundle: Bundle, *, with_logs: bool) -> None:
+    bundle.gather("platform facts", "platform.json", runtime.about)
+    services = bundle.seen("services", runtime.services) or {}
     bundle.files["services.json"] = json.dumps({name: vars(entry) for name, entry in services.items()}, indent=1)
     if not with_logs:
         bundle.missing["logs"] = "left out: without the state it is not known which of their values are secret"
         return
     for service in services:
-        bundle.gather(f"log of {service}", f"logs/{service}.log", partial(_log, host, service))
+        bundle.gather(f"log of {service}", f"logs/{service}.log", partial(_log, runtime, service))
 
 
-def _log(host: Host, service: str) -> str:
-    return host.logs(service, LOG_LINES)[-LOG_BYTES:]
+def _log(runtime: Runtime, service: str) -> str:
+    return runtime.logs(service, LOG_LINES)[-LOG_BYTES:]
 
 
 def _settings(session: Session) -> dict[str, Any]:

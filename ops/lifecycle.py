@@ -18,6 +18,7 @@ from ops.migrate_state import refuse_unmigrated
 from ops.plan import GatedPlan, apply, as_dict, gated_plan, require_done
 from ops.preflight import preflight
 from ops.recover import exclusive, recover
+from ops.runtime import docker_of
 from ops.session import OpsError, RefusedError, Session, make, open_session
 from ops.smoke import access
 from ops.state import read_state
@@ -54,7 +55,8 @@ def put_up(session: Session, console: Console, *, expect_no_changes: bool = Fals
             session.create()
             preflight(session, recover(session, console))
             plan = converge(session, console, expect_no_changes=expect_no_changes)
-            hold(session, volumes_of(plan.plan))
+            if docker := docker_of(session):
+                hold(docker, volumes_of(plan.plan))
         with access(session) as to:
             hops = report.follow(to, console)
         try:

@@ -5,8 +5,8 @@ from pathlib import Path
 from components.langfuse import WEB_STOP_GRACE
 from ops.answer import answer
 from ops.evidence import recorded
-from ops.host import host_of, known
 from ops.recover import exclusive
+from ops.runtime import known, runtime_of, start_service
 from ops.session import open_session
 from ops.terminal import Console
 from ops.workers import WEB_NAME, tell_of_killed
@@ -19,13 +19,13 @@ def stop(stack: str, config_file: Path | None, service: str, *, as_json: bool) -
         OpsError: there is no such service, or it could not be stopped.
     """
     session = open_session(stack, config_file)
-    host, console = host_of(session), Console(stderr=as_json)
+    runtime, console = runtime_of(session), Console(stderr=as_json)
     with recorded(session, "stop", {"service": service}), exclusive(session):
-        rested = known(host, service).rests
+        rested = known(runtime, service).rests
         if not rested:
             if WEB_NAME.fullmatch(service):
                 console.print(f"{service} serves on for up to {WEB_STOP_GRACE} s after it is asked to stop.")
-            host.stop(service)
+            runtime.stop(service)
     if rested:
         console.print(f"{service} is stopped already.", highlight=False)
     else:
@@ -42,10 +42,10 @@ def start(stack: str, config_file: Path | None, service: str, *, as_json: bool) 
         OpsError: there is no such service, or it does not become well.
     """
     session = open_session(stack, config_file)
-    host, console = host_of(session), Console(stderr=as_json)
+    runtime, console = runtime_of(session), Console(stderr=as_json)
     with recorded(session, "start", {"service": service}), exclusive(session):
-        before = known(host, service)
-        host.start(service)
+        before = known(runtime, service)
+        start_service(runtime, service)
     console.print(f"{service} runs and is well.", highlight=False)
     if before.rests:
         tell_of_killed({service: int(before.detail.get("exit_code", 0))}, console)

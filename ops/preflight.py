@@ -1,19 +1,15 @@
 """What must be true of this machine before anything is created or changed."""
 
-import shutil
-from pathlib import Path
-
-from ops import docker
 from ops.adopt import refuse_unowned
 from ops.former_replicas import refuse_former_replicas
 from ops.ports import is_free
+from ops.runtime import docker_of, runtime_of
 from ops.session import RefusedError, Session
 from ops.state import State
-from platforms.fly.client import require_version
-from platforms.fly.errors import FlyError
+from platforms.docker.client import Docker
+from platforms.docker.runtime import DockerRuntime
 from settings import Settings, images, only_here, refused_by_fly
 
-LEAST_FREE_GB = 2
 MACHINES = "amd64"
 """What Fly's machines are."""
 
@@ -28,23 +24,16 @@ def preflight(session: Session, state: State) -> None:
     Raises:
         RefusedError: lists everything that is in the way, with the setting that moves it.
     """
-    if session.settings.stack.platform == "fly":
-        problems = [*_unusable_command_line(session), *_images_it_cannot_run(session)]
-        if not problems:
-            refuse_former_replicas(session, state)
-            refuse_unowned(session, state)
+    unready, docker = runtime_of(session, state).unready(), docker_of(session)
+    if docker:
+        problems = [*_volumes(session, docker, state), *_taken_ports(session, docker), *unready]
     else:
-        problems = [*_volumes(session, state), *_taken_ports(session), *_full_disk(session)]
+        problems = [*unready, *_images_it_cannot_run(session)]
+    if not problems and session.settings.is_shared:
+        refuse_former_replicas(session, state)
+        refuse_unowned(session, state)
     if problems:
         raise RefusedError("this machine is not ready:\n" + "\n".join(f"  - {problem}" for problem in problems))
-
-
-def _unusable_command_line(session: Session) -> list[str]:
-    try:
-        require_version(session.variables)
-    except FlyError as error:
-        return [str(error)]
-    return []
 
 
 def _images_it_cannot_run(session: Session) -> list[str]:
@@ -53,7 +42,8 @@ def _images_it_cannot_run(session: Session) -> list[str]:
     if refused:
         return [refused]
     local = only_here(session.settings, found)
-    built_for = docker.architectures(session, [image.image for image in local.values()])
+    seen = Docker(session.variables).inspect("image", *(image.image for image in local.values()))
+    built_for = {image.image: str(entry["Architecture"]) for image, entry in zip(local.values(), seen, strict=True)}
     return [
         f"the image of {service} is built for {built_for[image.image]}, and Fly's machines are {MACHINES}: "
         "build it on such a machine, or name one that a registry serves"
@@ -62,9 +52,9 @@ def _images_it_cannot_run(session: Session) -> list[str]:
     ]
 
 
-def _volumes(session: Session, state: State) -> list[str]:
+def _volumes(session: Session, docker: DockerRuntime, state: State) -> list[str]:
     """Docker makes a volume that is asked for, and hands one that exists to whoever asks: both without a word."""
-    there = docker.volumes(session)
+    there = docker.volumes()
     wanted = _declared(session.settings) - state.volumes
     lost = [
         f"volume {name} was present, now missing: bring it back from a backup before anything else, since Docker would "
@@ -88,18 +78,10 @@ def _declared(settings: Settings) -> set[str]:
     return {*(settings.volume(store) for store in (*settings.stores, "relay")), *servers, *keepers}
 
 
-def _taken_ports(session: Session) -> list[str]:
-    ours = {port for container in docker.containers(session) for port in container.ports}
+def _taken_ports(session: Session, docker: DockerRuntime) -> list[str]:
+    ours = {port for container in docker.containers() for port in container.ports}
     return [
         f"port {port} is in use: stop what listens there, or `pulumi config set {setting} <free port>`"
         for setting, port in session.settings.published_ports.items()
         if port not in ours and not is_free(port)
     ]
-
-
-def _full_disk(session: Session) -> list[str]:
-    root = session.text(["docker", "info", "--format", "{{.DockerRootDir}}"]).strip()
-    if not Path(root).exists():
-        return []
-    free = shutil.disk_usage(root).free / 1e9
-    return [f"{root} has {free:.1f} GB left: free at least {LEAST_FREE_GB} GB"] if free < LEAST_FREE_GB else []

@@ -13,12 +13,14 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops import docker
 from ops.engine_locks import engine_runs, lock_folder, locks
+from ops.runtime import docker_of
 from ops.session import MARK_VARIABLE, OpsError, RefusedError, Session
-from ops.state import CONTAINER, NETWORK, State, read_state
+from ops.state import NETWORK, State, read_state
 from ops.terminal import Console
 from ops.workers import tell_of_killed
+from platforms.docker.runtime import CONTAINER, DockerRuntime, missing
+from platforms.docker.runtime import Container as Made
 from settings import refused_backend
 from toolchain.paths import state_dir
 
@@ -65,16 +67,16 @@ def recover(session: Session, console: Console) -> State:
     _release_stale_lock(session, console)
     _end_orphaned_providers(session)
     # Looked at before the state: what a run on another machine is making by then is in the state, or pending there.
-    on_docker = session.settings.stack.platform == "docker"
-    found = (docker.containers(session), docker.networks(session)) if on_docker else None
+    docker = docker_of(session)
+    found = (docker.containers(), docker.networks()) if docker else None
     state = read_state(session)
     if state.pending:
         _forget_pending(session, state, console)
-    if found:
+    if docker and found:
         stopped = {entry.service: entry.exit_code for entry in found[0] if entry.state == "exited"}
         tell_of_killed(stopped, console)
-        _remove_orphans(session, state, *found, console)
-        _forget_missing(session, state, found[0], console)
+        _remove_orphans(docker, state, *found, console)
+        _forget_missing(session, docker, state, found[0], console)
     return state
 
 
@@ -118,21 +120,21 @@ def _forget_pending(session: Session, state: State, console: Console) -> None:
     console.print(f"[yellow]recovered[/] unfinished operations of an interrupted run: {names}")
 
 
-def _forget_missing(session: Session, state: State, containers: Sequence[docker.Container], console: Console) -> None:
+def _forget_missing(
+    session: Session, docker: DockerRuntime, state: State, containers: Sequence[Made], console: Console
+) -> None:
     """Take containers that are gone out of the state, so that the run makes them again; they hold no data.
 
     Where volumes are gone too, this may be another machine's Docker: nothing is forgotten, and the run refused later.
     """
-    missing = {
-        str(entry["urn"]): str(entry["outputs"]["name"]) for entry in docker.missing_of(state.resources, containers)
-    }
-    if not missing or state.volumes - docker.volumes(session).keys():
+    gone = {str(entry["urn"]): str(entry["outputs"]["name"]) for entry in missing(state.resources, containers)}
+    if not gone or state.volumes - docker.volumes().keys():
         return
-    kept = [_without(entry, missing) for entry in state.resources if entry["urn"] not in missing]
+    kept = [_without(entry, gone) for entry in state.resources if entry["urn"] not in gone]
     deployment = {**state.export["deployment"], "resources": kept}
     deployment.pop("pending_operations", None)
     session.text(session.argv("stack", "import"), stdin=json.dumps({**state.export, "deployment": deployment}))
-    names = ", ".join(missing.values())
+    names = ", ".join(gone.values())
     console.print(f"[yellow]missing[/] since the last run, made again below: {names}", soft_wrap=True)
 
 
@@ -149,9 +151,9 @@ def _without(entry: Mapping[str, Any], urns: Container[str]) -> dict[str, Any]:
 
 
 def _remove_orphans(
-    session: Session,
+    docker: DockerRuntime,
     state: State,
-    containers: Sequence[docker.Container],
+    containers: Sequence[Made],
     owners: Mapping[str, str | None],
     console: Console,
 ) -> None:
@@ -163,12 +165,11 @@ def _remove_orphans(
     owner = state.owner
     strangers = [container.name for container in orphans if container.owner != owner]
     if strangers or any(label != owner for label in networks.values()):
-        instance = session.settings.stack.instance
         raise OpsError(
-            f"another stack uses the instance name {instance} here ({', '.join(strangers) or 'its network'}): "
+            f"another stack uses the instance name {docker.instance} here ({', '.join(strangers) or 'its network'}): "
             f"give this one its own (`pulumi config set instance <name>`), or bring the other one down"
         )
-    docker.remove_containers(session, [container.id for container in orphans])
-    docker.remove_networks(session, list(networks))
+    docker.remove_containers([container.id for container in orphans])
+    docker.remove_networks(list(networks))
     names = [container.name for container in orphans] + ["its network"] * bool(networks)
     console.print(f"[yellow]recovered[/] from an interrupted run, started again below: {', '.join(names)}")

@@ -14,18 +14,19 @@ from rich.text import Text
 from checks.base import CheckFailedError, until_healthy
 from checks.s3 import ROLE
 from components.releases import Release, end_of_support
-from ops import docker
 from ops.answer import answer
 from ops.failure import FAILED, explained
 from ops.guarded import lacking
-from ops.host import Host, host_of
 from ops.image_lock import write
 from ops.owner import sign_in
+from ops.runtime import docker_of, runtime_of
 from ops.session import OpsError, Session, make, open_session
 from ops.smoke import OBJECT, Access, BrokenHopError, Hop, access
 from ops.smoke import smoke as follow_trace
 from ops.state import State, read_state
 from ops.terminal import Console, waiting
+from platforms.docker.runtime import Container, DockerRuntime, as_missing, missing
+from platforms.spec import UNWATCHED, Runtime
 from policy.guards import in_one_line
 
 if TYPE_CHECKING:
@@ -130,39 +131,41 @@ def _smoke(to: Access, *, as_json: bool, deadline_seconds: float) -> None:
         sys.exit(1)
 
 
-def _well(container: docker.Container) -> bool:
+def _well(container: Container) -> bool:
     """Whether it runs and is healthy; of the relay, which Docker does not watch, its proxy says so."""
-    return _condition(container) in {"healthy", docker.UNWATCHED}
+    return _condition(container) in {"healthy", UNWATCHED}
 
 
-def _healthy(session: Session, state: State) -> list[docker.Container]:
-    found = _services(session, state)
+def _healthy(docker: DockerRuntime, state: State) -> list[Container]:
+    found = _services(docker, state)
     others = [f"{entry.service} {_condition(entry)}" for entry in found if not _well(entry)]
     if others:
-        logs = f"see `docker logs {session.settings.stack.instance}-<service>`"
+        logs = f"see `docker logs {docker.instance}-<service>`"
         fix = f"{logs}; `python -m ops start <service>` starts a stopped one, `make up` makes a missing one"
         raise CheckFailedError("docker inspect", ", ".join(others), fix)
     return found
 
 
-def _services(session: Session, state: State) -> list[docker.Container]:
+def _services(docker: DockerRuntime, state: State) -> list[Container]:
     """Containers of the stack, and those that its state knows and that are gone."""
-    found = docker.containers(session)
-    return sorted([*found, *docker.missing(state.resources, found)], key=lambda container: container.service)
+    found = docker.containers()
+    gone = [as_missing(entry["outputs"]) for entry in missing(state.resources, found)]
+    return sorted([*found, *gone], key=lambda container: container.service)
 
 
-def _condition(container: docker.Container) -> str:
+def _condition(container: Container) -> str:
     return container.health if container.state == "running" else container.state
 
 
 def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     """The `status` command; exits 1 unless every service is up and healthy."""
     session = open_session(stack, config_file)
-    if session.settings.stack.platform != "docker":
+    docker = docker_of(session)
+    if docker is None:
         _states(session, as_json=as_json)
         return
     state = _state(session)
-    found = _services(session, state)
+    found = _services(docker, state)
     healthy = bool(found) and all(_well(entry) for entry in found)
     if as_json:
         _print_json(session, state, [asdict(entry) for entry in found], healthy=healthy)
@@ -210,15 +213,15 @@ def _print_json(session: Session, state: State, services: list[dict[str, Any]], 
 
 def _states(session: Session, *, as_json: bool) -> None:
     """The `status` command where services are not containers of this machine."""
-    host = host_of(session)
-    found = host.services()
+    runtime = runtime_of(session)
+    found = runtime.services()
     running = bool(found) and all(entry.runs for entry in found.values())
     if as_json:
         services = [{"service": entry.service, "state": entry.state} for entry in found.values()]
         _print_json(session, _state(session), services, healthy=running)
     else:
         show_switches(session, Console())
-        Console().print(states_table(host))
+        Console().print(states_table(runtime))
         _remind(session, _state(session))
     if not running:
         sys.exit(1)
@@ -261,15 +264,15 @@ def _show_missing_guards(session: Session, state: State) -> None:
         Console().print(f"[bold red]GUARDS[/]  {escape(missing)}", highlight=False, soft_wrap=True)
 
 
-def states_table(host: Host) -> Table:
+def states_table(runtime: Runtime) -> Table:
     """Service, state and app of everything that the platform runs."""
     table = Table("service", "state", "app", box=None, pad_edge=False)
-    for service, entry in sorted(host.services().items()):
+    for service, entry in sorted(runtime.services().items()):
         table.add_row(service, entry.state, str(entry.detail.get("app", "-")))
     return table
 
 
-def services_table(session: Session, found: list[docker.Container]) -> Table:
+def services_table(session: Session, found: list[Container]) -> Table:
     """Service, image, health, address and start of every container."""
     from settings import images as resolved_images
 
@@ -294,13 +297,13 @@ def summary(session: Session, console: Console) -> dict[str, Any]:
     Raises:
         CheckFailedError: Docker does not call every service healthy in time.
     """
-    if session.settings.stack.platform == "docker":
+    if docker := docker_of(session):
         state = read_state(session)
         with waiting.on("Docker to call every service healthy"):
-            healthy = until_healthy(lambda: _healthy(session, state), deadline_seconds=SETTLE_SECONDS)
+            healthy = until_healthy(lambda: _healthy(docker, state), deadline_seconds=SETTLE_SECONDS)
         console.print(services_table(session, healthy))
     else:
-        console.print(states_table(host_of(session)))
+        console.print(states_table(runtime_of(session)))
     outputs: dict[str, Any] = session.json(session.argv("stack", "output", "--json"))
     console.print(f"Langfuse  {outputs['langfuse_url']}")
     console.print(sign_in(session), highlight=False, soft_wrap=True)

@@ -4,14 +4,17 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops import docker, lifecycle, report
+from ops import lifecycle, report
 from ops.answer import answer
 from ops.confirm import require_typed
 from ops.evidence import recorded
 from ops.recover import exclusive, recover
-from ops.session import OpsError, RefusedError, Session, open_session
+from ops.runtime import docker_of
+from ops.session import RefusedError, open_session
 from ops.state import read_state
 from ops.terminal import Console
+from platforms.docker.runtime import DockerRuntime
+from platforms.errors import PlatformError
 
 if TYPE_CHECKING:
     from toolchain.resolve import ResolvedImage
@@ -31,7 +34,8 @@ def reset(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     """
     console = Console(stderr=as_json)
     session = open_session(stack, config_file)
-    if session.settings.stack.platform != "docker":
+    docker = docker_of(session)
+    if docker is None:
         raise RefusedError(
             f"clickhouse-reset works on the local Docker platform only, and stack {stack} is on "
             f"{session.settings.stack.platform}: nothing was touched"
@@ -51,9 +55,9 @@ def reset(stack: str, config_file: Path | None, *, as_json: bool) -> None:
     with recorded(session, "reset") as run, exclusive(session):
         recover(session, console)
         lifecycle.converge(session, console, running=False)
-        _require_unused(session, volume)
-        backup = run.facts["backup"] = _back_up(session, volume, images["clickhouse"], console)
-        _script(session, "empty_clickhouse", images["clickhouse"], f"{volume}:/data")
+        _require_unused(docker, volume)
+        backup = run.facts["backup"] = _back_up(docker, volume, images["clickhouse"], console)
+        _script(docker, "empty_clickhouse", images["clickhouse"], f"{volume}:/data")
     console.print(f"{volume} is empty; its content is in [bold]{backup}[/]. Putting the stack up again.")
     done = lifecycle.put_up(open_session(stack, config_file), console)
     if as_json:
@@ -67,32 +71,32 @@ def _confirm(volume: str, console: Console) -> None:
     require_typed("volume", volume, console)
 
 
-def _require_unused(session: Session, volume: str) -> None:
-    users = session.text(["docker", "ps", "--filter", f"volume={volume}", "--format", "{{.Names}}"]).split()
+def _require_unused(docker: DockerRuntime, volume: str) -> None:
+    users = docker.cli("ps", f"--filter=volume={volume}", "--format={{.Names}}").split()
     if users:
         raise RefusedError(f"{volume} is still in use by {', '.join(users)}: stop it first; nothing was touched")
 
 
-def _back_up(session: Session, volume: str, image: "ResolvedImage", console: Console) -> str:
+def _back_up(docker: DockerRuntime, volume: str, image: "ResolvedImage", console: Console) -> str:
     backup = f"{volume}_backup_{dt.datetime.now(tz=dt.UTC):%Y%m%dT%H%M%SZ}"
-    if session.text(["docker", "volume", "ls", "--quiet", "--filter", f"name=^{backup}$"]).strip():
+    if docker.cli.ids("volume", f"name=^{backup}$"):
         raise RefusedError(f"{backup} exists already: wait a second and run again; nothing was touched")
-    labels = docker.labels(session, [volume])[volume]
-    options = [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
-    session.text(["docker", "volume", "create", *options, backup])
+    labels = docker.labels([volume])[volume]
+    options = [f"--label={name}={value}" for name, value in labels.items()]
+    docker.cli("volume", "create", *options, backup)
     console.print(f"copying {volume} to {backup} and comparing both …")
     try:
-        files, _, digest, _ = _script(session, "copy_volume", image, f"{volume}:/from:ro", f"{backup}:/to").split()
-    except OpsError:
-        session.text(["docker", "volume", "rm", backup])
+        files, _, digest, _ = _script(docker, "copy_volume", image, f"{volume}:/from:ro", f"{backup}:/to").split()
+    except PlatformError:
+        docker.remove_volumes([backup])
         raise
     console.print(f"{backup} holds the same {files} files (sha256 {digest[:SHORTEST_DIGEST]}…)")
     return backup
 
 
-def _script(session: Session, name: str, image: "ResolvedImage", *mounts: str) -> str:
+def _script(docker: DockerRuntime, name: str, image: "ResolvedImage", *mounts: str) -> str:
     """Run a script of this folder as root in a container that sees nothing but volumes."""
-    volumes = [argument for mount in mounts for argument in ("--volume", mount)]
-    isolated = ["--rm", "--interactive", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
+    volumes = [f"--volume={mount}" for mount in mounts]
+    isolated = ["--rm", "--interactive", "--network=none", "--user=0:0", "--entrypoint=sh"]
     script = (SCRIPTS / f"{name}.sh").read_text(encoding="utf-8")
-    return session.text(["docker", "run", *isolated, *volumes, image.image, "-s"], stdin=script)
+    return docker.cli("run", *isolated, *volumes, image.image, "-s", stdin=script)

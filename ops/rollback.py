@@ -6,10 +6,10 @@ from pathlib import Path
 from ops import report
 from ops.answer import answer
 from ops.evidence import recorded
-from ops.host import host_of
 from ops.lifecycle import converge
 from ops.plan import as_dict
 from ops.recover import exclusive, recover
+from ops.runtime import runtime_of, start_service
 from ops.session import RefusedError, Session, open_session
 from ops.smoke import access
 from ops.switching import hold, release
@@ -49,7 +49,7 @@ def rollback(stack: str, config_file: Path | None, *, undo: bool, note: str, as_
             plan = converge(switched, console)
         with access(switched) as to:
             hops = [asdict(hop) for hop in report.follow(to, console)]
-        host_of(switched).start(GATEWAY)  # it runs: the platform may not call it well yet
+        start_service(runtime_of(switched), GATEWAY)  # it runs: the platform may not call it well yet
     _tell(switched, console)
     if as_json:
         switches = [asdict(switch) for switch in switched.switches]

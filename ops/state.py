@@ -6,7 +6,6 @@ from typing import Any
 
 from ops.session import OpsError, Session
 
-CONTAINER = "docker:index/container:Container"
 VOLUME = "docker:index/volume:Volume"
 STACK = "pulumi:pulumi:Stack"
 NETWORK = "docker:index/network:Network"

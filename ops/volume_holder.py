@@ -7,9 +7,9 @@ Docker removes no volume that a container has, whoever asks: plain Pulumi after 
 import hashlib
 from collections.abc import Sequence
 
-from ops import docker
-from ops.session import OpsError, Session
-from platforms.docker_labels import HOLDER_LABEL
+from platforms.docker.client import Docker, DockerError
+from platforms.docker.labels import HOLDER_LABEL
+from platforms.docker.runtime import DockerRuntime
 from policy.plan import Plan
 
 IMAGE = "langfuse-stack/volume-holder:1"
@@ -23,32 +23,32 @@ def volumes_of(plan: Plan) -> list[str]:
     return sorted(str((entry.get("inputs") or {})["name"]) for entry in declared)
 
 
-def hold(session: Session, volumes: Sequence[str]) -> None:
+def hold(docker: DockerRuntime, volumes: Sequence[str]) -> None:
     """Have one container hold all of these volumes that exist; the one before it goes.
 
     Raises:
-        OpsError: Docker does not answer.
+        DockerError: Docker does not answer.
     """
-    held = sorted(set(volumes) & docker.volumes(session).keys()) if volumes else []
+    held = sorted(set(volumes) & docker.volumes().keys()) if volumes else []
     if not held:
         return
-    instance = session.settings.stack.instance
+    instance = docker.instance
     label = f"{HOLDER_LABEL}={instance}"
     name = f"{instance}-volume-holder-{hashlib.sha256(' '.join(held).encode()).hexdigest()[:8]}"
-    others = set(docker.holders(session))
+    others = set(docker.holders())
     if name not in others:
-        _make_image(session)
+        _make_image(docker.cli)
         mounts = [
             f"--mount=type=volume,source={volume},target=/{number},volume-nocopy" for number, volume in enumerate(held)
         ]
-        session.text(["docker", "create", f"--name={name}", f"--label={label}", "--network=none", *mounts, IMAGE, "/0"])
+        docker.cli("create", f"--name={name}", f"--label={label}", "--network=none", *mounts, IMAGE, "/0")
     if outdated := sorted(others - {name}):
-        session.text(["docker", "rm", *outdated])
+        docker.cli("rm", *outdated)
 
 
-def _make_image(session: Session) -> None:
+def _make_image(docker: Docker) -> None:
     """An image with nothing in it, unless it is there."""
     try:
-        session.text(["docker", "image", "inspect", IMAGE])
-    except OpsError:
-        session.text(["docker", "import", "-", IMAGE], stdin=EMPTY_ARCHIVE)
+        docker.inspect("image", IMAGE)
+    except DockerError:
+        docker("import", "-", IMAGE, stdin=EMPTY_ARCHIVE)

@@ -9,9 +9,11 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from components.langfuse import WEB_STOP_GRACE
 from components.redis import CACHE
-from ops.host import Host, Status, host_of
+from ops.runtime import runtime_of, start_service
 from ops.session import OpsError, Session
 from ops.terminal import Console
+from platforms.errors import PlatformError
+from platforms.spec import Runtime, Status
 from policy.plan import Plan, Step
 from toolchain.paths import state_dir
 
@@ -64,31 +66,31 @@ def workers_waiting(session: Session, plan: Plan, console: Console, *, running: 
     if not waiting and not any(map(_restarts_a_store, plan.steps)):
         yield
         return
-    host = host_of(session)
+    runtime = runtime_of(session)
     try:
         if any(map(_restarts_a_store, plan.steps)):
-            found = host.services()
+            found = runtime.services()
             workers = {name for name in found if WORKER.fullmatch(name) and _may_write(found[name])}
             webs = sorted(name for name in _webs_to_delete(plan) & found.keys() if _may_write(found[name]))
             waiting = sorted({*waiting, *workers})
             note.write_text(json.dumps([*waiting, *webs]))
             for worker in waiting:
-                host.stop(worker)
+                runtime.stop(worker)
             if waiting:
                 console.print(f"stopped while a store is: {', '.join(waiting)}; traces wait in the queue")
             if webs:
-                _stop_together(host, webs, console)
+                _stop_together(runtime, webs, console)
         yield
     except BaseException:
         for worker in waiting if running else ():
-            with suppress(OpsError):
-                host.start(worker)
+            with suppress(OpsError, PlatformError):
+                start_service(runtime, worker)
         raise
     if running:
-        there = host.services() if waiting else {}
+        there = runtime.services() if waiting else {}
         with ExitStack() as starts:
             for worker in sorted({*waiting} & there.keys(), reverse=True):
-                starts.callback(host.start, worker)
+                starts.callback(start_service, runtime, worker)
     note.unlink(missing_ok=True)
 
 
@@ -97,10 +99,10 @@ def _webs_to_delete(plan: Plan) -> set[str]:
     return {found[1] for step in plan.steps if step.op == "delete" and (found := WEB.search(step.urn))}
 
 
-def _stop_together(host: Host, webs: Sequence[str], console: Console) -> None:
+def _stop_together(runtime: Runtime, webs: Sequence[str], console: Console) -> None:
     console.print(f"stopping {', '.join(webs)}: web serves on for up to {WEB_STOP_GRACE} s", highlight=False)
     with ThreadPoolExecutor(len(webs)) as pool:
-        for stopped in [pool.submit(host.stop, web) for web in webs]:
+        for stopped in [pool.submit(runtime.stop, web) for web in webs]:
             stopped.result()
 
 

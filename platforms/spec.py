@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import pulumi
 
-SHARED: Mapping[str, bool] = {"docker": False, "fly": True}
-"""Platform to whether several people and machines act on what runs there: their stack's state has to be shared too."""
+UNKNOWN = "unknown"
+"""State of what the platform said nothing about."""
+UNWATCHED = "-"
+"""Health of what the platform does not watch."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,127 @@ class Platform(Protocol):
         Raises:
             UnsupportedError: no service reaches it under that name.
         """
+
+
+@dataclass(frozen=True)
+class Status:
+    """One service as the platform sees it at this moment."""
+
+    service: str
+    state: str
+    """The platform's word: `running`, `exited`, `started`, `stopped`, …"""
+    detail: Mapping[str, Any]
+    """What the platform says besides, free of secrets."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is started."""
+        return self.state in {"running", "started"}
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is known to be stopped: a state that nobody could read, or that changes, is neither."""
+        return self.state in {"exited", "created", "stopped", "suspended"}
+
+    @property
+    def condition(self) -> str:
+        """Its health where the platform watches it and it runs, else its state."""
+        return str(self.detail.get("health", self.state)) if self.runs else self.state
+
+    @property
+    def works(self) -> bool:
+        """Whether it runs and is not known to be unhealthy."""
+        return self.runs and self.detail.get("health", UNWATCHED) in {"healthy", "starting", UNWATCHED}
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What is known of one instance of a service without asking it anything."""
+
+    service: str
+    name: str
+    state: str
+    """`running`, `paused`, `restarting`, `exited`, `created`, …; `unknown` when the platform did not say."""
+    health: str
+    """`healthy`, `starting`, `unhealthy`, or `-` when nothing watches it."""
+    image: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What it was given beyond what its image brings, secrets in the clear."""
+    unread: str = ""
+    """Why it is not known what it was given, or anything; empty when it is."""
+    secrets: frozenset[str] = frozenset()
+    """Names in `env` that the platform keeps as secrets, where it tells them apart."""
+    restarts: int = 0
+    out_of_memory: bool = False
+    memory_bytes: int = 0
+    """What it may use; 0 where there is no limit, or the platform does not say."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory of a container, a server, or the machine."""
+
+    of: str
+    used: int
+    """Bytes."""
+    limit: int | None
+    """Bytes; None when nothing limits it."""
+
+
+class Inspector(Protocol):
+    """What can be seen of what runs. Each call ends within seconds, or raises `PlatformError`."""
+
+    def instances(self) -> Mapping[str, Sequence[Instance]]:
+        """Every instance of every service, oldest first, by service; asked for once."""
+
+    def reach(self, service: str, targets: Sequence[str]) -> Mapping[str, str]:
+        """Connect from a service's own network to each `host:port`: `ok`, or what went wrong."""
+
+    def filesystem(self, service: str, path: str) -> str:
+        """Type of the file system that holds `path`, as `stat -f` names it."""
+
+    def recent(self, service: str, seconds: float) -> bytes:
+        """What a service wrote in the last `seconds`."""
+
+    def migration(self, service: str, folder: str, version: int) -> str | None:
+        """Text of the migration that a service's image has under this number; None where it has none."""
+
+
+class Runtime(Inspector, Protocol):
+    """What runs of a stack, and what can be done to it. A method that does not succeed raises `PlatformError`."""
+
+    def services(self) -> dict[str, Status]:
+        """Every service of the stack, at this moment."""
+
+    def logs(self, service: str, lines: int) -> str:
+        """The last `lines` lines of a service's log, as the service wrote them."""
+
+    def stop(self, service: str) -> None:
+        """Stop a service gracefully; its volume, its image and its settings stay."""
+
+    def start(self, service: str) -> None:
+        """Start a stopped service again and wait until the platform calls it healthy."""
+
+    def snapshots(self) -> Mapping[str, str]:
+        """Take a snapshot of every volume and wait until it is complete; volume to snapshot.
+
+        Empty where the platform has no snapshots.
+        """
+
+    def about(self) -> Mapping[str, Any]:
+        """Versions, disk space and the like, free of secrets."""
+
+    def unready(self) -> Sequence[str]:
+        """What keeps this machine from deploying there, each with its fix."""
+
+    def settings_of(self, service: str) -> Mapping[str, str]:
+        """Environment of a service that is no secret; a platform that does not tell secrets apart adds those."""
+
+    def address(self, service: str, port: int) -> Address | None:
+        """Where a service is reached that is not published on this machine; None where it is published."""
+
+    def memory(self) -> Sequence[Memory]:
+        """Memory of what runs; empty where the platform measures it itself."""
 
 
 class UnsupportedError(pulumi.RunError):

@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from components.releases import MonitoringPart, ReleaseName, WriteMode
+from platforms.facts import FACTS
 from secretlike import looks_like_secret
 from settings.memory import NEEDS
 from settings.reserved import taken
@@ -155,7 +156,8 @@ class StackSettings(Group):
     @field_validator("disposable")
     @classmethod
     def _only_on_docker(cls, disposable: bool, known: ValidationInfo) -> bool:
-        if disposable and known.data.get("platform") != "docker":
+        platform = FACTS.get(known.data.get("platform", ""))
+        if disposable and not (platform and platform.disposable):
             raise ValueError("only a stack on Docker can be disposable: `pulumi config rm langfuse-stack:disposable`")
         return disposable
 

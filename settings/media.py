@@ -24,7 +24,7 @@ def media_url(settings: "Settings") -> str | None:
         return settings.minio.public_url.rstrip("/")
     if settings.s3.place == "external":
         return settings.s3.url
-    if settings.stack.platform == "docker":
+    if settings.platform.published:
         return f"http://localhost:{settings.minio.api_port}"
     return settings.app_url(MEDIA)
 

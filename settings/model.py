@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from components.releases import MONITORING, RELEASES, Release, references
-from platforms.spec import SHARED
+from platforms.facts import FACTS, PlatformFacts
 from settings.fly import MACHINES, PROXIES, FlySettings, Machine
 from settings.groups import (
     ClickHouseSettings,
@@ -70,7 +70,12 @@ class Settings(BaseModel):
     @property
     def is_shared(self) -> bool:
         """Whether several people and machines act on what the platform runs."""
-        return SHARED[self.stack.platform]
+        return self.platform.shared
+
+    @property
+    def platform(self) -> PlatformFacts:
+        """What holds for every stack on the platform that this one runs on."""
+        return FACTS[self.stack.platform]
 
     @property
     def release(self) -> Release:
@@ -120,7 +125,7 @@ class Settings(BaseModel):
     @property
     def monitored(self) -> bool:
         """Whether the stack has a Prometheus of its own: Fly has one for all."""
-        return self.monitoring.enabled and self.stack.platform == "docker"
+        return self.monitoring.enabled and not self.platform.prometheus
 
     @property
     def published_ports(self) -> dict[str, int]:
@@ -175,7 +180,7 @@ class Settings(BaseModel):
 
     def memory_mb(self, service: str) -> int:
         """Memory limit of a service in MB: its share of this machine; on Fly each has a machine of its own."""
-        if self.stack.platform == "fly":
+        if self.platform.machine_per_service:
             return self.fly_machine(service).memory_mb
         return fitted(machine_mb(), self.stack.memory_mb)[kind_of(service)]
 
@@ -185,7 +190,7 @@ class Settings(BaseModel):
 
     def app_url(self, service: str) -> str | None:
         """Address on the internet of a service's app on Fly; None where it has none."""
-        public = self.stack.platform == "fly" and service in self.fly.public
+        public = self.platform.internet and service in self.fly.public
         return f"https://{self.fly_app(service)}.fly.dev" if public else None
 
     def fly_machine(self, service: str) -> Machine:

@@ -63,9 +63,11 @@ def images(
 
 def main() -> None:
     """Run the command line; a failure that the user can act on is a message, not a traceback."""
+    from platforms.docker.client import DockerError
+
     try:
         cli()
-    except ToolchainError as error:
+    except (ToolchainError, DockerError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from platforms.docker.client import Docker, DockerError
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
@@ -89,12 +89,8 @@ def _server_version() -> tuple[str | None, str]:
 
 
 def _ask(*argv: str) -> tuple[str | None, str]:
-    """What `docker argv…` prints, or None and the last line of why not."""
+    """What `docker argv…` prints, or None and why not."""
     try:
-        result = subprocess.run(["docker", *argv], capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return None, f"no answer within {_ANSWER_SECONDS} s"
-    if result.returncode == 0:
-        return result.stdout.strip(), ""
-    lines = result.stderr.strip().splitlines()
-    return None, lines[-1] if lines else "no reason given"
+        return Docker(seconds=_ANSWER_SECONDS)(*argv).strip(), ""
+    except DockerError as error:
+        return None, error.said

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolchain.images import client
+from platforms.docker import images
 from toolchain.images.facts import facts_of
 from toolchain.images.obtain import obtain
 from toolchain.paths import state_dir, write_private
@@ -15,7 +15,7 @@ from toolchain.paths import state_dir, write_private
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolchain.images.client import LocalImage
+    from platforms.docker.images import LocalImage
     from toolchain.images.lock import Locked
     from toolchain.images.obtain import Obtained
     from toolchain.report import Report
@@ -135,7 +135,7 @@ def _still_right(known: Known, references: Mapping[str, str], digests: Mapping[s
         for service, reference in references.items()
         if (answer := known.get(service, {}).get(reference)) and answer.digest == digests.get(service, answer.digest)
     }
-    present = {image.id: image for image in client.inspect([entry.image for entry in candidates.values()])}
+    present = {image.id: image for image in images.inspect([entry.image for entry in candidates.values()])}
     return {
         service: entry
         for service, entry in candidates.items()

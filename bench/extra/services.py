@@ -4,7 +4,7 @@ import pulumi
 
 from checks.base import CheckProvider, CheckResource, Evidence, Inputs
 from components.base import Component, register_delete_hook
-from platforms.docker import DockerPlatform
+from platforms.docker.platform import DockerPlatform
 from platforms.spec import ExecProbe, File, HealthSpec, Mount, Platform, ServiceSpec, VolumeSpec
 
 RESOURCES_EACH = 4

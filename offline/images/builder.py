@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from offline.images.catalog import recipe_for
 from offline.images.recipe import Job
-from toolchain.images import client
+from platforms.docker import images
+from platforms.docker.client import DockerError
 from toolchain.images.obtain import Obtained, part_of
 from toolchain.paths import cache_dir, locked, staged
 from toolchain.report import ToolchainError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from offline.images.recipe import Recipe
-    from toolchain.images.client import EngineFacts
+    from platforms.docker.images import EngineFacts
     from toolchain.report import Report
 
 NEEDED_BYTES = 5 * 1024**3
@@ -52,7 +53,7 @@ def build_all(
                 return
             try:
                 image = ensure_built(recipe, engine, report)
-            except ToolchainError as error:
+            except (ToolchainError, DockerError) as error:
                 failures[recipe.service] = str(error)
             else:
                 source = recipe.source if recipe.stand_in else f"built from packages: {recipe.source}"
@@ -86,14 +87,14 @@ def _lines(references: Mapping[str, str], absent: AbstractSet[str]) -> tuple[lis
     return list(lines.values()), failures
 
 
-def ensure_built(recipe: Recipe, engine: EngineFacts, report: Report) -> client.LocalImage:
+def ensure_built(recipe: Recipe, engine: EngineFacts, report: Report) -> images.LocalImage:
     """The image of `recipe`: found by its tag, else built (after its base).
 
     Raises:
         ToolchainError: disk nearly full, or a step of the build failed.
     """
     tag = recipe.tag(engine.architecture)
-    found = client.find(tag)
+    found = images.find(tag)
     if found:
         return found
     base = ""
@@ -101,12 +102,12 @@ def ensure_built(recipe: Recipe, engine: EngineFacts, report: Report) -> client.
         ensure_built(recipe.base, engine, report)
         base = recipe.base.tag(engine.architecture)
     with locked(cache_dir() / "locks" / f"image-{recipe.folder}", f"the image {recipe.folder}"):
-        found = client.find(tag)
+        found = images.find(tag)
         if found:
             return found
         refuse_full_disk(engine)
         _build(Job(recipe, tag, engine.architecture, base, report))
-    found = client.find(tag)
+    found = images.find(tag)
     if found is None:
         raise ToolchainError(f"{tag} was removed while it was being built: run the same command again")
     return found

@@ -21,6 +21,14 @@ STAND_IN = FOLDER.parents[1] / "tests" / "standin"
 """The conformance stand-in of this checkout, which need not have one."""
 _HASH_LENGTH = 12
 _LEFT_OUT = {"__pycache__", "tests"}
+_FORMER_NAMES = {
+    "offline": "toolchain",
+    "from platforms.docker import images as client": "from toolchain.images import client",
+    "from platforms.docker import client": "from toolchain.images import client",
+    'client.argv("load", "--quiet")': '["docker", "load", "--quiet"]',
+    "client.DockerError": "client.DockerCommandError",
+}
+"""Names in the code of recipes, and what they were."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +118,11 @@ def _line(kind: Kind) -> Iterator[type]:
 
 
 def _code(module: ModuleType) -> str:
-    """The source of a module, under the former name of its package: images that were built before stay valid."""
-    return inspect.getsource(module).replace("offline", "toolchain")
+    """The source of a module with its former names: images that were built before stay valid."""
+    source = inspect.getsource(module)
+    for name, former in _FORMER_NAMES.items():
+        source = source.replace(name, former)
+    return source
 
 
 def _hash(*parts: str) -> str:

@@ -9,12 +9,13 @@ from checks import tunnels
 from checks.clickhouse_login import Login
 from checks.s3 import ROLE, S3
 from components.clickhouse_cluster import member
-from ops import docker
 from ops.backup import clickhouse, postgres
 from ops.backup.postgres import Server as PostgresServer
 from ops.backup.store import Store, connect
+from ops.runtime import docker_of
 from ops.session import OpsError, RefusedError, Session
 from ops.state import State, read_state
+from platforms.docker.client import Docker
 from settings import Settings, SettingsError, images
 
 POSTGRES, CLICKHOUSE = "postgres", "clickhouse"
@@ -50,6 +51,11 @@ class Access:
     """Of a Redis of the stack's own, also where it has none."""
 
     @property
+    def docker(self) -> Docker:
+        """The Docker that `containers` are on."""
+        return Docker(self.postgres.variables)
+
+    @property
     def database(self) -> str:
         """Langfuse's database in ClickHouse."""
         return self.clickhouse.login.database
@@ -78,7 +84,7 @@ def _access(session: Session, state: State, there: tunnels.Translation) -> Acces
 
     settings = session.settings
     address, database = output(GATE, "http_address"), output(GATE, "database")
-    containers = _containers(session) if settings.stack.platform == "docker" else {}
+    containers = _containers(session)
     return Access(
         stack=session.name,
         langfuse=settings.langfuse_version,
@@ -161,7 +167,10 @@ def _redis_image(session: Session) -> str | None:
 
 
 def _containers(session: Session) -> dict[str, str]:
-    found = docker.containers(session)
+    docker = docker_of(session)
+    if docker is None:
+        return {}
+    found = docker.containers()
     running = {entry.service: entry.name for entry in found if entry.state == "running"}
     members = [member(number) for number in range(1, session.settings.clickhouse.replicas + 1)]
     if serving := next((running[service] for service in members if service in running), None):

@@ -90,13 +90,13 @@ def planned(to: Access) -> Plan:
         RefusedError: a variable names a live server.
         OpsError: Docker refuses.
     """
-    variables = to.postgres.variables
-    seen = {service: throwaway.recipe(to.containers[service], variables) for service in (WEB, WORKER, MINIO)}
+    docker = to.docker
+    seen = {service: throwaway.recipe(to.containers[service], docker) for service in (WEB, WORKER, MINIO)}
     external = REDIS not in to.containers and ELSEWHERE in seen[WEB].env
     password = secrets.token_hex(16) if external else str(to.checks[REDIS_GATE]["password"])
     new = password if external else None
     web, worker = (replace(seen[name], env=rewritten(seen[name].env, new)) for name in (WEB, WORKER))
-    live = {name for container in to.containers.values() for name in throwaway.names(container, variables)}
+    live = {name for container in to.containers.values() for name in throwaway.names(container, docker)}
     live |= {host for name in (WEB, WORKER) for host in _elsewhere(seen[name].env)}
     wrong = {
         f"{service}: {each}"
@@ -142,7 +142,7 @@ def _redis(to: Access, password: str) -> Recipe:
     """As the stack's own; where it has none, as it would be."""
     if REDIS in to.containers:
         folder = CONFIG_FILE.rpartition("/")[0]
-        made_from = throwaway.recipe(to.containers[REDIS], to.postgres.variables)
+        made_from = throwaway.recipe(to.containers[REDIS], to.docker)
         return replace(made_from, folders={folder: folder.rpartition("/")[0]})
     return Recipe(
         like=to.containers[CLICKHOUSE],

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from checks.base import CheckFailedError, first_line
 from ops.session import OpsError
+from platforms.errors import PlatformError
 
 FULL = ("xminiostoragefull", "minimum free drive threshold", "no space left", "not_enough_space")
 DOWN = ("MaxRetryError", "ConnectionRefusedError", "Connection refused", "OperationalError")
@@ -22,7 +23,7 @@ def told(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OpsError, CheckFailedError) as error:
+    except (OpsError, PlatformError, CheckFailedError) as error:
         raise OpsError(_explained(doing, str(error))) from None
     except Exception as error:  # noqa: BLE001 - every driver has its own classes
         code = getattr(error, "code", None)

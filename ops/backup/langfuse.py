@@ -85,10 +85,10 @@ class Proof:
         return self.done.proven(name, self.progress, prove, Redactor(self.plan.secrets))
 
     def _start(self, service: str, made_from: Recipe, port: int) -> Copy:
-        variables = self.to.postgres.variables
+        docker = self.to.docker
         copy = self.servers.enter_context(
             throwaway.started(
-                made_from, variables, port=port, network=self.restored.network, alias=ALIASES.get(service, ())
+                made_from, docker, port=port, network=self.restored.network, alias=ALIASES.get(service, ())
             )
         )
         self.done.removed.append(copy.name)
@@ -97,9 +97,9 @@ class Proof:
 
     def _stores(self) -> str:
         """Empty Redis and MinIO as `make up` would leave them, and no way to the live ones for the restored."""
-        checks, variables = self.to.checks, self.to.postgres.variables
+        checks, docker = self.to.checks, self.to.docker
         network, alias = self.restored.network, ALIASES[CLICKHOUSE]
-        moved = throwaway.moved(self.restored.clickhouse, network, variables, alias)
+        moved = throwaway.moved(self.restored.clickhouse, network, docker, alias)
         self.restored = replace(
             self.restored,
             clickhouse=moved,
@@ -205,17 +205,17 @@ class Proof:
 
     def _healthy(self, service: str, copy: Copy, probe: Callable[[], Evidence], seconds: float) -> Evidence:
         """What the gate saw that a running one passed too; the log is kept when it does not open."""
-        variables = self.to.postgres.variables
+        docker = self.to.docker
 
         def alive() -> Evidence:
-            if ended := throwaway.running(copy, variables):
+            if ended := throwaway.running(copy, docker):
                 raise CheckFailedError(f"docker inspect {copy.name}", ended, "see its log", final=True)
             return probe()
 
         try:
             return until_healthy(alive, deadline_seconds=seconds)
         except CheckFailedError as failure:
-            text = Redactor(self.plan.secrets)(throwaway.log(copy, variables, LOG_LINES))
+            text = Redactor(self.plan.secrets)(throwaway.log(copy, docker, LOG_LINES))
             try:
                 kept = record("log", f"throw-away {service}", {"text": text})
             except EvidenceError as error:

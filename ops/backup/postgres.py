@@ -15,6 +15,7 @@ from checks.trust import authorities
 from ops.backup.errors import told
 from ops.backup.manifest import Table
 from ops.session import OpsError
+from platforms.docker.client import argv as docker_argv
 from urls import postgres_url
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Server:
         named = replace(url, password="", path=database or url.path)
         if self.container:  # over the container's own socket, which takes its administrator without a password
             target = [f"--username={named.user}", f"--dbname={named.path}"]
-            return ["docker", "exec", "--interactive", self.container, name, *target], dict(self.variables)
+            return docker_argv("exec", "--interactive", self.container, name, *target), dict(self.variables)
         if not shutil.which(name):
             raise OpsError(f"{name} is not on this machine: install the PostgreSQL client of the server's version")
         return [name, f"--dbname={named.libpq(authorities())}"], {**self.variables, "PGPASSWORD": url.password}

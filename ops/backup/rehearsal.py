@@ -9,6 +9,7 @@ from checks.base import CheckFailedError
 from ops.backup.manifest import Manifest
 from ops.backup.restore import Compared
 from ops.session import OpsError
+from platforms.errors import PlatformError
 
 Progress = Callable[[str], None]
 
@@ -58,7 +59,7 @@ class Rehearsal:
             except CheckFailedError as failure:
                 self.findings.append(redact(f"{name}: {failure.probe}: {failure.seen}; {failure.fix}"))
                 seen = ""
-            except OpsError as error:
+            except (OpsError, PlatformError) as error:
                 self.findings.append(redact(f"{name}: {error}"))
                 seen = ""
             say(seen or "not proven")

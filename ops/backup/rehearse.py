@@ -55,9 +55,9 @@ def rehearse(to: Access, manifest: Manifest, progress: Progress) -> Rehearsal:
             require_sound(to.store, manifest, progress)
             say(f"{manifest.clickhouse.objects + len(manifest.parts)} objects as written")
         with done.step("throw-away servers", progress) as say:
-            if old := throwaway.leftovers(list(to.containers.values()), to.postgres.variables):
+            if old := throwaway.leftovers(list(to.containers.values()), to.docker):
                 progress(f"removed what a killed rehearsal left: {', '.join(old)}")
-            network = servers.enter_context(throwaway.network(to.containers[CLICKHOUSE], to.postgres.variables))
+            network = servers.enter_context(throwaway.network(to.containers[CLICKHOUSE], to.docker))
             done.removed.append(network)
             analytics, server, reader = _clickhouse(to, done, servers)
             relational, database = _postgres(to, done, servers, network)
@@ -90,12 +90,12 @@ def rehearse(to: Access, manifest: Manifest, progress: Progress) -> Rehearsal:
 
 def _clickhouse(to: Access, done: Rehearsal, servers: ExitStack) -> tuple[Copy, clickhouse.Server, Login]:
     """On the live network for as long as it restores: the backup is in the live object store."""
-    variables = to.postgres.variables
-    like = throwaway.recipe(to.containers[CLICKHOUSE], variables)
+    docker = to.docker
+    like = throwaway.recipe(to.containers[CLICKHOUSE], docker)
     alone = {CLUSTER: ALONE.read_text(encoding="utf-8")} if to.clickhouse.clustered else {}
     made_from = replace(like, folders=CONFIGURATION, files=alone)
     copy = servers.enter_context(
-        throwaway.started(made_from, variables, port=HTTP_PORT, network=next(iter(like.networks)))
+        throwaway.started(made_from, docker, port=HTTP_PORT, network=next(iter(like.networks)))
     )
     done.removed.append(copy.name)
     address = copy.addresses[HTTP_PORT]
@@ -105,10 +105,10 @@ def _clickhouse(to: Access, done: Rehearsal, servers: ExitStack) -> tuple[Copy, 
 
 
 def _postgres(to: Access, done: Rehearsal, servers: ExitStack, network: str) -> tuple[Copy, postgres.Server]:
-    variables = to.postgres.variables
-    like = throwaway.recipe(to.containers[POSTGRES], variables)
+    docker = to.docker
+    like = throwaway.recipe(to.containers[POSTGRES], docker)
     alias = double.ALIASES[POSTGRES]
-    copy = servers.enter_context(throwaway.started(like, variables, port=POSTGRES_PORT, network=network, alias=alias))
+    copy = servers.enter_context(throwaway.started(like, docker, port=POSTGRES_PORT, network=network, alias=alias))
     done.removed.append(copy.name)
     url = postgres.at(to.postgres.url, copy.addresses[POSTGRES_PORT])
     server = replace(to.postgres, container=copy.name, url=url)

@@ -1,15 +1,13 @@
 """Servers that live for one rehearsal: like running ones, with storage and a network that go with them."""
 
 import contextlib
-import json
 import secrets
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ops.backup.docker_cli import archive, docker, raw
 from ops.session import OpsError
+from platforms.docker.client import Docker, archive
 
 LABEL = "langfuse-stack.rehearsal"
 """On every container and network that a rehearsal makes, and on no other; its value is the container it is like."""
@@ -49,14 +47,14 @@ class Copy:
     """Port inside to `host:port` on this machine."""
 
 
-def recipe(live: str, variables: Mapping[str, str]) -> Recipe:
+def recipe(live: str, docker: Docker) -> Recipe:
     """Image, command, environment and limits of a container, running or not; never its volumes.
 
     Raises:
         OpsError: Docker refuses.
     """
-    [facts] = json.loads(docker(variables, "inspect", live))
-    [image] = json.loads(docker(variables, "image", "inspect", facts["Image"]))
+    [facts] = docker.inspect("container", live)
+    [image] = docker.inspect("image", facts["Image"])
     inherited = set(image["Config"].get("Env") or [])
     return Recipe(
         like=live,
@@ -70,14 +68,12 @@ def recipe(live: str, variables: Mapping[str, str]) -> Recipe:
 
 
 @contextlib.contextmanager
-def started(
-    made_from: Recipe, variables: Mapping[str, str], *, port: int, network: str, alias: Sequence[str] = ()
-) -> Iterator[Copy]:
+def started(made_from: Recipe, docker: Docker, *, port: int, network: str, alias: Sequence[str] = ()) -> Iterator[Copy]:
     """A container with storage of its own; gone after the block.
 
     Args:
         made_from: see `Recipe`.
-        variables: environment that finds Docker.
+        docker: where it runs.
         port: to publish on loopback.
         network: that it is attached to.
         alias: names that it has there.
@@ -89,7 +85,6 @@ def started(
     name = f"{live}-rehearsal-{secrets.token_hex(3)}"
     try:
         made = docker(
-            {**variables, **env},
             "create",
             f"--name={name}",
             f"--label={LABEL}={live}",
@@ -101,72 +96,73 @@ def started(
             *(f"--env={key}" for key in env),  # values go by way of the environment
             made_from.image,
             *made_from.command,
+            also=env,
         ).strip()
         for source, target in made_from.folders.items():
-            copied = raw(variables, b"", "cp", f"{live}:{source}", "-")
-            raw(variables, copied, "cp", "-", f"{made}:{target}")
+            copied = docker.raw("cp", f"{live}:{source}", "-")
+            docker.raw("cp", "-", f"{made}:{target}", stdin=copied)
         if made_from.files:
-            raw(variables, archive(made_from.files), "cp", "-", f"{made}:/")
-        docker(variables, "start", made)
-        yield Copy(made, name, _published(made, [port], variables))
+            docker.raw("cp", "-", f"{made}:/", stdin=archive(made_from.files))
+        docker("start", made)
+        yield Copy(made, name, _published(made, [port], docker))
     finally:
-        for left in docker(variables, "ps", "--all", "--quiet", "--no-trunc", f"--filter=name=^/{name}$").split():
-            _remove(left, variables)
+        for left in docker.ids("container", f"name=^/{name}$"):
+            _remove(left, docker)
 
 
 @contextlib.contextmanager
-def network(live: str, variables: Mapping[str, str]) -> Iterator[str]:
+def network(live: str, docker: Docker) -> Iterator[str]:
     """A network of its own, from which nothing else can be reached; gone after the block.
 
     Args:
         live: container whose name it takes up.
-        variables: environment that finds Docker.
+        docker: where it runs.
 
     Raises:
         OpsError: Docker refuses.
     """
     name = f"{live}-rehearsal-network-{secrets.token_hex(3)}"
     try:
-        docker(variables, "network", "create", f"--label={LABEL}={live}", f"--opt={NO_WAY_OUT}", name)
+        docker("network", "create", f"--label={LABEL}={live}", f"--opt={NO_WAY_OUT}", name)
         yield name
     finally:
-        _remove_networks(f"name=^{name}$", variables)
+        _remove_networks(f"name=^{name}$", docker)
 
 
-def moved(copy: Copy, to: str, variables: Mapping[str, str], alias: Sequence[str]) -> Copy:
+def moved(copy: Copy, to: str, docker: Docker, alias: Sequence[str]) -> Copy:
     """Take a running container out of every network and into one; its published ports are others then.
 
     Raises:
         OpsError: Docker refuses.
     """
-    [facts] = json.loads(docker(variables, "inspect", copy.id))
+    [facts] = docker.inspect("container", copy.id)
     for left in facts["NetworkSettings"]["Networks"]:
-        docker(variables, "network", "disconnect", left, copy.id)
-    docker(variables, "network", "connect", *(f"--alias={given}" for given in alias), to, copy.id)
-    return replace(copy, addresses=_published(copy.id, list(copy.addresses), variables))
+        docker("network", "disconnect", left, copy.id)
+    docker("network", "connect", *(f"--alias={given}" for given in alias), to, copy.id)
+    return replace(copy, addresses=_published(copy.id, list(copy.addresses), docker))
 
 
-def running(copy: Copy, variables: Mapping[str, str]) -> str:
+def running(copy: Copy, docker: Docker) -> str:
     """How a container ended, in Docker's words; empty while it runs."""
-    [facts] = json.loads(docker(variables, "inspect", copy.id))
+    [facts] = docker.inspect("container", copy.id)
     return "" if facts["State"]["Running"] else _ended(facts)
 
 
-def log(copy: Copy, variables: Mapping[str, str], lines: int) -> str:
+def log(copy: Copy, docker: Docker, lines: int) -> str:
     """The end of what a container wrote."""
-    return docker(variables, "logs", f"--tail={lines}", copy.id, errors=subprocess.STDOUT)
+    return docker.raw("logs", f"--tail={lines}", copy.id, merged=True).decode(errors="replace")
 
 
-def names(live: str, variables: Mapping[str, str]) -> set[str]:
+def names(live: str, docker: Docker) -> set[str]:
     """Every name and address under which a container is reached."""
-    [facts] = json.loads(docker(variables, "inspect", live))
+    [facts] = docker.inspect("container", live)
     found = {live, facts["Config"]["Hostname"]}
     for joined in facts["NetworkSettings"]["Networks"].values():
         found |= {joined["IPAddress"], joined["GlobalIPv6Address"], *(joined["Aliases"] or ())}
     return found - {""}
 
 
-def leftovers(lives: Sequence[str], variables: Mapping[str, str]) -> list[str]:
+def leftovers(lives: Sequence[str], docker: Docker) -> list[str]:
     """Remove what killed rehearsals of the same containers left; returns the names. No other rehearsal may run.
 
     Raises:
@@ -175,17 +171,17 @@ def leftovers(lives: Sequence[str], variables: Mapping[str, str]) -> list[str]:
     found: list[str] = []
     for live in lives:
         label = f"--filter=label={LABEL}={live}"
-        listed = docker(variables, "ps", "--all", "--no-trunc", label, "--format={{.ID}} {{.Names}}")
+        listed = docker("ps", "--all", "--no-trunc", label, "--format={{.ID}} {{.Names}}")
         for made, name in (line.split() for line in listed.splitlines()):
-            _remove(made, variables)
+            _remove(made, docker)
             found.append(name)
     for live in lives:
-        found += _remove_networks(f"label={LABEL}={live}", variables)
+        found += _remove_networks(f"label={LABEL}={live}", docker)
     return found
 
 
-def _published(made: str, ports: Sequence[int], variables: Mapping[str, str]) -> dict[int, str]:
-    [facts] = json.loads(docker(variables, "inspect", made))
+def _published(made: str, ports: Sequence[int], docker: Docker) -> dict[int, str]:
+    [facts] = docker.inspect("container", made)
     bound = facts["NetworkSettings"]["Ports"]
     lost = [port for port in ports if not bound.get(f"{port}/tcp")]
     if lost:
@@ -197,20 +193,20 @@ def _ended(facts: Mapping[str, Any]) -> str:
     return f"{facts['State']['Status']}, exit code {facts['State']['ExitCode']}"
 
 
-def _remove(made: str, variables: Mapping[str, str]) -> None:
+def _remove(made: str, docker: Docker) -> None:
     """Remove a container with its own storage, if a rehearsal made it and it holds no volume with a name."""
-    [facts] = json.loads(docker(variables, "inspect", made))
+    [facts] = docker.inspect("container", made)
     kept = [mount.get("Name") for mount in facts["Mounts"] if mount["Type"] != "volume" or not _anonymous(mount)]
     if LABEL not in (facts["Config"]["Labels"] or {}) or kept:
         raise OpsError(f"{facts['Name'].lstrip('/')} was not made by a rehearsal, or holds {kept}: it is left alone")
-    docker(variables, "rm", "--force", "--volumes", made)
+    docker("rm", "--force", "--volumes", made)
 
 
-def _remove_networks(which: str, variables: Mapping[str, str]) -> list[str]:
+def _remove_networks(which: str, docker: Docker) -> list[str]:
     """Remove the networks that a filter finds, if a rehearsal made them; returns their names."""
-    listed = docker(variables, "network", "ls", f"--filter={which}", f"--filter=label={LABEL}", "--format={{.Name}}")
+    listed = docker("network", "ls", f"--filter={which}", f"--filter=label={LABEL}", "--format={{.Name}}")
     for name in listed.split():
-        docker(variables, "network", "rm", name)
+        docker("network", "rm", name)
     return listed.split()
 
 

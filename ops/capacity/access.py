@@ -7,14 +7,13 @@ from typing import Any
 
 from checks import tunnels
 from checks.clickhouse_login import Login
-from ops.capacity.containers import memory_of
-from ops.capacity.measurement import Memory
 from ops.capacity.queues import REDIS_GATE, Server, server_of
-from ops.doctor.docker_looks import DockerLooks
 from ops.limits import Limits, limits
+from ops.runtime import runtime_of
 from ops.session import OpsError, Session
 from ops.state import read_state
-from settings import Settings
+from platforms.facts import PlatformFacts
+from platforms.spec import Memory
 
 EVENT_TABLES: Mapping[str, Mapping[str, str]] = {
     "traces": {"traces": "timestamp", "observations": "start_time", "scores": "timestamp"},
@@ -26,21 +25,14 @@ CLICKHOUSE, STORE, RELAY = "clickhouse-gate", "minio-app-key", "relay-gate"
 LOOPBACK = "127.0.0.1"
 LOGIN = ("http_address", "admin_user", "admin_password", "database")
 """Outputs of ClickHouse's gate that make the operator's login."""
-NOTES: Mapping[str, Sequence[str]] = {
-    "docker": (),
-    "fly": ("memory of machines: Fly's metrics have it, `fly dashboard metrics -a APP` opens them",),
-}
-"""By platform: what it measures itself."""
 STORE_NOTE = "space of the object store: it is somebody else's, whose own console has it"
-ONE_MACHINE: Mapping[str, bool] = {"docker": True, "fly": False}
-"""By platform: whether all stores are on one machine."""
 
 
 @dataclass(frozen=True)
 class Access:
     """One stack."""
 
-    platform: str
+    platform: PlatformFacts
     operator: Login
     """The login that may read ClickHouse's own tables."""
     tables: Mapping[str, str]
@@ -50,7 +42,7 @@ class Access:
     store_root: tuple[str, str] | None
     """User and password of the object store that may ask how full it is; None of somebody else's store."""
     containers: Callable[[], Sequence[Memory]]
-    """Memory of what runs; raises `LookError`."""
+    """Memory of what runs; raises `PlatformError`."""
     prometheus: str | None
     """Address of the one that remembers earlier measurements; `None` without monitoring."""
     limits: Limits
@@ -88,22 +80,18 @@ def access(session: Session) -> Iterator[Access]:
                 return there(state.output(resource, name))
 
             yield Access(
-                platform=settings.stack.platform,
+                platform=settings.platform,
                 operator=Login(*(output(CLICKHOUSE, name) for name in LOGIN)),
                 tables=EVENT_TABLES[settings.release.traces_table],
                 redis=server_of(state, there, settings),
                 store_address=output(STORE, "endpoint"),
                 store_root=None if elsewhere else (output(STORE, "root_user"), output(STORE, "root_password")),
-                containers=lambda: _containers(settings),
+                containers=runtime_of(session, state).memory,
                 prometheus=f"{LOOPBACK}:{settings.monitoring.prometheus_port}" if settings.monitored else None,
                 limits=limits(settings.monitoring.limits),
                 relay_metrics_url=output(RELAY, "metrics_url") if relay else "",
-                one_machine=ONE_MACHINE[settings.stack.platform],
-                notes=(*NOTES[settings.stack.platform], *((STORE_NOTE,) if elsewhere else ())),
+                one_machine=not settings.platform.machine_per_service,
+                notes=(*settings.platform.unmeasured, *((STORE_NOTE,) if elsewhere else ())),
             )
     except tunnels.TunnelError as error:
         raise OpsError(str(error)) from None
-
-
-def _containers(settings: Settings) -> Sequence[Memory]:
-    return memory_of(DockerLooks(settings.stack.instance)) if settings.stack.platform == "docker" else ()

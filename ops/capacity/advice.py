@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ops.capacity.measurement import Disk
+from platforms.facts import PlatformFacts
 
 GIGABYTE = 1e9
 UP = "then `make up`"
@@ -19,10 +20,10 @@ class Advice:
     """What to change.
 
     Args:
-        platform: `docker` or `fly`.
+        platform: where the stack runs.
     """
 
-    platform: str
+    platform: PlatformFacts
 
     @property
     def cluster(self) -> str:
@@ -60,7 +61,7 @@ class Advice:
         """A larger disk."""
         service = disk.store.partition(" ")[0]
         look = "`python -m ops retention` shows what is old"
-        if self.platform == "fly":
+        if self.platform.sized_volumes:
             wanted = math.ceil(1.5 * disk.total / GIGABYTE)
             return f"`pulumi config set {service}:volumeGb {wanted}`, {UP}: a volume can grow, not shrink; {look}"
         return f"give Docker's data folder a larger disk; {look}"
@@ -74,5 +75,5 @@ class Advice:
         return f"more memory ({self._machine(of)})"
 
     def _machine(self, service: str) -> str:
-        place = "fly:machines" if self.platform == "fly" else "langfuse-stack:memoryMb"
+        place = "fly:machines" if self.platform.machine_per_service else "langfuse-stack:memoryMb"
         return f"`{place}`, {service}"

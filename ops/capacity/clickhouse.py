@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from checks.clickhouse_login import Login
-from ops.capacity.measurement import Day, Disk, Memory, Parts, Rate
+from ops.capacity.measurement import Day, Disk, Parts, Rate
 from ops.doctor import ask
+from platforms.spec import Memory
 
 SQL = Path(__file__).parent / "sql"
 WINDOW_DAYS = 14

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from checks.relay import Queue as Held
 from ops.capacity.advice import Advice
 from ops.capacity.forecast import days_until, trend
-from ops.capacity.measurement import DELETION_QUEUES, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, seen
+from ops.capacity.measurement import DELETION_QUEUES, Disk, Growth, Measurement, Parts, Queue, Rate, seen
 from ops.limits import Limits
+from platforms.spec import Memory
 
 MEGABYTE = 1e6
 

@@ -12,8 +12,8 @@ from ops.capacity import clickhouse, forecast, past, queues, store
 from ops.capacity.access import Access
 from ops.capacity.measurement import Disk, Growth, Measurement, Parts, Rate, Unseen, of_one_machine, seen
 from ops.doctor.examine import LIBRARIES
-from ops.doctor.looks import LookError
 from ops.doctor.row import NotApplicableError
+from platforms.errors import PlatformError
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ def _asked(what: str, call: Callable[[], T], access: Access) -> T | Unseen:
         return call()
     except NotApplicableError as reason:
         return Unseen(f"{what}: {reason}", foreign=True)
-    except LookError as error:
+    except PlatformError as error:
         return Unseen(without_secrets(str(error), secrets))
     except CheckFailedError as failure:
         return Unseen(without_secrets(f"{what}: {failure.probe}: {failure.seen}", secrets))

@@ -6,6 +6,7 @@ from datetime import date
 from typing import TypeVar
 
 from checks.relay import Queue as Held
+from platforms.spec import Memory
 
 T = TypeVar("T")
 
@@ -143,17 +144,6 @@ class Parts:
     """Parts in one partition from which on inserts are slowed down."""
     refuse_at: int
     """Parts in one partition from which on inserts are refused."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Memory of a container, a server, or the machine."""
-
-    of: str
-    used: int
-    """Bytes."""
-    limit: int | None
-    """Bytes; None when nothing limits it."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from checks import redis
 from checks.trace import BULL
 from checks.tunnels import Translation
-from ops.capacity.measurement import Memory, Queue
+from ops.capacity.measurement import Queue
 from ops.state import State
+from platforms.spec import Memory
 from settings import Settings
 
 if TYPE_CHECKING:

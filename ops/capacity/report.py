@@ -11,9 +11,10 @@ from rich.text import Text
 from checks.relay import Queue as Held
 from ops.capacity.forecast import days_until, trend
 from ops.capacity.judge import Finding
-from ops.capacity.measurement import Disk, Growth, Measurement, Memory, Rate, Unseen, seen
+from ops.capacity.measurement import Disk, Growth, Measurement, Rate, Unseen, seen
 from ops.terminal import Console
 from ops.units import size, span
+from platforms.spec import Memory
 
 FAR = 3650
 """Days; what is further away is no forecast."""

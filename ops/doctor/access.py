@@ -19,8 +19,8 @@ from components.redis import CACHE, DEFAULT_USER
 from components.relay import RELAY, RELAY_PROXY
 from components.releases import Release
 from ops.doctor import words
-from ops.doctor.looks import Looks
 from ops.doctor.row import Part
+from platforms.spec import Inspector
 from settings import Settings
 from settings.reserved import RESERVED
 
@@ -89,7 +89,7 @@ class Access:
     relay_url: str
     relay_metrics_url: str
     gateway_url: str
-    looks: Looks
+    inspector: Inspector
     limits: Limits = field(default_factory=Limits)
     plain: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Service to those of its variables that may be shown unless their names say otherwise; the rest may be keys."""
@@ -130,7 +130,7 @@ class Access:
 def from_settings(
     settings: Settings,
     secret: Callable[[str], str],
-    looks: Looks,
+    inspector: Inspector,
     *,
     stack: str = "local",
     unknown: Collection[str] = (),
@@ -142,7 +142,7 @@ def from_settings(
     Args:
         settings: the stack's.
         secret: generated secret by the logical name of its first generation.
-        looks: how to look into its services.
+        inspector: of what runs.
         stack: its name.
         unknown: stores of which neither address nor key is in the settings, as of somebody else's.
         ledgers: store to what the web image ships.
@@ -212,7 +212,7 @@ def from_settings(
         relay_url=f"http://{at('relay:port')}",
         relay_metrics_url=f"http://{at('relay:metricsPort')}",
         gateway_url=f"http://{at('gateway:port')}",
-        looks=looks,
+        inspector=inspector,
         limits=limits or Limits(),
         plain=_plain(settings),
     )

@@ -9,7 +9,7 @@ from ops.doctor import report, words
 from ops.doctor.access import Access
 from ops.doctor.examine import examine
 from ops.doctor.logs import explain
-from ops.doctor.looks import LookError, masked
+from ops.doctor.looks import masked
 from ops.doctor.opening import of_session
 from ops.doctor.rows import ROWS, models
 from ops.failure import COULD_NOT_LOOK, explained, fail
@@ -17,6 +17,7 @@ from ops.report import release_warnings, show_warnings
 from ops.session import OpsError, Session, open_session, settings_file
 from ops.stackfile import StackFileError
 from ops.terminal import Console, waiting
+from platforms.errors import PlatformError
 from settings import SettingsError
 from settings.recorded import NOTHING
 
@@ -89,8 +90,8 @@ def _words(stack: str, config_file: Path | None) -> words.Words:
 def _given(access: Access) -> dict[str, dict[str, str]]:
     """Environment of the services, with secrets masked."""
     try:
-        facts = access.looks.facts()
-    except LookError:
+        facts = access.inspector.instances()
+    except PlatformError:
         return {}
     told = {name: facts[name][0] for name in SHOWN_ENVIRONMENTS if facts.get(name)}
     return {

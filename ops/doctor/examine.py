@@ -13,9 +13,9 @@ from checks.base import CheckFailedError, first_line, without_secrets
 from components.redis import CACHE
 from ops.doctor.access import Access
 from ops.doctor.logs import Shown, explain
-from ops.doctor.looks import LookError
 from ops.doctor.row import NotApplicableError, Part, Result, Row, Seen, fine, wrong
 from ops.doctor.signatures import AROUND, Source, sources
+from platforms.errors import PlatformError
 
 LIBRARIES = ("clickhouse_connect", "clickhouse_driver", "psycopg", "redis", "minio", "httpx")
 """Loaded before the threads start: two threads may see a package half made."""
@@ -49,14 +49,14 @@ class RecentLogs:
         """What the log of a service shows, by row.
 
         Raises:
-            LookError: the log cannot be read.
+            PlatformError: the log cannot be read.
         """
         with self._lock:
             known = self._explained.get(service)
             future = known or self._explained.setdefault(service, Future())
         if known is None:
             try:
-                log = self._access.looks.log(service, self._access.limits.recent_seconds)
+                log = self._access.inspector.recent(service, self._access.limits.recent_seconds)
                 future.set_result({entry.row.id: entry for entry in explain(BytesIO(log), self._rows)})
             except Exception as error:  # noqa: BLE001 - whoever waits for the answer is told
                 future.set_exception(error)
@@ -104,7 +104,7 @@ def _result(row: Row, access: Access, logs: RecentLogs) -> Result:
         seen = row.probe(access) if row.probe else _recent_log(row, access, logs)
     except NotApplicableError as reason:
         return Result(row, "not applicable", str(reason))
-    except LookError as error:
+    except PlatformError as error:
         return Result(row, "not seen", _told(str(error), access), access.filled(error.remedy or OTHERWISE))
     except Exception as error:  # noqa: BLE001 - drivers raise a different class for each layer
         said = f"{error.probe}: {error.seen}" if isinstance(error, CheckFailedError) else first_line(error)

@@ -1,16 +1,14 @@
-"""A look into running services, whatever they run on."""
+"""What is seen of what runs, and what of that may be shown."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
 from urllib.parse import urlsplit
+
+from platforms.errors import PlatformError
+from platforms.spec import UNKNOWN, Inspector, Instance
 
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|SALT|TOKEN|AUTH$|ENCRYPTION_KEY|MASTER_KEY|API_KEY|PUBLIC_KEY$")
 MASK = "…"
-UNKNOWN = "unknown"
-MIGRATIONS = "/app/packages/shared/clickhouse/migrations/unclustered"
-"""Folder in web's image."""
 INSIDE = r"(?!\"(?:[,}\]\s]|$))\S"
 """A character of a URL, which may be in JSON without spaces."""
 PARAMETER_SECRET = re.compile(
@@ -21,85 +19,30 @@ URL_SECRET = re.compile(rf"(?P<before>://[^:/\s]*:)(?:{INSIDE}){{1,512}}(?=@)")
 """Up to the last `@`: a password that was not escaped may hold one."""
 
 
-class LookError(Exception):
-    """A service cannot be looked into; the message says why.
-
-    Args:
-        why: in words.
-        remedy: what would let it be looked into, with the placeholders of a fix; empty where `why` says it.
-    """
-
-    def __init__(self, why: str, remedy: str = "") -> None:
-        super().__init__(why)
-        self.remedy = remedy
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of one service's instance without asking it anything."""
-
-    service: str
-    name: str
-    state: str
-    """`running`, `paused`, `restarting`, `exited`, `created`, …; `unknown` when the platform did not say."""
-    health: str
-    """`healthy`, `starting`, `unhealthy`, or `-` when nothing watches it."""
-    image: str
-    env: Mapping[str, str] = field(default_factory=dict)
-    """What it was given beyond what its image brings."""
-    unread: str = ""
-    """Why it is not known what it was given, or anything; empty when it is."""
-    secrets: frozenset[str] = frozenset()
-    """Names in `env` that the platform keeps as secrets, where it tells them apart."""
-    restarts: int = 0
-    out_of_memory: bool = False
-    memory_bytes: int = 0
-    """What it may use; 0 where there is no limit, or the platform does not say."""
-
-
-class Looks(Protocol):
-    """What the doctor needs of a platform. Each call ends within seconds, or raises `LookError`."""
-
-    def facts(self) -> Mapping[str, Sequence[Facts]]:
-        """Every instance of every service, oldest first, by service."""
-
-    def reach(self, service: str, targets: Sequence[str]) -> Mapping[str, str]:
-        """Connects from a service's own network to each `host:port`; the answer is `ok`, or what went wrong."""
-
-    def filesystem(self, service: str, path: str) -> str:
-        """Type of the file system that holds `path`, as `stat -f` names it."""
-
-    def log(self, service: str, seconds: float) -> bytes:
-        """What a service wrote in the last `seconds`."""
-
-    def migration(self, version: int) -> str | None:
-        """Text of the ClickHouse migration that web's image ships as `version`, None where it ships none."""
-
-
-def environment(looks: Looks, service: str) -> Mapping[str, str]:
+def environment(inspector: Inspector, service: str) -> Mapping[str, str]:
     """What the (first) instance of a service was given.
 
     Raises:
-        LookError: there is none, or it does not say.
+        PlatformError: there is none, or it does not say.
     """
-    found = looks.facts().get(service)
+    found = inspector.instances().get(service)
     if not found:
-        raise LookError(f"there is no {service}", "`make up` makes it")
+        raise PlatformError(f"there is no {service}", "`make up` makes it")
     if found[0].unread:
-        raise LookError(found[0].unread)
+        raise PlatformError(found[0].unread)
     return found[0].env
 
 
-def instances(looks: Looks, service: str) -> Sequence[Facts]:
+def instances(inspector: Inspector, service: str) -> Sequence[Instance]:
     """Every instance of a service.
 
     Raises:
-        LookError: the platform did not say.
+        PlatformError: the platform did not say.
     """
-    found = looks.facts().get(service, ())
-    for facts in found:
-        if facts.state == UNKNOWN:
-            raise LookError(facts.unread)
+    found = inspector.instances().get(service, ())
+    for instance in found:
+        if instance.state == UNKNOWN:
+            raise PlatformError(instance.unread)
     return found
 
 

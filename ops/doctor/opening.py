@@ -14,17 +14,14 @@ from components.relay import METRICS_PORT, OTLP_PORT, RELAY
 from components.secrets import generation
 from ops import guarded
 from ops.doctor.access import Access, Limits, from_settings
-from ops.doctor.docker_looks import DockerLooks
-from ops.doctor.fly_looks import FlyLooks, caller
-from ops.doctor.looks import UNKNOWN, Looks
 from ops.doctor.row import Part
 from ops.engine_locks import lock_folder
-from ops.fly_host import apps_of
+from ops.runtime import runtime_of
 from ops.session import OpsError, Session
 from ops.state import State, read_state
-from platforms.fly.argv import INTERNAL, tunnel
+from platforms.spec import UNKNOWN, Runtime
 from policy.guards import in_one_line
-from settings import Settings, SettingsError, images
+from settings import SettingsError, images
 
 STORES: Mapping[str, Part] = {
     "clickhouse": Part.CLICKHOUSE,
@@ -43,6 +40,14 @@ GATEWAY = "gateway"
 OPEN_SECONDS = 20
 ELSEWHERE_SECONDS, FLY_SECONDS = 20, 45
 """For the whole run, where there is a network in between."""
+SERVICES: Mapping[str, tuple[Part, str, int]] = {
+    "web_url": (Part.LANGFUSE, WEB, WEB_PORT),
+    "worker_url": (Part.LANGFUSE, WORKER, WORKER_PORT),
+    "relay_url": (Part.RELAY, RELAY, OTLP_PORT),
+    "relay_metrics_url": (Part.RELAY, RELAY, METRICS_PORT),
+    "gateway_url": (Part.GATEWAY, GATEWAY, GATEWAY_PORT),
+}
+"""Field of `Access` to the part, service and port that it is the address of."""
 Output = Callable[[str, str | None], Any]
 """One or all outputs of a gate, with the addresses of tunnels in place of those that are not reached from here."""
 
@@ -51,14 +56,12 @@ Output = Callable[[str, str | None], Any]
 class Place:
     """What the place where a stack runs makes different."""
 
-    looks: Looks
+    runtime: Runtime
     told: Sequence[str]
     """Stores of which only the state says where they are and how to get in."""
     limits: Limits
     services: Mapping[str, tuple[Part, str, Sequence[str]]] = field(default_factory=dict)
     """Field of `Access` to the part, address and tunnel of a service that is not reached from here."""
-    hosts: Mapping[str, str] = field(default_factory=dict)
-    """Service to its name on the private network, where that is not reached from here."""
     store_is_private: bool = False
 
 
@@ -79,7 +82,7 @@ def of_session(session: Session) -> Iterator[Access]:
     ways = {part: state.tunnels(GATES[part]) for part in known}
     for part, address, command in place.services.values():
         ways[part] = {**ways.get(part, {}), address: command}
-    resting = {host for service, host in place.hosts.items() if _rests(place.looks, service)}
+    resting = _resting(place.runtime) if place.services else set()
     worth_while = {
         address: command
         for commands in ways.values()
@@ -104,50 +107,34 @@ def of_session(session: Session) -> Iterator[Access]:
         )
 
 
-def _rests(looks: Looks, service: str) -> bool:
-    """Whether it is known that nothing of a service runs: a way there would be waited for in vain."""
-    return all(facts.state not in {"running", UNKNOWN} for facts in looks.facts().get(service, ()))
+def _resting(runtime: Runtime) -> set[str]:
+    """Hosts of services of which it is known that nothing runs: a tunnel there would be waited for in vain."""
+    found = runtime.instances()
+    resting = {
+        service
+        for service in (*found, WEB, WORKER, RELAY, GATEWAY)
+        if all(instance.state not in {"running", UNKNOWN} for instance in found.get(service, ()))
+    }
+    addresses = [runtime.address(service, WEB_PORT) for service in resting]
+    return {address.operator.rpartition(":")[0] for address in addresses if address}
 
 
 def _place(session: Session, state: State) -> Place:
-    settings = session.settings
-    places: Mapping[str, Callable[[], Place]] = {
-        "docker": lambda: _docker(settings),
-        "fly": lambda: _fly(session, state),
-    }
-    return places[settings.stack.platform]()
-
-
-def _docker(settings: Settings) -> Place:
+    settings, runtime = session.settings, runtime_of(session, state)
+    away = not settings.platform.published
     external = [store for store in STORES if store not in settings.stores]
-    limits = Limits(run_seconds=ELSEWHERE_SECONDS) if external else Limits()
     in_the_vault = ["clickhouse"] if settings.stack.secrets == "vault" else []
-    return Place(DockerLooks(settings.stack.instance), [*in_the_vault, *external], limits)
-
-
-def _fly(session: Session, state: State) -> Place:
-    settings = session.settings
-
-    def host(service: str) -> str:
-        return f"{settings.fly_app(service)}{INTERNAL}"
-
-    def way(part: Part, service: str, port: int) -> tuple[Part, str, Sequence[str]]:
-        return part, f"{host(service)}:{port}", tunnel(settings.fly_app(service), port)
-
-    apps = apps_of(settings, state)
+    limits = Limits(run_seconds=FLY_SECONDS if away else ELSEWHERE_SECONDS) if away or external else Limits()
     return Place(
-        FlyLooks(apps, caller(session)),
-        told=list(STORES),
-        limits=Limits(run_seconds=FLY_SECONDS),
+        runtime,
+        told=list(STORES) if away else [*in_the_vault, *external],
+        limits=limits,
         services={
-            "web_url": way(Part.LANGFUSE, WEB, WEB_PORT),
-            "worker_url": way(Part.LANGFUSE, WORKER, WORKER_PORT),
-            "relay_url": way(Part.RELAY, RELAY, OTLP_PORT),
-            "relay_metrics_url": way(Part.RELAY, RELAY, METRICS_PORT),
-            "gateway_url": way(Part.GATEWAY, GATEWAY, GATEWAY_PORT),
+            name: (part, address.operator, address.tunnel)
+            for name, (part, service, port) in SERVICES.items()
+            if (address := runtime.address(service, port))
         },
-        hosts={service: host(service) for service in (*apps, WEB, WORKER, RELAY, GATEWAY)},
-        store_is_private=settings.minio.public_url is None,
+        store_is_private=away and settings.minio.public_url is None,
     )
 
 
@@ -157,7 +144,7 @@ def _own(session: Session, state: State, place: Place) -> Access:
     return from_settings(
         session.settings,
         lambda name: str(state.output(generation(name, in_use(name)), "result")),
-        place.looks,
+        place.runtime,
         stack=session.stack,
         unknown=place.told,
         ledgers=_shipped(session),

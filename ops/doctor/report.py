@@ -11,11 +11,12 @@ from rich.text import Text
 
 from ops.doctor.logs import Shown
 from ops.doctor.row import Result, Row
-from ops.doctor.words import Words, on_docker
+from ops.doctor.words import Words
 from ops.terminal import Console
+from platforms.docker.phrases import phrases
 
 MARKS = {"healthy": "[green]✓[/]", "finding": "[red]✗[/]", "not seen": "[yellow]?[/]", "not applicable": "[dim]·[/]"}
-USUAL = on_docker("langfuse")
+USUAL = Words(**vars(phrases("langfuse")))
 """Words where the stack's own are not known."""
 USUAL_NAMES = {"database": "langfuse", "schema": "langfuse", "catalog": "postgres"}
 

@@ -8,7 +8,7 @@ from evidence import record, write_once
 from ops.backup.make import back_up
 from ops.backup.manifest import Manifest
 from ops.backup.rehearse import rehearse
-from ops.host import host_of
+from ops.runtime import runtime_of
 from ops.session import RefusedError
 from ops.state import read_state
 from ops.upgrade.look import Eyes
@@ -46,7 +46,7 @@ def checkpoint(eyes: Eyes, folder: Path, progress: Progress) -> Checkpoint:
     state = write_once(folder / STATE, dict(read_state(eyes.session).export))
     made = back_up(eyes.stores, progress=progress)
     progress("snapshots of the volumes")
-    snapshots = host_of(eyes.session).snapshots()
+    snapshots = runtime_of(eyes.session).snapshots()
     seen = {"backup": made.id, "bytes": made.size, "snapshots": dict(snapshots), "state": state.name}
     record("upgrade", "checkpoint", seen)
     return Checkpoint(made, snapshots, state)

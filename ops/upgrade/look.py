@@ -1,6 +1,5 @@
 """Looks at a stack as it runs, without changing anything."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +14,7 @@ from ops.backup.access import access as stores_of
 from ops.backup.catalog import newest
 from ops.backup.errors import told
 from ops.doctor import ask
-from ops.doctor.docker_looks import DockerLooks
-from ops.doctor.looks import environment as environment_of
-from ops.host import host_of
+from ops.runtime import runtime_of
 from ops.session import RefusedError, Session
 from ops.smoke import Access as Way
 from ops.smoke import access as way_of
@@ -128,7 +125,7 @@ def _services(eyes: Eyes) -> tuple[str, str, Mapping[str, str]]:
 
 
 def _worker_version(eyes: Eyes) -> str:
-    running = host_of(eyes.session).services()
+    running = runtime_of(eyes.session).services()
     found = running[WORKER].detail.get("image") if WORKER in running else None
     declared = _described(eyes, WORKER)
     if found is None or found == declared.get("image"):
@@ -139,7 +136,7 @@ def _worker_version(eyes: Eyes) -> str:
 
 def _newest(eyes: Eyes, worker: str) -> str:
     """Version of a web that does not answer: that of its image."""
-    running = host_of(eyes.session).services()
+    running = runtime_of(eyes.session).services()
     image = running[WEB].detail.get("image") if WEB in running else None
     declared, wanted = _described(eyes, WEB), _resolved(eyes.session, WEB)
     if wanted and wanted.image == image:
@@ -165,9 +162,7 @@ def _described(eyes: Eyes, service: str) -> Mapping[str, Any]:
 
 def _environment(eyes: Eyes, service: str) -> Mapping[str, str]:
     """What a service was given."""
-    if eyes.session.settings.stack.platform == "docker":
-        return environment_of(DockerLooks(eyes.session.settings.stack.instance), service)
-    return dict(json.loads(str(eyes.state.output(f"{service}-deploy", "stdin")))["toml"]["env"])
+    return runtime_of(eyes.session, eyes.state).settings_of(service)
 
 
 def _clickhouse_ledger(eyes: Eyes) -> ClickHouseLedger:

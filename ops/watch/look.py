@@ -10,7 +10,6 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from checks.base import CheckFailedError, first_line
-from ops import docker
 from ops.backup.access import backups
 from ops.backup.catalog import newest
 from ops.capacity.access import access
@@ -18,11 +17,12 @@ from ops.capacity.advice import Advice
 from ops.capacity.judge import judge
 from ops.capacity.measure import measure
 from ops.capacity.measurement import DELETION_QUEUES, seen
-from ops.host import host_of
 from ops.limits import Limits, limits
 from ops.rotation.age import ages
+from ops.runtime import runtime_of
 from ops.session import OpsError, Session
 from ops.state import State, read_state
+from platforms.errors import PlatformError
 from settings import media_url
 
 RUNBOOK = "docs/monitoring.md#"
@@ -101,7 +101,7 @@ def look(session: Session) -> Look:
                     samples.append(entry)
                 else:
                     alerts.append(entry)
-        except (OpsError, CheckFailedError) as error:
+        except (OpsError, PlatformError, CheckFailedError) as error:
             unseen.append(str(error))
     return Look(sorted(alerts), unseen, samples)
 
@@ -110,19 +110,13 @@ Entries = Iterator[Alert | Sample]
 
 
 def _services(session: Session) -> Entries:
-    if session.settings.stack.platform == "docker":
-        states = {
-            entry.service: entry.health if entry.state == "running" else entry.state
-            for entry in docker.containers(session)
-        }
-        well = {"healthy", "starting", "-"}
-    else:
-        states, well = {name: entry.state for name, entry in host_of(session).services().items()}, {"started"}
-    if not states:
+    found = runtime_of(session).services()
+    if not found:
         yield Alert("ServiceUnreachable", "stack", "nothing of it is there", "`make up`")
-    for service, state in states.items():
-        if state not in well:
-            yield Alert("ServiceUnreachable", service, state, f"`python -m ops start {service}`; then `make doctor`")
+    for service, entry in found.items():
+        if not entry.works:
+            fix = f"`python -m ops start {service}`; then `make doctor`"
+            yield Alert("ServiceUnreachable", service, entry.condition, fix)
 
 
 def _capacity(session: Session, allowed: Limits, unseen: list[str]) -> Entries:

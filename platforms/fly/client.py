@@ -7,13 +7,16 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import evidence
+from platforms.errors import PlatformError
 from platforms.fly.argv import Command, Value
 from platforms.fly.errors import AGAIN, STATUS, FlyError, RateLimitedError, TimedOutError, classify, plain
 from platforms.fly.replies import Listed, many
@@ -23,6 +26,10 @@ WAITS = (1, 2, 4, 8, 16)
 """Seconds before each further try after a refusal for haste."""
 MAX_OUTPUT = 20_000
 """Characters of each stream that a transcript keeps: its end, where errors stand."""
+CALL_SECONDS = 30
+"""For one action that is called as a program."""
+END_SECONDS = 3
+ROOT = Path(__file__).parents[2]
 MIN_VERSION = (0, 4, 6)
 """The first one that says of each secret whether it is staged."""
 QUIET = {"NO_COLOR": "1", "FLY_NO_UPDATE_CHECK": "1"}
@@ -47,6 +54,8 @@ class Completed:
     seconds: float = 0.0
 
 
+Call = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+"""Answers an action of `python -m platforms.fly`; raises `PlatformError`."""
 Run = Callable[[Command, str], Completed]
 """Runs one command line with standard input; never raises because of how it ends."""
 
@@ -202,3 +211,45 @@ def require_version(environment: Mapping[str, str] = os.environ) -> None:
             "upgrade it, or name another one in FLY_BIN",
             "fly version upgrade",
         )
+
+
+def caller(variables: Mapping[str, str], seconds: float = CALL_SECONDS) -> Call:
+    """Asks the platform's own command line, which can be ended.
+
+    Args:
+        variables: the environment that it runs in.
+        seconds: for each call.
+    """
+
+    def call(action: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        argv = [sys.executable, "-m", "platforms.fly", action]
+        with subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env=variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                answer, said = process.communicate(json.dumps(request), timeout=seconds)
+            except subprocess.TimeoutExpired:
+                _end(process)
+                raise PlatformError(f"fly {action} of {request['app']}: no end after {seconds:.0f} s") from None
+        if process.returncode != 0:
+            raise PlatformError(" ".join(said.split())[:300] or f"fly {action}: status {process.returncode}")
+        found: Mapping[str, Any] = json.loads(answer)
+        return found
+
+    return call
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Have it end what it runs, and itself."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.communicate(timeout=END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()

@@ -13,6 +13,7 @@ from checks.redis import RedisProvider
 from ops.backup import double, throwaway
 from ops.backup.access import Access
 from ops.session import RefusedError
+from platforms.docker.client import Docker
 from tests.checks.containers import blueprint, docker, gate_inputs, images
 
 pytestmark = pytest.mark.docker
@@ -43,7 +44,7 @@ def made() -> Iterator[Make]:
                 containers=containers,
                 checks={name: {**gate_inputs(name), "version": "3.225.4"} for name in CHECKS},
                 redis_image=image,
-                postgres=SimpleNamespace(variables={}),
+                docker=Docker(),
             ),
         )
 
@@ -94,7 +95,7 @@ def test_a_redis_elsewhere_has_a_throw_away_one_in_its_place(made: Make) -> None
     assert plan.worker.env["REDIS_CONNECTION_STRING"] == plan.web.env["REDIS_CONNECTION_STRING"]
     assert plan.redis_password not in elsewhere["REDIS_CONNECTION_STRING"]
     gate = {**gate_inputs("redis-gate"), "password": plan.redis_password, KNOWN_IDENTITY: None}
-    with throwaway.started(plan.redis, {}, port=6379, network="bridge") as copy:
+    with throwaway.started(plan.redis, Docker(), port=6379, network="bridge") as copy:
         address = copy.addresses[6379]
         seen = until_healthy(lambda: RedisProvider().probe({**gate, "address": address}), deadline_seconds=30)
     assert (seen["maxmemory_policy"], seen["aof"]) == ("noeviction", True)
@@ -107,9 +108,9 @@ def test_without_a_container_to_be_like_it_is_said_which_is_missing(made: Make) 
 
 
 def test_its_data_is_kept_where_the_live_one_keeps_it_and_goes_with_it(made: Make) -> None:
-    like = throwaway.recipe(made().containers["redis"], {})
+    like = throwaway.recipe(made().containers["redis"], Docker())
     kept = replace(like, volumes=("/kept",), command=("sleep", "60"), env={})
-    with throwaway.started(kept, {}, port=6379, network="bridge") as copy:
+    with throwaway.started(kept, Docker(), port=6379, network="bridge") as copy:
         volume = docker("inspect", "--format", "{{range .Mounts}}{{.Name}} {{end}}", copy.id).split()
         assert volume
     assert not set(volume) & set(docker("volume", "ls", "--quiet").split())

@@ -15,6 +15,7 @@ from ops.backup.postgres import at
 from ops.backup.rehearse import rehearse
 from ops.session import OpsError, RefusedError
 from ops.terminal import Console
+from platforms.docker.client import Docker
 from tests.backup.conftest import MILLION
 from tests.backup.servers import World, until
 from tests.checks.containers import docker
@@ -82,22 +83,22 @@ def test_a_container_that_no_rehearsal_made_or_that_holds_a_named_volume_is_neve
             name = docker("create", f"--label={label}=nobody", *mounts, image).strip()
             clean_up.callback(docker, "rm", "--volumes", name)
             with pytest.raises(OpsError, match="it is left alone"):
-                throwaway._remove(name, {})
+                throwaway._remove(name, Docker())
             assert json.loads(docker("inspect", name))
 
 
 def test_from_the_network_of_a_rehearsal_no_live_server_can_be_reached_and_from_here_it_can(filled: World) -> None:
-    live, variables = filled.postgres, filled.access.postgres.variables
+    live, here = filled.postgres, filled.access.docker
     [facts] = json.loads(docker("inspect", filled.clickhouse.name))
     address = facts["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
     reach = ("timeout", "2", "bash", "-c", REACH, "reach")
     docker("exec", live.name, *reach, address, "8123")
-    made_from = throwaway.recipe(live.name, variables)
+    made_from = throwaway.recipe(live.name, here)
     with (
-        throwaway.network(live.name, variables) as network,
-        throwaway.started(made_from, variables, port=5432, network="bridge") as first,
+        throwaway.network(live.name, here) as network,
+        throwaway.started(made_from, here, port=5432, network="bridge") as first,
     ):
-        copy = throwaway.moved(first, network, variables, ["postgres"])
+        copy = throwaway.moved(first, network, here, ["postgres"])
         until(lambda: psycopg.connect(at(live.postgres_url("x"), copy.addresses[5432]), connect_timeout=5).close())
         docker("exec", copy.id, *reach, "postgres", "5432")
         with pytest.raises(AssertionError):
@@ -109,8 +110,8 @@ def test_a_network_that_no_rehearsal_made_is_never_removed() -> None:
     name = f"lfs-kept-{token_hex(4)}"
     docker("network", "create", "--label=somebody=nobody", name)
     try:
-        assert throwaway.leftovers(["nobody"], {}) == []
-        assert throwaway._remove_networks(f"name=^{name}$", {}) == []
+        assert throwaway.leftovers(["nobody"], Docker()) == []
+        assert throwaway._remove_networks(f"name=^{name}$", Docker()) == []
     finally:
         docker("network", "rm", name)
 

@@ -14,17 +14,19 @@ from checks.relay import Queue as Held
 from ops.capacity import access, clickhouse, command, past, queues, store
 from ops.capacity.access import CLICKHOUSE, LOGIN, STORE
 from ops.capacity.advice import Advice
-from ops.capacity.containers import parsed
 from ops.capacity.judge import judge
-from ops.capacity.measurement import Day, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, Unseen
+from ops.capacity.measurement import Day, Disk, Growth, Measurement, Parts, Queue, Rate, Unseen
 from ops.capacity.queues import REDIS_GATE
 from ops.capacity.report import as_dict, show
 from ops.commands import cli
-from ops.doctor.looks import LookError
 from ops.limits import limits
 from ops.session import OpsError, Session
 from ops.state import State
 from ops.terminal import Console
+from platforms.docker.runtime import used_memory
+from platforms.errors import PlatformError
+from platforms.facts import FACTS
+from platforms.spec import Memory
 from settings.recorded import NOTHING
 
 GB = 10**9
@@ -43,7 +45,7 @@ FOUND = Measurement(
     memory=[Memory("langfuse-worker", 9 * GB, 10 * GB), Unseen("memory of Redis: TimeoutError: timed out")],
     relay=Held(800_000_000, GB, 0, 0),
 )
-FINDINGS = judge(FOUND, Advice("docker"), limits())
+FINDINGS = judge(FOUND, Advice(FACTS["docker"]), limits())
 
 
 @pytest.mark.parametrize(
@@ -55,12 +57,12 @@ FINDINGS = judge(FOUND, Advice("docker"), limits())
     ],
 )
 def test_docker_says_how_much_memory_a_container_has(text: str, expected: Memory) -> None:
-    assert parsed(json.dumps({"Name": "lf-web", "MemUsage": text}), {"lf-web": "web"}) == [expected]
+    assert used_memory(json.dumps({"Name": "lf-web", "MemUsage": text}), {"lf-web": "web"}) == [expected]
 
 
 def test_a_size_that_docker_does_not_know_is_not_guessed() -> None:
-    with pytest.raises(LookError, match="docker stats says --"):
-        parsed(json.dumps({"Name": "lf-web", "MemUsage": "-- / --"}), {"lf-web": "web"})
+    with pytest.raises(PlatformError, match="docker stats says --"):
+        used_memory(json.dumps({"Name": "lf-web", "MemUsage": "-- / --"}), {"lf-web": "web"})
 
 
 def test_it_is_shown_at_80_columns_with_every_number_and_what_to_change() -> None:
@@ -87,7 +89,7 @@ def test_it_is_shown_at_80_columns_with_every_number_and_what_to_change() -> Non
 def test_a_calm_stack_is_said_to_be_one() -> None:
     console = Console(width=80, record=True, file=io.StringIO())
     calm = Measurement(Rate(0, 0, [], 0), [], [Disk("minio", GB, GB)], [], [])
-    show(calm, judge(calm, Advice("docker"), limits()), console)
+    show(calm, judge(calm, Advice(FACTS["docker"]), limits()), console)
     assert "Nothing that was measured calls for a change" in console.export_text()
 
 

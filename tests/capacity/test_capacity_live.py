@@ -14,14 +14,14 @@ from checks.bucket import client as store_client
 from ops.capacity import past, store
 from ops.capacity.access import EVENT_TABLES, Access
 from ops.capacity.advice import Advice
-from ops.capacity.containers import memory_of
 from ops.capacity.judge import Finding, judge
 from ops.capacity.measure import measure
 from ops.capacity.measurement import Disk, Growth, Measurement, Rate, Unseen, seen
 from ops.capacity.queues import Server
-from ops.doctor.docker_looks import DockerLooks
 from ops.limits import Limits, limits
-from platforms.docker_labels import INSTANCE_LABEL, SERVICE_LABEL
+from platforms.docker.labels import INSTANCE_LABEL, SERVICE_LABEL
+from platforms.docker.runtime import DockerRuntime
+from platforms.facts import FACTS
 from tests.checks.clickhouse_session import as_operator, session_with
 from tests.checks.containers import Container, blueprint, gate_inputs, images, paused, run
 from tests.standin.docker_cli import eventually
@@ -79,13 +79,13 @@ def servers() -> Iterator[Servers]:
         minio = start("minio", f"--tmpfs=/data:size={STORE_MEGABYTES}m")
         root, cache = gate_inputs("minio-app-key"), gate_inputs("redis-gate")
         access = Access(
-            platform="docker",
+            platform=FACTS["docker"],
             operator=as_operator(clickhouse),
             tables=EVENT_TABLES["traces"],
             redis=Server(redis.published[6379], cache["password"]),
             store_address=minio.published[9000],
             store_root=(root["root_user"], root["root_password"]),
-            containers=lambda: memory_of(DockerLooks(instance)),
+            containers=lambda: DockerRuntime(instance).memory(),
             prometheus=None,
             limits=FAR,
         )
@@ -96,7 +96,7 @@ def servers() -> Iterator[Servers]:
 
 def found(access: Access, allowed: Limits = FAR) -> tuple[Measurement, list[Finding]]:
     measured = measure(access)
-    return measured, judge(measured, Advice("docker"), allowed)
+    return measured, judge(measured, Advice(FACTS["docker"]), allowed)
 
 
 def rate_of(measured: Measurement) -> Rate:

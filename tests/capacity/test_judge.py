@@ -9,9 +9,11 @@ import pytest
 from checks.relay import Queue as Held
 from ops.capacity.advice import CONCURRENCY, Advice
 from ops.capacity.judge import Finding, judge
-from ops.capacity.measurement import Day, Disk, Growth, Measurement, Memory, Parts, Queue, Rate, Unseen, of_one_machine
+from ops.capacity.measurement import Day, Disk, Growth, Measurement, Parts, Queue, Rate, Unseen, of_one_machine
 from ops.doctor.rows.settings import known
 from ops.limits import limits
+from platforms.facts import FACTS
+from platforms.spec import Memory
 from settings.loading import known_keys
 from tests.doctor.test_rows import DESTRUCTIVE
 
@@ -101,16 +103,16 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_calls_for_a_change(case: str) -> None:
     found, expected = CASES[case]
-    findings = judge(found, Advice("docker"), limits())
+    findings = judge(found, Advice(FACTS["docker"]), limits())
     assert [finding.id for finding in findings] == list(expected)
     for finding in findings:
         assert re.search(expected[finding.id], finding.seen)
 
 
 def test_a_forecast_says_in_how_many_days() -> None:
-    [full] = judge(replace(CALM, disks=[disk(10, Growth(GB, "rows"))]), Advice("docker"), limits())
+    [full] = judge(replace(CALM, disks=[disk(10, Growth(GB, "rows"))]), Advice(FACTS["docker"]), limits())
     assert full.means == "full in 15 days"
-    [events] = judge(replace(CALM, rate=Rate(9, 9, week(300, 10), 1)), Advice("docker"), limits())
+    [events] = judge(replace(CALM, rate=Rate(9, 9, week(300, 10), 1)), Advice(FACTS["docker"]), limits())
     assert events.means == "500 events/s in 13 days"
 
 
@@ -121,7 +123,7 @@ def test_what_was_not_measured_is_listed_with_the_reason() -> None:
 
 
 def everything(platform: str) -> list[Finding]:
-    return [finding for found, _ in CASES.values() for finding in judge(found, Advice(platform), limits())]
+    return [finding for found, _ in CASES.values() for finding in judge(found, Advice(FACTS[platform]), limits())]
 
 
 @pytest.mark.parametrize("platform", ["docker", "fly"])
@@ -147,7 +149,7 @@ def test_every_variable_it_names_is_one_that_the_worker_reads() -> None:
 
 
 def test_on_fly_a_volume_is_to_grow_by_half() -> None:
-    [finding] = judge(replace(CALM, disks=[disk(21, Unseen("new"))]), Advice("fly"), limits())
+    [finding] = judge(replace(CALM, disks=[disk(21, Unseen("new"))]), Advice(FACTS["fly"]), limits())
     assert "`pulumi config set minio:volumeGb 38`" in finding.change
 
 

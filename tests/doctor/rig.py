@@ -17,14 +17,14 @@ from checks.bucket import AppKeyProvider, BucketProvider
 from checks.supabase import SchemaProvider
 from components.relay import FOLDER, RELAY
 from components.releases import RELEASES
-from ops.backup.docker_cli import archive
 from ops.doctor.access import Access, Limits, from_settings
-from ops.doctor.docker_looks import DockerLooks
 from ops.doctor.examine import examine
-from ops.doctor.looks import Facts, Looks
 from ops.doctor.row import Result
 from ops.doctor.rows import ROWS
-from platforms.docker_labels import INSTANCE_LABEL, SERVICE_LABEL
+from platforms.docker.client import archive
+from platforms.docker.labels import INSTANCE_LABEL, SERVICE_LABEL
+from platforms.docker.runtime import DockerRuntime
+from platforms.spec import Inspector, Instance
 from settings import load
 from tests.checks.containers import blueprint, docker, gate_inputs, images
 from tests.relay.rig import basic
@@ -141,14 +141,14 @@ class Rig:
         return from_settings(
             load({**ports, "langfuse-stack:instance": self.instance}),
             lambda name: generated(f"result-of-{name}"),
-            DockerLooks(self.instance),
+            DockerRuntime(self.instance),
             ledgers={"clickhouse": 37},
             limits=LIMITS,
         )
 
     def fresh(self, **changes: Any) -> Access:
         """The same, looked at anew."""
-        return replace(self.access, **{"looks": DockerLooks(self.instance), **changes})
+        return replace(self.access, **{"inspector": DockerRuntime(self.instance), **changes})
 
     @contextmanager
     def told(self, *services: str, **env: str) -> Iterator[Access]:
@@ -159,7 +159,7 @@ class Rig:
             for service in services
         ]
         try:
-            yield self.fresh(looks=Told(DockerLooks(self.instance), DockerLooks(other)))
+            yield self.fresh(inspector=Told(DockerRuntime(self.instance), DockerRuntime(other)))
         finally:
             docker("rm", "--force", "--volumes", *made)
 
@@ -208,14 +208,14 @@ class Rig:
 class Told:
     """Looks at one stack, with the environments of another's containers where it has them."""
 
-    stack: Looks
-    other: DockerLooks
+    stack: Inspector
+    other: DockerRuntime
 
-    def facts(self) -> Mapping[str, Sequence[Facts]]:
-        told = self.other.facts()
+    def instances(self) -> Mapping[str, Sequence[Instance]]:
+        told = self.other.instances()
         return {
             service: [replace(facts, env=told[service][0].env) if service in told else facts for facts in found]
-            for service, found in self.stack.facts().items()
+            for service, found in self.stack.instances().items()
         }
 
     def reach(self, service: str, targets: Sequence[str]) -> Mapping[str, str]:
@@ -224,11 +224,11 @@ class Told:
     def filesystem(self, service: str, path: str) -> str:
         return self.stack.filesystem(service, path)
 
-    def log(self, service: str, seconds: float) -> bytes:
-        return self.stack.log(service, seconds)
+    def recent(self, service: str, seconds: float) -> bytes:
+        return self.stack.recent(service, seconds)
 
-    def migration(self, version: int) -> str | None:
-        return self.stack.migration(version)
+    def migration(self, service: str, folder: str, version: int) -> str | None:
+        return self.stack.migration(service, folder, version)
 
 
 def found(access: Access) -> dict[str, Result]:

@@ -16,32 +16,34 @@ from ops.commands import cli
 from ops.doctor import command
 from ops.doctor.access import Access, from_settings
 from ops.doctor.examine import examine
-from ops.doctor.looks import Facts, LookError, masked
+from ops.doctor.looks import masked
 from ops.doctor.report import as_dict, show
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
 from ops.doctor.rows import ROWS
 from ops.session import OpsError
 from ops.terminal import Console
+from platforms.errors import PlatformError
+from platforms.spec import Instance
 from settings import load
 
 
 class Nothing:
     """Looks at a platform on which nothing runs."""
 
-    def facts(self) -> Mapping[str, Sequence[Facts]]:
+    def instances(self) -> Mapping[str, Sequence[Instance]]:
         return {}
 
     def reach(self, service: str, targets: Sequence[str]) -> Mapping[str, str]:
-        raise LookError(f"no {service} to reach {targets} from")
+        raise PlatformError(f"no {service} to reach {targets} from")
 
     def filesystem(self, service: str, path: str) -> str:
-        raise LookError(f"no {service} to find {path} in")
+        raise PlatformError(f"no {service} to find {path} in")
 
-    def log(self, service: str, seconds: float) -> bytes:
-        raise LookError(f"no log of {service} for {seconds} s")
+    def recent(self, service: str, seconds: float) -> bytes:
+        raise PlatformError(f"no log of {service} for {seconds} s")
 
-    def migration(self, version: int) -> str | None:
-        raise LookError(f"no {version}")
+    def migration(self, service: str, folder: str, version: int) -> str | None:
+        raise PlatformError(f"no {version} in {folder} of {service}")
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def test_a_row_that_hangs_holds_up_no_other(access: Access) -> None:
         (fine("well"), "healthy"),
         (wrong("ill"), "finding"),
         (NotApplicableError("a single node"), "not applicable"),
-        (LookError("docker does not answer"), "not seen"),
+        (PlatformError("docker does not answer"), "not seen"),
         (CheckFailedError("login", "refused", "mend it"), "not seen"),
         (OSError(111, "Connection refused"), "not seen"),
     ],
@@ -92,8 +94,8 @@ def test_what_a_probe_says_becomes_a_verdict(access: Access, answer: Any, verdic
 @pytest.mark.parametrize(
     ("answer", "needs"),
     [
-        (LookError("docker does not answer", "start it"), "start it"),
-        (LookError("away"), "`make status` shows what does not run; `make up` starts it"),
+        (PlatformError("docker does not answer", "start it"), "start it"),
+        (PlatformError("away"), "`make status` shows what does not run; `make up` starts it"),
         (OSError(111, "refused"), "`python -m ops start redis`, or see `docker logs langfuse-redis`"),
     ],
 )
@@ -112,7 +114,7 @@ class Logs(Nothing):
         self.text = text
         self.asked: list[str] = []
 
-    def log(self, service: str, seconds: float) -> bytes:
+    def recent(self, service: str, seconds: float) -> bytes:
         assert seconds == 900
         self.asked.append(service)
         return self.text.encode()
@@ -124,7 +126,7 @@ def logged_rows() -> list[Row]:
 
 def test_each_log_is_read_once_and_shows_what_only_logs_show(access: Access) -> None:
     looks = Logs("error Failed to upload JSON to S3 x\nthe region 'auto' is wrong; expecting 'eu-west-1'\n")
-    results = {found.row.id: found for found in examine(logged_rows(), replace(access, looks=looks))}
+    results = {found.row.id: found for found in examine(logged_rows(), replace(access, inspector=looks))}
     assert [name for name, found in results.items() if found.verdict == "finding"] == ["store-region"]
     assert results["store-region"].evidence.startswith("langfuse-web logged 1 x: ")
     assert "region to eu-west-1:" in results["store-region"].fix
@@ -136,7 +138,7 @@ def test_what_is_harmless_when_rare_is_a_finding_when_it_is_often(access: Access
     assert lost.tolerated
     for times, verdict in ((lost.tolerated, "healthy"), (lost.tolerated + 1, "finding")):
         looks = Logs("warn \tConnection to redis lost. Retry attempt: 1\n" * times)
-        [result] = examine([lost], replace(access, looks=looks))
+        [result] = examine([lost], replace(access, inspector=looks))
         assert result.verdict == verdict
 
 
@@ -225,8 +227,8 @@ def rows(monkeypatch: pytest.MonkeyPatch, access: Access) -> list[Row]:
     ("answers", "code"),
     [
         ([fine("well"), NotApplicableError("no")], 0),
-        ([fine("well"), wrong("ill"), LookError("away")], 1),
-        ([fine("well"), LookError("away")], 2),
+        ([fine("well"), wrong("ill"), PlatformError("away")], 1),
+        ([fine("well"), PlatformError("away")], 2),
     ],
 )
 def test_the_exit_code_says_healthy_findings_or_could_not_look(rows: list[Row], answers: list[Any], code: int) -> None:
@@ -249,7 +251,9 @@ def test_a_stack_that_was_never_up_could_not_be_looked_at(rows: list[Row], monke
 
 @pytest.mark.parametrize("everything", [True, False])
 def test_the_table_fits_80_columns_and_shows_healthy_rows_only_when_asked(access: Access, everything: bool) -> None:
-    results = examine([row("ill", wrong("x" * 200)), row("well", fine("y" * 200)), row("away", LookError("z"))], access)
+    results = examine(
+        [row("ill", wrong("x" * 200)), row("well", fine("y" * 200)), row("away", PlatformError("z"))], access
+    )
     text = io.StringIO()
     show(results, Console(file=text, width=80), others=results if everything else (), given={})
     assert max(map(len, text.getvalue().splitlines())) <= 80

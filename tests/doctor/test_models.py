@@ -13,8 +13,8 @@ from ops.commands import cli
 from ops.doctor import command
 from ops.doctor.access import Access, from_settings
 from ops.doctor.examine import examine
-from ops.doctor.looks import Facts
 from ops.doctor.rows.models import rows
+from platforms.spec import Instance
 from settings import load
 from tests.checks.local_server import Answer, Request, Routes, serving
 from tests.doctor.test_examine import Nothing
@@ -27,8 +27,8 @@ MODELS = {"data": [{"model_name": name} for name in ("good", "bad", "[x]/*", "go
 class Gateway(Nothing):
     """Looks at a gateway that was given `ENV`."""
 
-    def facts(self) -> Mapping[str, Sequence[Facts]]:
-        return {"gateway": [Facts("gateway", "gateway", "running", "healthy", "image", ENV)]}
+    def instances(self) -> Mapping[str, Sequence[Instance]]:
+        return {"gateway": [Instance("gateway", "gateway", "running", "healthy", "image", ENV)]}
 
 
 def health(request: Request) -> Answer:

@@ -9,16 +9,16 @@ import pytest
 from checks import tunnels
 from ops.doctor import opening
 from ops.doctor.access import NOWHERE
-from ops.doctor.docker_looks import DockerLooks
 from ops.doctor.examine import examine
-from ops.doctor.fly_looks import FlyLooks
-from ops.doctor.looks import Facts
 from ops.doctor.opening import of_session
 from ops.doctor.row import Part
 from ops.doctor.rows import ROWS
 from ops.session import OpsError, Session
 from ops.stackfile import read_config
 from ops.state import State
+from platforms.docker.runtime import DockerRuntime
+from platforms.fly.runtime import FlyRuntime
+from platforms.spec import Instance
 from settings import Settings, load
 from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
@@ -102,10 +102,12 @@ def running(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Services that run."""
     services = set(SERVICES)
 
-    def facts(_: FlyLooks) -> Mapping[str, list[Facts]]:
-        return {name: [Facts(name, name, "running" if name in services else "stopped", "-", "")] for name in SERVICES}
+    def instances(_: FlyRuntime) -> Mapping[str, list[Instance]]:
+        return {
+            name: [Instance(name, name, "running" if name in services else "stopped", "-", "")] for name in SERVICES
+        }
 
-    monkeypatch.setattr(FlyLooks, "facts", facts)
+    monkeypatch.setattr(FlyRuntime, "instances", instances)
     return services
 
 
@@ -114,7 +116,7 @@ def test_on_fly_the_gates_know_where_everything_is_and_how_to_get_in(
     monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
 ) -> None:
     with of_session(session(monkeypatch, load(PROD), state())) as access:
-        assert isinstance(access.looks, FlyLooks)
+        assert isinstance(access.inspector, FlyRuntime)
         assert access.clickhouse.http_address.startswith("127.0.0.1:")
         assert (access.clickhouse.password, access.operator.password) == ("canary-clickhouse", "canary-operator")
         assert (access.direct_url, access.admin_url) == (ROLE, ADMIN), "a database elsewhere is reached as it is"
@@ -197,7 +199,7 @@ def test_on_docker_only_what_is_elsewhere_is_taken_from_the_state(
 ) -> None:
     known = state("minio-gate", generated=GENERATED)
     with of_session(session(monkeypatch, load(ELSEWHERE), known)) as access:
-        assert isinstance(access.looks, DockerLooks)
+        assert isinstance(access.inspector, DockerRuntime)
         assert access.clickhouse.password == "canary-clickhouse", "the vault's, which the gate was given"
         assert (access.store.endpoint, access.store.secret_key) == ("127.0.0.1:9090", "canary-minio-app-secret-key")
         assert (access.direct_url, access.redis_user, access.redis_prefix) == (ROLE, "app", "shared")

@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 
 from ops.doctor.access import Access, from_settings
-from ops.doctor.docker_looks import DockerLooks
 from ops.doctor.row import Seen
 from ops.doctor.rows.store import _registry
+from platforms.docker.runtime import DockerRuntime
 from settings import load
 
 DIGEST = f"sha256:{'0' * 64}"
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, reference: str) -> Seen:
-    monkeypatch.setattr(DockerLooks, "facts", lambda _: {"minio": ["a container"]})
-    access: Access = from_settings(load({}), lambda _: "secret", DockerLooks("langfuse"))
+    monkeypatch.setattr(DockerRuntime, "instances", lambda _: {"minio": ["a container"]})
+    access: Access = from_settings(load({}), lambda _: "secret", DockerRuntime("langfuse"))
     return _registry(replace(access, images={**access.images, "minio": reference}))
 
 

@@ -21,6 +21,7 @@ from components.relay import CONFIG_FILE
 from ops.doctor.access import Access, Limits
 from ops.doctor.examine import examine
 from ops.doctor.rows import ROWS
+from ops.doctor.rows.ledger import MIGRATIONS
 from ops.doctor.signatures import AROUND, sources
 from policy.guards import DELETE_HOOK, in_one_line, missing_guards
 from policy.inventories import Inventory
@@ -313,7 +314,7 @@ def test_a_fault_in_a_store_is_found_and_its_fix_mends_it(rig: Rig, fault: Fault
 
 def test_a_dirty_migration_of_which_nothing_is_there_is_to_be_run_again(rig: Rig) -> None:
     column = "usage_pricing_tier_name"
-    text = rig.access.looks.migration(37)
+    text = rig.access.inspector.migration("langfuse-web", MIGRATIONS, 37)
     assert text is not None
     assert column in text
     try:
@@ -732,12 +733,12 @@ def test_what_only_a_log_shows_is_found_while_it_is_recent(rig: Rig, row: str) -
 def test_data_on_a_file_system_over_the_network_is_found(rig: Rig) -> None:
     class OverNfs:
         def __getattr__(self, name: str) -> Any:
-            return getattr(rig.access.looks, name)
+            return getattr(rig.access.inspector, name)
 
         def filesystem(self, _service: str, _path: str) -> str:
             return "nfs"
 
-    access = rig.fresh(looks=OverNfs())
+    access = rig.fresh(inspector=OverNfs())
     assert "on nfs" in only(access, "clickhouse-filesystem").evidence
     assert verdict(rig.fresh(), "clickhouse-filesystem") == "healthy"
 

@@ -20,7 +20,7 @@ import yaml
 from components.releases import RELEASES
 from offline.images.catalog import OLD_CLICKHOUSE
 from ops.inventory import for_instance, write
-from platforms.docker_labels import HOLDER_LABEL, INSTANCE_LABEL
+from platforms.docker.labels import HOLDER_LABEL, INSTANCE_LABEL
 from policy.inventories import FOLDER_VARIABLE
 from settings import load
 

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offline.images import builder, catalog
-from toolchain.images import client, facts
+from platforms.docker import images
+from platforms.docker.client import Docker, DockerError
+from toolchain.images import facts
 from toolchain.report import Report
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ _DEADLINE_SECONDS = 90
 @functools.cache
 def image(service: str) -> str:
     recipe = catalog.recipe_for(service, LANGFUSE)
-    return builder.ensure_built(recipe, client.facts(), Report()).id
+    return builder.ensure_built(recipe, images.facts(), Report()).id
 
 
 class Container:
@@ -47,10 +49,10 @@ class Container:
     def run(self, *command: str, env: dict[str, str] | None = None) -> str:
         """What a command in the container prints; a failing one fails the test."""
         variables = [f"--env={key}={value}" for key, value in (env or {}).items()]
-        return client.run("exec", *variables, self.name, *command).strip()
+        return Docker()("exec", *variables, self.name, *command).strip()
 
     def fails(self, *command: str, env: dict[str, str] | None = None) -> str:
-        with pytest.raises(client.DockerCommandError) as failure:
+        with pytest.raises(DockerError) as failure:
             self.run(*command, env=env)
         return str(failure.value)
 
@@ -59,11 +61,11 @@ class Container:
         return ran.stdout + ran.stderr
 
     def state(self) -> tuple[str, int]:
-        status = json.loads(client.run("inspect", "--format", "{{json .State}}", self.name))
+        status = json.loads(Docker()("inspect", "--format", "{{json .State}}", self.name))
         return status["Status"], status["ExitCode"]
 
     def port(self, inside: int) -> int:
-        return int(client.run("port", self.name, f"{inside}/tcp").splitlines()[0].rpartition(":")[2])
+        return int(Docker()("port", self.name, f"{inside}/tcp").splitlines()[0].rpartition(":")[2])
 
     def answers(self, *command: str) -> None:
         """Waits until a command in the container succeeds."""
@@ -75,7 +77,7 @@ class Container:
         while True:
             try:
                 ready()
-            except (client.DockerCommandError, OSError):
+            except (DockerError, OSError):
                 if time.monotonic() > deadline or self.state()[0] == "exited":
                     pytest.fail(f"not ready: {self.state()}\n{self.logs()[-3000:]}")
                 time.sleep(0.1)
@@ -94,7 +96,7 @@ def container(
 ) -> Iterator[Container]:
     name = f"images-test-{uuid.uuid4().hex[:12]}"
     variables = [f"--env={key}={value}" for key, value in (env or {}).items()]
-    client.run("create", f"--name={name}", *variables, *options, image(service), *command)
+    Docker()("create", f"--name={name}", *variables, *options, image(service), *command)
     try:
         for path, content in (files or {}).items():
             assert tmp is not None
@@ -102,19 +104,19 @@ def container(
             local.mkdir(parents=True, exist_ok=True)
             (local / Path(path).name).write_text(content)
         if tmp is not None:
-            client.run("cp", f"{tmp}/.", f"{name}:/")
-        client.run("start", name)
+            Docker()("cp", f"{tmp}/.", f"{name}:/")
+        Docker()("start", name)
         yield Container(name)
     finally:
-        client.run("rm", "--force", "--volumes", name)
+        Docker()("rm", "--force", "--volumes", name)
 
 
 @pytest.fixture
 def volume() -> Iterator[str]:
     name = f"images-test-{uuid.uuid4().hex[:12]}"
-    client.run("volume", "create", name)
+    Docker()("volume", "create", name)
     yield name
-    client.run("volume", "rm", name)
+    Docker()("volume", "rm", name)
 
 
 def sql(server: Container, statement: str, database: str = "app", password: str = PASSWORD) -> str:
@@ -165,7 +167,7 @@ def test_postgres_runs_init_scripts_once_and_keeps_its_data(tmp_path: Path, volu
         with container("postgres", env=POSTGRES, options=options, files=files, tmp=tmp_path) as server:
             server.answers("pg_isready", "-q")
             assert sql(server, "select count(*) from starts") == "1"
-            client.run("stop", server.name)
+            Docker()("stop", server.name)
 
 
 @pytest.mark.soak
@@ -186,19 +188,19 @@ def test_postgres_takes_server_arguments_like_the_official_image() -> None:
 )
 def test_postgres_refuses_to_start_without_a_real_password(env: dict[str, str], message: str) -> None:
     with container("postgres", env=env) as server:
-        assert client.run("wait", server.name).strip() == "1"
+        assert Docker()("wait", server.name).strip() == "1"
         assert message in server.logs()
 
 
 def test_postgres_refuses_a_volume_with_other_content_and_leaves_it_alone(volume: str) -> None:
     options = (f"--volume={volume}:/var/lib/postgresql/data",)
     with container("postgres", "touch", "/var/lib/postgresql/data/precious", options=options) as other:
-        client.run("wait", other.name)
+        Docker()("wait", other.name)
     with container("postgres", env=POSTGRES, options=options) as server:
-        assert client.run("wait", server.name).strip() == "1"
+        assert Docker()("wait", server.name).strip() == "1"
         assert "neither empty nor a database cluster" in server.logs()
     with container("postgres", "ls", "/var/lib/postgresql/data", options=options) as other:
-        client.run("wait", other.name)
+        Docker()("wait", other.name)
         assert other.logs().split() == ["precious"]
 
 
@@ -209,7 +211,7 @@ def test_postgres_finishes_a_first_start_that_was_killed(volume: str, millisecon
     options = (f"--volume={volume}:/var/lib/postgresql/data",)
     with container("postgres", env=POSTGRES, options=options) as server:
         time.sleep(milliseconds / 1000)
-        client.run("kill", server.name)
+        Docker()("kill", server.name)
     with container("postgres", env=POSTGRES, options=options) as server:
         server.answers("pg_isready", "-q")
         assert sql(server, "select current_database()") == "app"
@@ -222,7 +224,7 @@ def test_postgres_finishes_a_first_start_that_was_killed_while_it_moved_the_clus
     options = (f"--volume={volume}:{data}",)
     half = f"mkdir {data}/.first-start && echo 15 > {data}/.first-start/PG_VERSION && mkdir {data}/base {data}/global"
     with container("postgres", "bash", "-c", half, options=options) as other:
-        client.run("wait", other.name)
+        Docker()("wait", other.name)
     with container("postgres", env=POSTGRES, options=options) as server:
         server.answers("pg_isready", "-q")
         assert sql(server, "select current_database()") == "app"
@@ -232,9 +234,9 @@ def test_postgres_finishes_a_first_start_that_was_killed_while_it_moved_the_clus
 def test_postgres_shuts_down_fast_and_cleanly_although_a_client_stays(signal: str) -> None:
     with container("postgres", env=POSTGRES) as server:
         server.answers("pg_isready", "-q")
-        client.run("exec", "--detach", server.name, "psql", "-U", "langfuse", "app", "-c", "select pg_sleep(600)")
-        client.run("kill", f"--signal={signal}", server.name)
-        client.run("wait", server.name, seconds=30)
+        Docker()("exec", "--detach", server.name, "psql", "-U", "langfuse", "app", "-c", "select pg_sleep(600)")
+        Docker()("kill", f"--signal={signal}", server.name)
+        Docker(seconds=30)("wait", server.name)
         assert "received fast shutdown request" in server.logs()
         assert "database system is shut down" in server.logs()
         assert server.state() == ("exited", 0)
@@ -257,7 +259,7 @@ def test_redis_keeps_its_append_only_file_in_data_over_a_new_container(volume: s
             server.answers("redis-cli", "-e", "ping")
             server.run("redis-cli", "-e", "rpush", "starts", "one")
             seen = server.run("redis-cli", "-e", "llen", "starts")
-            client.run("stop", server.name)
+            Docker()("stop", server.name)
             assert server.state() == ("exited", 0)
     assert seen == "2"
 
@@ -275,7 +277,7 @@ def test_minio_obeys_the_root_user_reports_ready_and_keeps_its_data(volume: str)
             assert "does not match" in server.fails(
                 "mc", "alias", "set", "other", "http://localhost:9000", "root-user", "wrong-password"
             )
-            client.run("stop", server.name)
+            Docker()("stop", server.name)
             assert server.state() == ("exited", 0)
 
 
@@ -340,10 +342,10 @@ def test_the_ledgers_are_read_out_of_the_web_image(tmp_path: Path, monkeypatch: 
     count = (
         "ls {}/clickhouse/migrations/unclustered/*.up.sql | tail -1; ls {}/prisma/migrations/*/migration.sql | wc -l"
     )
-    said = client.run("run", "--rm", "--entrypoint=sh", identity, "-c", count.format(shipped, shipped)).split()
+    said = Docker()("run", "--rm", "--entrypoint=sh", identity, "-c", count.format(shipped, shipped)).split()
     assert ledgers == {"clickhouse": int(Path(said[0]).name[:4]), "postgres": int(said[1])}
     taken = {str(path.relative_to(migrations)): path.read_bytes() for path in Path(migrations).rglob("*.sql")}
-    text = client.run("run", "--rm", "--entrypoint=cat", identity, f"/app/packages/shared/{min(taken)}")
+    text = Docker()("run", "--rm", "--entrypoint=cat", identity, f"/app/packages/shared/{min(taken)}")
     assert taken[min(taken)].decode() == text
     assert {Path(name).parts[:3] for name in taken} >= {
         ("clickhouse", "migrations", "clustered"),

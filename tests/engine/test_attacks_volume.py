@@ -6,15 +6,14 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from ops.inventory import declared_by, write
-from ops.session import OpsError, Session
 from ops.volume_holder import hold
-from platforms.docker_labels import HOLDER_LABEL
+from platforms.docker.labels import HOLDER_LABEL
+from platforms.docker.runtime import DockerRuntime
 from policy.guards import in_one_line, missing_guards
 from policy.inventories import Inventory, parse
 from policy.plan import read_plan
@@ -91,10 +90,7 @@ class Mounted(Attacked):
 
     def hold(self) -> None:
         """What `up` ends with."""
-        session = SimpleNamespace(
-            settings=SimpleNamespace(stack=SimpleNamespace(instance=self.instance)), text=session_text
-        )
-        hold(cast("Session", session), [self.volume, "never-made"])
+        hold(DockerRuntime(self.instance), [self.volume, "never-made"])
 
     def holders(self) -> list[str]:
         return docker("ps", "--all", "--quiet", "--filter", f"label={HOLDER_LABEL}={self.instance}").split()
@@ -110,14 +106,6 @@ class Mounted(Attacked):
 
 def docker(*argv: str, stdin: str = "") -> str:
     return subprocess.run(["docker", *argv], input=stdin, capture_output=True, text=True, check=True).stdout
-
-
-def session_text(argv: list[str], *, stdin: str | None = None) -> str:
-    """As `Session.text`."""
-    try:
-        return docker(*argv[1:], stdin=stdin or "")
-    except subprocess.CalledProcessError as error:
-        raise OpsError(str(error.stderr)) from None
 
 
 def mounted(root: Path) -> Mounted:

@@ -13,7 +13,7 @@ import httpx
 from checks.relay import Queue, queue
 from checks.trace import OTLP_PATH
 from components.relay import RELAY, RELAY_PROXY
-from ops.backup.docker_cli import archive
+from platforms.docker.client import archive
 from tests.checks.containers import docker, images, plain
 from tests.standin.docker_cli import eventually, free_port
 from tests.unit.recorder import recorded

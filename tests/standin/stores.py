@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from offline.images.builder import ensure_built
 from offline.images.catalog import recipe_for
+from platforms.docker import images
 from tests.standin.docker_cli import docker, eventually, free_port, start_container
-from toolchain.images import client
 from toolchain.report import Report
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ BUCKET = "langfuse-events"
 
 def image_of(service: str, reference: str = "") -> str:
     """The image that takes a service's place where no registry can be reached; built if it is absent."""
-    return ensure_built(recipe_for(service, reference), client.facts(), Report()).id
+    return ensure_built(recipe_for(service, reference), images.facts(), Report()).id
 
 
 @dataclass(frozen=True)

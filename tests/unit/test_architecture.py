@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from platforms.facts import FACTS
 from tests.unit.recorder import ROOT
 
 OURS = {
@@ -37,15 +38,18 @@ ALLOWED = {
     "programs": set[str](),
     "secretlike": set[str](),
     "urls": set[str](),
-    "toolchain": {"toolchain", "offline"},
-    "offline": {"offline", "toolchain"},
+    "toolchain": {"toolchain", "offline", "platforms.docker.client", "platforms.docker.images"},
+    "offline": {"offline", "toolchain", "platforms.docker.client", "platforms.docker.images"},
     "settings": {
-        *("settings", "components.releases", "platforms.spec", "secretlike", "toolchain.paths", "urls"),
+        *("settings", "components.releases", "platforms.facts", "secretlike", "toolchain.paths", "urls"),
     },
     "outputs": {"components", "urls"},
     "ops": OURS - {"__main__", "offline", "tests"},
 }
-ONLY_IMPORTERS = {"pulumi_docker": {"platforms/docker.py"}, "pulumi_command": {"platforms/fly/platform.py"}}
+KNOWN_TO_FLY = {
+    *("platforms.fly", "platforms.errors", "platforms.phrases", "platforms.spec", "evidence", "programs", "urls"),
+}
+ONLY_IMPORTERS = {"pulumi_docker": {"platforms/docker/platform.py"}, "pulumi_command": {"platforms/fly/platform.py"}}
 
 
 def imports(path: Path) -> set[str]:
@@ -99,8 +103,7 @@ def test_the_fly_driver_knows_a_spec_and_evidence_and_nothing_else_of_ours() -> 
         f"{path.name} imports {name}"
         for path in sources("platforms/fly")
         for name in imports(path)
-        if name.split(".")[0] in OURS
-        and not within(name, {"platforms.fly", "platforms.spec", "evidence", "programs", "urls"})
+        if name.split(".")[0] in OURS and not within(name, KNOWN_TO_FLY)
     }
     assert not wrong
 
@@ -116,14 +119,75 @@ def test_each_provider_has_one_importer(library: str) -> None:
     assert importers == ONLY_IMPORTERS[library]
 
 
-def test_one_place_below_the_settings_asks_which_platform_it_is() -> None:
-    asking = {
+def decides(text: str) -> bool:
+    """Whether code asks which platform it is: by a comparison, a pattern, or a table of its own."""
+
+    def named(node: ast.AST) -> bool:
+        name = isinstance(node, ast.Constant) and node.value in FACTS
+        return name or (isinstance(node, ast.Attribute) and ast.unparse(node).endswith("stack.platform"))
+
+    def chosen(node: ast.AST) -> bool:
+        match node:
+            case ast.Compare(left=left, comparators=others):
+                inside = [each for other in (left, *others) for each in getattr(other, "elts", [other])]
+                return any(map(named, inside))
+            case ast.MatchValue(value=value):
+                return named(value)
+            case ast.Subscript(value=table, slice=key):
+                return named(key) and ast.unparse(table) != "FACTS"
+            case ast.Dict(keys=keys):
+                return {key.value for key in keys if isinstance(key, ast.Constant)} >= FACTS.keys()
+        return False
+
+    return any(map(chosen, ast.walk(ast.parse(text))))
+
+
+def test_one_place_decides_on_a_platform() -> None:
+    deciding = {
         str(path.relative_to(ROOT))
-        for part in ("components", "platforms", "platforms/choice", "checks", "policy")
+        for part in {*ALLOWED, "startup", "bench"} - {"offline"}
         for path in sources(part)
-        if "stack.platform" in path.read_text()
+        if decides(path.read_text(encoding="utf-8"))
     }
-    assert asking == {"platforms/choice.py"}
+    assert deciding == {"platforms/choice.py", "platforms/facts.py"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'x = 1 if settings.stack.platform != "fly" else 2',
+        'if "docker" == where: pass',
+        'if where in ("docker", "other"): pass',
+        "if stack.platform is other: pass",
+        'TABLE = {"docker": 1, "fly": 2}',
+        "places[settings.stack.platform]()",
+        'match where:\n    case "fly": pass',
+    ],
+)
+def test_a_new_decision_on_a_platform_is_found(code: str) -> None:
+    assert decides(code)
+    assert not decides("FACTS[self.stack.platform]; f'{settings.stack.platform}'; settings.platform.shared")
+
+
+def runs_docker(node: ast.AST) -> bool:
+    """Whether it is a command line of Docker, rather than names of platforms."""
+    match node:
+        case (
+            ast.List(elts=[ast.Constant(value="docker"), *others])
+            | ast.Tuple(elts=[ast.Constant(value="docker"), *others])
+        ):
+            return not any(isinstance(other, ast.Constant) and other.value in FACTS for other in others)
+    return False
+
+
+def test_one_module_runs_docker() -> None:
+    running = {
+        str(path.relative_to(ROOT))
+        for part in ALLOWED
+        for path in sources(part)
+        if any(map(runs_docker, ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
+    }
+    assert running == {"platforms/docker/client.py"}
 
 
 def test_no_stack_is_named_below_the_entry() -> None:

@@ -19,6 +19,7 @@ from ops import audit, decisions, run_folder
 from ops import evidence as runs
 from ops.evidence import recorded
 from ops.session import OpsError, RefusedError, Session
+from platforms.errors import PlatformError
 from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
@@ -98,6 +99,13 @@ def test_a_run_that_fails_is_sealed_with_its_result(
     assert (line["action"], line["result"]) == (action, result)
     assert not any("canary" in path.read_text() for path in root.rglob("*.json"))
     assert FOLDER_VARIABLE not in os.environ
+
+
+@pytest.mark.parametrize("failure", [OpsError("no way"), PlatformError("no way"), EvidenceError("no way")])
+def test_what_the_operator_was_told_is_kept(failure: Exception, session: Session, root: Path) -> None:
+    with pytest.raises(type(failure)), recorded(session, "down"):
+        raise failure
+    assert any("no way" in path.read_text() for path in root.rglob("*.json"))
 
 
 def altered(path: Path) -> None:

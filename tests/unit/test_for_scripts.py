@@ -11,12 +11,13 @@ import pytest
 import typer.main
 from typer.testing import CliRunner, Result
 
-from ops import audit, docker, env, report
+from ops import audit, env, report
 from ops.commands import cli
 from ops.commands.app import JSON, Told
 from ops.decisions import LOG, PLACE_VARIABLE
 from ops.refused import COMMANDS as REFUSED
 from ops.session import OpsError, Session
+from platforms.docker.runtime import DockerRuntime
 from tests.unit.recorder import ROOT
 from toolchain.report import ToolchainError
 
@@ -160,7 +161,7 @@ def test_of_a_stack_that_was_never_put_up_the_reason_is_the_document(name: str) 
 
 @pytest.mark.usefixtures("ready")
 def test_nothing_runs_of_a_stack_that_was_never_put_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docker, "containers", lambda _: [])
+    monkeypatch.setattr(DockerRuntime, "containers", lambda _: [])
     told = call("status")
     assert (told.exit_code, json.loads(told.stdout)["healthy"]) == (1, False)
 

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 from checks.base import CheckFailedError
 from ops import incident, lifecycle, plan, power, report, reset, rollback
 from ops.commands import cli
-from ops.host import Status
 from ops.members import command as members
 from ops.members import scim
 from ops.plan import GatedPlan, gated_plan
@@ -27,6 +26,7 @@ from ops.terminal import Console
 from ops.upgrade import command as upgrade
 from ops.upgrade import show
 from ops.upgrade.decide import Verdict
+from platforms.spec import Status
 from policy.plan import Plan, Step
 from settings.recorded import Recorded
 from settings.switches import Switch
@@ -112,7 +112,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (lifecycle, rollback):
         monkeypatch.setattr(module, "access", lambda *_: nullcontext())
     for module in (power, rollback):
-        monkeypatch.setattr(module, "host_of", lambda _: host)
+        monkeypatch.setattr(module, "runtime_of", lambda _: host)
     monkeypatch.setattr(lifecycle, "preflight", lambda *_: None)
     monkeypatch.setattr(lifecycle, "gated_plan", lambda *_, **__: GatedPlan(PLAN, {}))
     monkeypatch.setattr(lifecycle, "apply", apply)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.gateway_config import GatewayConfigError, merged, served
-from platforms.docker import DockerPlatform
+from platforms.docker.platform import DockerPlatform
 from settings import SettingsError, gateway_config, load
 from settings.groups import Model
 

@@ -16,7 +16,9 @@ import pytest
 from components.releases import MONITORING
 from offline.images import catalog, recipe, wheels
 from offline.images.kinds.dockerfile import Dockerfile
-from toolchain.images import client, registry
+from platforms.docker import images
+from platforms.docker.client import DockerError
+from toolchain.images import registry
 from toolchain.report import Report, ToolchainError
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def facts(proxy: str = "") -> client.EngineFacts:
-    return client.EngineFacts("amd64", "/", "https://127.0.0.1:1/v1/", (), proxy)
+def facts(proxy: str = "") -> images.EngineFacts:
+    return images.EngineFacts("amd64", "/", "https://127.0.0.1:1/v1/", (), proxy)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_a_registry_that_refuses_or_never_answers_is_given_up_within_the_probe_t
         hosts = [f"127.0.0.1:{port}", "127.0.0.1:1"]
         registries = registry.Registries(facts(), engine_is_here=True)
         for host in hosts * 2:
-            with pytest.raises(client.DockerCommandError, match=rf"{host} cannot be reached"):
+            with pytest.raises(DockerError, match=rf"{host} cannot be reached"):
                 registries.pull(f"{host}/redis:7", "redis", Report())
     assert probed == hosts
 
@@ -95,7 +97,7 @@ def test_a_docker_pull_without_a_first_word_is_stopped(tmp_path: Path, monkeypat
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(registry, "FIRST_WORD_SECONDS", 0.2)
     registries = registry.Registries(facts(), engine_is_here=False)
-    with pytest.raises(client.DockerCommandError, match="did not answer docker pull"):
+    with pytest.raises(DockerError, match="did not answer docker pull"):
         registries.pull("127.0.0.1:1/redis:7", "redis", Report())
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from evidence import EvidenceError
 from ops import decisions, incident
-from ops.host import Status
 from ops.session import OpsError, Session
 from ops.state import State
+from platforms.spec import Status
 from settings.recorded import NOTHING
 from toolchain.report import ToolchainError
 
@@ -30,7 +30,7 @@ class HalfDown:
             raise OpsError("no log")
         return f"{lines} lines\nlogged in with canary-of-the-state"
 
-    def facts(self) -> dict[str, Any]:
+    def about(self) -> dict[str, Any]:
         raise OpsError("the platform does not answer")
 
 
@@ -43,7 +43,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
         incident, "open_session", lambda *_: Session("local", {"PATH": "/nowhere"}, config, known=NOTHING)
     )
-    monkeypatch.setattr(incident, "host_of", lambda _: HalfDown())
+    monkeypatch.setattr(incident, "runtime_of", lambda _: HalfDown())
     monkeypatch.setattr(
         incident,
         "read_state",
@@ -94,7 +94,7 @@ def test_a_platform_that_is_gone_does_not_stop_the_rest(place: Path, monkeypatch
     def fail(_: object) -> object:
         raise OpsError("cannot connect")
 
-    monkeypatch.setattr(incident, "host_of", fail)
+    monkeypatch.setattr(incident, "runtime_of", fail)
     files, line = bundle(place)
     assert line["missing"]["platform"] == "cannot connect"
     assert "settings.json" in files

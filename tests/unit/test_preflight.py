@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from components.releases import Image
-from ops import docker, preflight
+from ops import preflight
 from ops.session import OpsError, Session
 from ops.stackfile import read_config
 from ops.state import State
-from platforms.docker_labels import OWNER_LABEL
+from platforms.docker.client import Docker
+from platforms.docker.labels import OWNER_LABEL
+from platforms.docker.runtime import DockerRuntime
+from platforms.fly import runtime as fly_runtime
 from settings import load
 from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
@@ -52,9 +55,9 @@ def test_a_volume_that_held_data_and_is_gone_stops_up(
     monkeypatch: pytest.MonkeyPatch, resources: list[dict[str, Any]], present: set[str], missing: set[str]
 ) -> None:
     state = State({"deployment": {"resources": resources}})
-    monkeypatch.setattr(docker, "volumes", lambda _: dict.fromkeys(present, ""))
-    monkeypatch.setattr(preflight, "_taken_ports", lambda _: [])
-    monkeypatch.setattr(preflight, "_full_disk", lambda _: [])
+    monkeypatch.setattr(DockerRuntime, "volumes", lambda _: dict.fromkeys(present, ""))
+    monkeypatch.setattr(preflight, "_taken_ports", lambda *_: [])
+    monkeypatch.setattr(DockerRuntime, "unready", lambda _: [])
     if not missing:
         preflight.preflight(SESSION, state)
         return
@@ -72,9 +75,9 @@ def test_every_volume_of_a_cluster_must_be_the_stacks_own(
 ) -> None:
     settings = tmp_path / "Pulumi.test.yaml"
     settings.write_text("config:\n  clickhouse:replicas: 3\n  langfuse-stack:instance: blue\n")
-    monkeypatch.setattr(docker, "volumes", lambda _: {f"blue_{name}_data": "another"})
-    monkeypatch.setattr(preflight, "_taken_ports", lambda _: [])
-    monkeypatch.setattr(preflight, "_full_disk", lambda _: [])
+    monkeypatch.setattr(DockerRuntime, "volumes", lambda _: {f"blue_{name}_data": "another"})
+    monkeypatch.setattr(preflight, "_taken_ports", lambda *_: [])
+    monkeypatch.setattr(DockerRuntime, "unready", lambda _: [])
     with pytest.raises(OpsError, match=f"volume blue_{name}_data is another stack's"):
         preflight.preflight(Session("test", {}, settings, known=NOTHING), State({}))
 
@@ -92,7 +95,7 @@ def ready_for_fly(monkeypatch: pytest.MonkeyPatch, local_images: str, **image: A
     }
     found["langfuse-web"] = Image("langfuse", "sha256:here", "built", "1", **image)
     monkeypatch.setattr(preflight, "images", lambda *_: found)
-    monkeypatch.setattr(preflight, "require_version", lambda _: None)
+    monkeypatch.setattr(fly_runtime, "require_version", lambda _: None)
     monkeypatch.setitem(FLY.__dict__, "settings", settings)
     monkeypatch.setattr(preflight, "refuse_unowned", lambda *_: None)
     preflight.preflight(FLY, State({}))
@@ -134,7 +137,7 @@ def test_a_command_line_of_fly_that_is_missing_or_too_old_stops_up(
 def test_an_image_that_fly_cannot_run_stops_up(
     monkeypatch: pytest.MonkeyPatch, local_images: str, *, stand_in: bool, said: str
 ) -> None:
-    monkeypatch.setattr(docker, "architectures", lambda _, images: dict.fromkeys(images, "arm64"))
+    monkeypatch.setattr(Docker, "inspect", lambda _, __, *names: [{"Architecture": "arm64"} for _ in names])
     with pytest.raises(OpsError, match=said):
         ready_for_fly(monkeypatch, local_images, stand_in=stand_in)
 
@@ -150,7 +153,7 @@ def test_an_image_that_fly_cannot_run_stops_up(
 def test_images_that_fly_can_run_do_not(
     monkeypatch: pytest.MonkeyPatch, local_images: str, image: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(docker, "architectures", lambda _, images: dict.fromkeys(images, "amd64"))
+    monkeypatch.setattr(Docker, "inspect", lambda _, __, *names: [{"Architecture": "amd64"} for _ in names])
     ready_for_fly(monkeypatch, local_images, **image)
 
 
@@ -173,8 +176,8 @@ def test_a_volume_that_another_stack_made_is_never_taken_over(
     monkeypatch: pytest.MonkeyPatch, resources: list[dict[str, Any]], there: dict[str, str], strangers: list[str]
 ) -> None:
     state = State({"deployment": {"resources": resources}})
-    monkeypatch.setattr(docker, "volumes", lambda _: there)
-    found = preflight._volumes(SESSION, state)
+    monkeypatch.setattr(DockerRuntime, "volumes", lambda _: there)
+    found = preflight._volumes(SESSION, DockerRuntime("langfuse"), state)
     assert [problem.split()[1] for problem in found] == strangers
     assert all("is another stack's" in problem and "instance" in problem for problem in found)
 
@@ -201,6 +204,7 @@ def test_docker_says_who_made_a_volume_and_a_stack_of_that_name_is_refused(
     instance = min(made).removesuffix("_minio_data").replace("_", "-")
     config.write_text(f"config:\n  langfuse-stack:instance: {instance}\n")
     session = Session("test", {}, config, known=NOTHING)
-    assert made.items() <= docker.volumes(session).items()
+    docker = DockerRuntime(instance)
+    assert made.items() <= docker.volumes().items()
     state = State({"deployment": {"resources": [STACK_ID]}})
-    assert sorted(problem.split()[1] for problem in preflight._volumes(session, state)) == sorted(made)
+    assert sorted(problem.split()[1] for problem in preflight._volumes(session, docker, state)) == sorted(made)

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,11 @@ from typing import Any
 import psutil
 import pytest
 
-from ops import docker, recover
-from ops.docker import Container
+from ops import recover
 from ops.session import MARK_VARIABLE, OpsError, Session
 from ops.state import State
 from ops.terminal import Console
+from platforms.docker.runtime import Container, DockerRuntime
 from settings.recorded import NOTHING
 
 OWNER = "0123456789abcdef"
@@ -162,44 +162,59 @@ def test_unfinished_operations_are_forgotten_and_nothing_else(session: FakeSessi
     assert json.loads(written)["deployment"] == {"resources": unfinished.resources}
 
 
-def looked_at(session: FakeSession) -> tuple[list[docker.Container], dict[str, str]]:
-    return docker.containers(session), docker.networks(session)
+class OneMachine(DockerRuntime):
+    """A Docker with these containers and networks, which remembers what is removed."""
+
+    def __init__(self, containers: list[Container], networks: dict[str, str] | None = None) -> None:
+        super().__init__("langfuse")
+        self.made, self.joined = containers, networks or {}
+        self.removed: list[str] = []
+
+    def containers(self) -> list[Container]:
+        return self.made
+
+    def networks(self) -> dict[str, str]:
+        return self.joined
+
+    def volumes(self) -> dict[str, str]:
+        return {}
+
+    def remove_containers(self, ids: Sequence[str]) -> None:
+        self.removed += ids
+
+    def remove_networks(self, ids: Sequence[str]) -> None:
+        self.removed += ids
 
 
 def test_what_another_machine_makes_meanwhile_is_no_orphan(
     session: FakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is seen on Docker was recorded, or is pending, by the time at which the state is read."""
-    made: list[str] = []
+    docker = OneMachine([])
     monkeypatch.setattr(recover, "_end_orphaned_providers", lambda _: None)
-    monkeypatch.setattr(docker, "containers", lambda _: [container(name) for name in made])
-    monkeypatch.setattr(docker, "networks", lambda _: {})
-    monkeypatch.setattr(docker, "remove_containers", lambda *_: pytest.fail("it was removed"))
+    monkeypatch.setattr(recover, "docker_of", lambda _: docker)
 
     def read(_session: FakeSession) -> State:
-        made.append("just made")
+        docker.made = [container("just made")]
         return state(containers=[])
 
     monkeypatch.setattr(recover, "read_state", read)
     recover.recover(session, Console(quiet=True))
-    assert made
+    assert docker.made
+    assert not docker.removed
 
 
-def test_containers_the_state_never_heard_of_are_removed(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docker, "containers", lambda _session: [container("known"), container("orphan")])
-    monkeypatch.setattr(docker, "networks", lambda _session: {"net": OWNER})
-    recover._remove_orphans(session, state(containers=["known"]), *looked_at(session), Console(quiet=True))
-    removed = [argv[-1] for argv, _ in session.__dict__["calls"] if "rm" in argv]
-    assert removed == ["orphan", "net"]
-    assert not any("volume" in argv for argv, _ in session.__dict__["calls"])
+def test_containers_the_state_never_heard_of_are_removed() -> None:
+    docker = OneMachine([container("known"), container("orphan")], {"net": OWNER})
+    recover._remove_orphans(docker, state(containers=["known"]), docker.made, docker.joined, Console(quiet=True))
+    assert docker.removed == ["orphan", "net"]
 
 
-def test_another_stacks_containers_are_never_touched(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docker, "containers", lambda _session: [container("theirs", owner="somebody else")])
-    monkeypatch.setattr(docker, "networks", lambda _session: {})
+def test_another_stacks_containers_are_never_touched() -> None:
+    docker = OneMachine([container("theirs", owner="somebody else")])
     with pytest.raises(OpsError, match="another stack uses the instance name langfuse"):
-        recover._remove_orphans(session, state(), *looked_at(session), Console(quiet=True))
-    assert calls(session) == []
+        recover._remove_orphans(docker, state(), docker.made, docker.joined, Console(quiet=True))
+    assert not docker.removed
 
 
 def test_only_one_run_changes_the_stack_at_a_time(session: FakeSession) -> None:
@@ -221,10 +236,8 @@ def of(*resources: dict[str, Any]) -> State:
     return State({"version": 3, "deployment": {"resources": list(resources)}})
 
 
-def test_a_container_that_is_gone_is_forgotten_and_what_depends_on_it_stays(
-    session: FakeSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(docker, "volumes", lambda _: {})
+def test_a_container_that_is_gone_is_forgotten_and_what_depends_on_it_stays(session: FakeSession) -> None:
+    docker = OneMachine([])
     gate = {
         "urn": "a::gate",
         "type": "checks",
@@ -233,7 +246,9 @@ def test_a_container_that_is_gone_is_forgotten_and_what_depends_on_it_stays(
         "propertyDependencies": {"watch": ["a::web"], "url": None},
     }
     console = Console(record=True, width=200)
-    recover._forget_missing(session, of(declared("web"), declared("redis"), gate), [container("redis")], console)
+    recover._forget_missing(
+        session, docker, of(declared("web"), declared("redis"), gate), [container("redis")], console
+    )
     [(argv, stdin)] = session.__dict__["calls"]
     assert argv[1:3] == ["stack", "import"]
     kept = {entry["urn"]: entry for entry in json.loads(stdin or "")["deployment"]["resources"]}
@@ -244,13 +259,11 @@ def test_a_container_that_is_gone_is_forgotten_and_what_depends_on_it_stays(
     assert "missing since the last run, made again below: web" in console.export_text()
 
 
-def test_nothing_is_forgotten_where_all_is_there_or_volumes_are_gone_too(
-    session: FakeSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(docker, "volumes", lambda _: {})
+def test_nothing_is_forgotten_where_all_is_there_or_volumes_are_gone_too(session: FakeSession) -> None:
+    docker = OneMachine([])
     volume = {"urn": "a::v", "type": "docker:index/volume:Volume", "id": "v", "outputs": {"name": "data"}}
     console = Console(quiet=True)
-    recover._forget_missing(session, of(declared("web")), [container("web")], console)
-    recover._forget_missing(session, of(declared("web", delete=True)), [], console)
-    recover._forget_missing(session, of(declared("web"), volume), [], console)
+    recover._forget_missing(session, docker, of(declared("web")), [container("web")], console)
+    recover._forget_missing(session, docker, of(declared("web", delete=True)), [], console)
+    recover._forget_missing(session, docker, of(declared("web"), volume), [], console)
     assert calls(session) == []

@@ -10,6 +10,7 @@ import re
 import stat
 import time
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,10 @@ import pytest
 
 from components.releases import RELEASES
 from offline.images import builder, catalog, recipe
-from toolchain.images import client, obtain, registry
+from platforms.docker import images
+from platforms.docker.client import Docker, DockerError
+from platforms.docker.images import LocalImage
+from toolchain.images import obtain, registry
 from toolchain.images.lock import Locked, read_lock
 from toolchain.paths import cache_dir
 from toolchain.report import Report, ToolchainError
@@ -37,21 +41,21 @@ WEB = {"langfuse-web": "127.0.0.1:1/langfuse/langfuse:3.225.4"}
 class Engine:
     """What the Docker engine would know and do."""
 
-    images: dict[str, client.LocalImage] = field(default_factory=dict)
+    images: dict[str, LocalImage] = field(default_factory=dict)
     registry: set[str] = field(default_factory=set)
     builds: list[str] = field(default_factory=list)
     pulls: list[str] = field(default_factory=list)
     inspections: int = 0
 
-    def add(self, name: str) -> client.LocalImage:
+    def add(self, name: str) -> LocalImage:
         pinned = name if "@" in name else f"{name.rpartition(':')[0]}@sha256:{'d' * 64}"
         digests = (pinned,) if name in self.registry else ()
         identity = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
-        image = client.LocalImage(identity, (name,), digests, "amd64")
+        image = LocalImage(identity, (name,), digests, "amd64")
         self.images[name] = self.images[identity] = image
         return image
 
-    def inspect(self, names: Sequence[str]) -> list[client.LocalImage]:
+    def inspect(self, names: Sequence[str]) -> list[LocalImage]:
         self.inspections += 1
         return [self.images[name] for name in names if name in self.images]
 
@@ -62,11 +66,10 @@ class Engine:
     def pull(self, reference: str, *_: object) -> None:
         self.pulls.append(reference)
         if reference not in self.registry:
-            raise client.DockerCommandError("127.0.0.1:1 cannot be reached")
+            raise DockerError("127.0.0.1:1 cannot be reached")
         self.add(reference)
 
-    def run(self, *argv: str, seconds: float = 0) -> str:
-        assert seconds >= 0
+    def run(self, *argv: str) -> str:
         assert argv[0] == "run"
         return "Redis server v=7.0.15 sha=00000000:0"
 
@@ -78,7 +81,7 @@ class Instant(recipe.Kind):
         (context / "artefact").write_text(job.tag)
 
     def finish(self, job: Job, context: Path) -> None:
-        client.build(context, job.tag, {}, "")
+        images.build(context, job.tag, {}, "")
 
 
 class Hanging(Instant):
@@ -111,19 +114,19 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     double = Engine()
     monkeypatch.setenv("LANGFUSE_STACK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LANGFUSE_STACK_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(client, "inspect", double.inspect)
-    monkeypatch.setattr(client, "build", double.build)
-    monkeypatch.setattr(client, "run", double.run)
-    monkeypatch.setattr(client, "copy_out", lambda *_: None)
-    monkeypatch.setattr(client, "facts", lambda: facts(root=str(tmp_path)))
+    monkeypatch.setattr(images, "inspect", double.inspect)
+    monkeypatch.setattr(images, "build", double.build)
+    monkeypatch.setattr(Docker, "__call__", lambda _, *argv: double.run(*argv))
+    monkeypatch.setattr(images, "copy_out", lambda *_: None)
+    monkeypatch.setattr(images, "facts", lambda: facts(root=str(tmp_path)))
     monkeypatch.setattr(registry.Registries, "pull", lambda _, *request: double.pull(*request))
     monkeypatch.setattr(obtain, "current_host", lambda: "unix:///var/run/docker.sock")
     monkeypatch.setattr(catalog, "_RECIPES", {"redis": recipe_named("redis")})
     return double
 
 
-def facts(root: str = "/", hub: str = "https://127.0.0.1:1/v1/", proxy: str = "") -> client.EngineFacts:
-    return client.EngineFacts("amd64", root, hub, (), proxy)
+def facts(root: str = "/", hub: str = "https://127.0.0.1:1/v1/", proxy: str = "") -> images.EngineFacts:
+    return images.EngineFacts("amd64", root, hub, (), proxy)
 
 
 def test_an_image_on_the_machine_is_taken_without_asking_a_registry(engine: Engine) -> None:
@@ -361,3 +364,11 @@ def test_a_lock_of_another_reference_says_nothing(engine: Engine) -> None:
     engine.registry.add(REDIS["redis"])
     other = {"redis": Locked("127.0.0.1:1/redis:7.0", "7.0", f"sha256:{'e' * 64}")}
     assert resolve(REDIS, Report(), locked=other)["redis"].digest == f"sha256:{'d' * 64}"
+
+
+def test_the_code_of_recipes_keeps_the_images_that_its_former_names_made() -> None:
+    """A name that only moved must not have everybody build every image again."""
+    for name in ("archive", "debian", "dockerfile"):
+        code = recipe._code(import_module(f"offline.images.kinds.{name}"))
+        assert "from toolchain.images import client\n" in code
+        assert not re.search(r"platforms|offline|client\.argv|DockerError", code)

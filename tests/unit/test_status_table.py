@@ -7,15 +7,16 @@ import pytest
 
 import settings
 from components.releases import Image
-from ops import docker, report
+from ops import report
 from ops.terminal import Console
+from platforms.docker.runtime import Container, as_missing, missing
 
 SERVICES = ["clickhouse-keeper-3", "clickhouse-proxy", "langfuse-web-proxy", "langfuse-worker-2", "minio"]
 
 
-def container(service: str, ports: tuple[int, ...], state: str = "running") -> docker.Container:
+def container(service: str, ports: tuple[int, ...], state: str = "running") -> Container:
     name = f"langfuse-{service}"
-    return docker.Container(name, name, service, "o", "sha256:1", state, "unhealthy", "2026-11-30T12:00:00Z", ports)
+    return Container(name, name, service, "o", "sha256:1", state, "unhealthy", "2026-11-30T12:00:00Z", ports)
 
 
 def test_whole_names_fit_and_only_published_ports_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +25,7 @@ def test_whole_names_fit_and_only_published_ports_are_shown(monkeypatch: pytest.
     found = [container(service, (19000, 19001) if service == "minio" else ()) for service in SERVICES]
     gone: dict[str, Any] = {"name": "langfuse-redis", "labels": [{"label": "x", "value": "y"}], "image": "sha256:1"}
     state = [{"type": "docker:index/container:Container", "urn": "u", "id": "gone", "outputs": gone}]
-    found += docker.missing(state, found)
+    found += [as_missing(entry["outputs"]) for entry in missing(state, found)]
     console = Console(record=True, width=80)
     session: Any = SimpleNamespace(settings=None, environment={})
     console.print(report.services_table(session, found))

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ops import lifecycle, workers
-from ops.host import Status
 from ops.session import OpsError, Session
 from ops.terminal import Console
+from platforms.spec import Status
 from policy.plan import Plan, Step
 from settings.recorded import NOTHING
 
@@ -54,7 +54,7 @@ class TwoWorkers:
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TwoWorkers:
     made = TwoWorkers()
-    monkeypatch.setattr(workers, "host_of", lambda _: made)
+    monkeypatch.setattr(workers, "runtime_of", lambda _: made)
     monkeypatch.setattr(workers, "state_dir", lambda: tmp_path)
     return made
 

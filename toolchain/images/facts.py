@@ -8,7 +8,8 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from toolchain.images import client
+from platforms.docker import images
+from platforms.docker.client import Docker, DockerError
 from toolchain.paths import cache_dir, locked, staged, write_private
 
 FLOOR_LABEL = "langfuse-stack.clickhouse-floor"
@@ -69,7 +70,7 @@ def facts_of(service: str, image: str, reference: str) -> Facts:
 
 
 def _floor(image: str) -> list[int] | None:
-    found = client.find(image)
+    found = images.find(image)
     label = found.labels.get(FLOOR_LABEL) if found else None
     return [int(part) for part in label.split(".")] if label else None
 
@@ -81,8 +82,8 @@ def _told_version(service: str, image: str) -> str | None:
     program, *arguments = _COMMANDS[service]
     isolated = ("--rm", "--network=none", f"--entrypoint={program}")
     try:
-        said = client.run("run", *isolated, image, *arguments)
-    except client.DockerCommandError:
+        said = Docker()("run", *isolated, image, *arguments)
+    except DockerError:
         return None
     match = _VERSION.search(said)
     return match[1] if match else None
@@ -100,7 +101,7 @@ def _migrations(image: str) -> Path:
         if not folder.is_dir():
             with staged(folder) as part:
                 for inside in _MIGRATIONS:
-                    client.copy_out(image, f"{_SHARED}/{inside}", ".sql", part / inside)
+                    images.copy_out(image, f"{_SHARED}/{inside}", ".sql", part / inside)
     return folder
 
 

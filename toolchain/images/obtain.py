@@ -6,15 +6,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from platforms.docker import images
+from platforms.docker.client import DockerError
 from toolchain.docker import current_host
-from toolchain.images import client
 from toolchain.images.registry import NoSuchImageError, Registries
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolchain.images.client import LocalImage
+    from platforms.docker.images import LocalImage
     from toolchain.report import Report
 
 _LOCAL = ("unix://", "npipe://")
@@ -45,7 +46,7 @@ def obtain(
     """
     if not references:
         return {}
-    engine = client.facts()
+    engine = images.facts()
     registries = Registries(engine, engine_is_here=current_host().startswith(_LOCAL))
     with ThreadPoolExecutor(len(references)) as pool:
         tries = {
@@ -79,19 +80,19 @@ def part_of(service: str) -> str:
 
 
 def _find_or_pull(service: str, reference: str, registries: Registries, report: Report) -> Obtained:
-    found = client.find(reference)
+    found = images.find(reference)
     if found:
         return Obtained(found, "on this machine", _digest(found, reference))
     registries.pull(reference, part_of(service), report)
-    pulled = client.find(reference)
+    pulled = images.find(reference)
     if pulled is None:
-        raise client.DockerCommandError("it was pulled and is not there")
+        raise DockerError("it was pulled and is not there")
     return Obtained(pulled, "pulled", _digest(pulled, reference))
 
 
-def _expected(done: Future[Obtained]) -> ToolchainError:
+def _expected(done: Future[Obtained]) -> ToolchainError | DockerError:
     error = done.exception()
-    if isinstance(error, ToolchainError):
+    if isinstance(error, ToolchainError | DockerError):
         return error
     raise error or RuntimeError("a finished try has neither a result nor an error")
 

@@ -10,11 +10,11 @@ import time
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from platforms.docker.client import DockerError, argv
 from toolchain.download import unreachable
-from toolchain.images.client import DockerCommandError
 
 if TYPE_CHECKING:
-    from toolchain.images.client import EngineFacts
+    from platforms.docker.images import EngineFacts
     from toolchain.report import Report
 
 PROBE_SECONDS = 3.0
@@ -23,7 +23,7 @@ _PULL_SECONDS = 3600.0
 _HTTPS = 443
 
 
-class NoSuchImageError(DockerCommandError):
+class NoSuchImageError(DockerError):
     """The registry answers, and has no image of that name and tag."""
 
 
@@ -46,14 +46,14 @@ class Registries:
 
         Raises:
             NoSuchImageError: the registry has no such image.
-            DockerCommandError: it does not answer, or refused; says which and why.
+            DockerError: it does not answer, or refused; says which and why.
         """
         host = host_of(reference) or urlsplit(self._engine.hub).hostname or self._engine.hub
         with self._lock:
             if host not in self._silent and self._probe_says_something:
                 self._probe(host)
             if host in self._silent:
-                raise DockerCommandError(f"{host} {self._silent[host]}")
+                raise DockerError(f"{host} {self._silent[host]}")
         started = time.monotonic()
         with report.working(part, f"pulling {reference}"):
             self._pull(reference, host)
@@ -71,7 +71,7 @@ class Registries:
 
     def _pull(self, reference: str, host: str) -> None:
         with subprocess.Popen(
-            ["docker", "pull", reference],
+            argv("pull", reference),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -86,12 +86,12 @@ class Registries:
                 code = pull.wait()
             except queue.Empty:
                 self._silent[host] = f"did not answer docker pull within {FIRST_WORD_SECONDS:.0f} s"
-                raise DockerCommandError(f"{host} {self._silent[host]}") from None
+                raise DockerError(f"{host} {self._silent[host]}") from None
             finally:
                 if pull.poll() is None:
                     pull.kill()
         if code != 0:
-            raise (NoSuchImageError if _NO_SUCH_IMAGE.search(last) else DockerCommandError)(last)
+            raise (NoSuchImageError if _NO_SUCH_IMAGE.search(last) else DockerError)(last)
 
 
 def host_of(reference: str) -> str | None:

@@ -10,7 +10,7 @@ import zipfile
 from typing import IO, TYPE_CHECKING
 
 from offline.images import wheels
-from toolchain.images import client
+from platforms.docker import client
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class WheelArchive:
         """`docker load`, under the recipe's tag and no other, so that no image of the user loses its name."""
         wheel = next(context.glob("*.whl"))
         with subprocess.Popen(
-            ["docker", "load", "--quiet"],
+            client.argv("load", "--quiet"),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -59,7 +59,7 @@ class WheelArchive:
                 load.kill()
                 raise
         if load.returncode != 0:
-            raise client.DockerCommandError(f"docker load: {words.decode(errors='replace').strip()}")
+            raise client.DockerError(f"docker load: {words.decode(errors='replace').strip()}")
 
 
 def _copy_archive(wheel: Path, tag: str, output: IO[bytes]) -> None:

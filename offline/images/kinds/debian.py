@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from offline import apt
-from toolchain.images import client
+from platforms.docker import images as client
 from toolchain.report import ToolchainError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain.images import client
+from platforms.docker import images as client
 
 if TYPE_CHECKING:
     from pathlib import Path

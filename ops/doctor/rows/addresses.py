@@ -30,6 +30,6 @@ def target(url: str) -> str | None:
 
 def reached(access: Access, service: str, targets: Sequence[str]) -> Seen:
     """Whether `service` reaches every `host:port` from its own network."""
-    answers = access.looks.reach(service, targets)
+    answers = access.inspector.reach(service, targets)
     failed = [f"{name}: {answer}" for name, answer in answers.items() if not answer.startswith("ok")]
     return wrong(f"from {service}: {'; '.join(failed)}") if failed else fine(f"{service} reaches {', '.join(targets)}")

@@ -24,7 +24,7 @@ def _password(access: Access) -> Seen:
             raise
         with login.native(access.native_address) as native:
             native.execute("SELECT 1")
-    password = environment(access.looks, "langfuse-web").get("CLICKHOUSE_PASSWORD", "")
+    password = environment(access.inspector, "langfuse-web").get("CLICKHOUSE_PASSWORD", "")
     as_chosen = access.clickhouse.is_external and is_raw_in_query(password)
     if not (as_chosen or re.fullmatch(r"[A-Za-z0-9]+", password)):
         return wrong(
@@ -35,7 +35,7 @@ def _password(access: Access) -> Seen:
 
 
 def _migration_url(access: Access) -> Seen:
-    url = environment(access.looks, "langfuse-web").get("CLICKHOUSE_MIGRATION_URL", "")
+    url = environment(access.inspector, "langfuse-web").get("CLICKHOUSE_MIGRATION_URL", "")
     address = addresses.parsed(url)
     if address is None or address.scheme != "clickhouse":
         return wrong(f"CLICKHOUSE_MIGRATION_URL is {url or 'unset'}")
@@ -45,7 +45,7 @@ def _migration_url(access: Access) -> Seen:
 
 
 def _connection(access: Access) -> Seen:
-    env = environment(access.looks, "langfuse-web")
+    env = environment(access.inspector, "langfuse-web")
     targets = [addresses.target(env.get(name, "")) for name in ("CLICKHOUSE_URL", "CLICKHOUSE_MIGRATION_URL")]
     ssl = env.get("CLICKHOUSE_MIGRATION_SSL") == "true"
     for target in filter(None, targets):
@@ -87,7 +87,7 @@ def _require_own(access: Access) -> None:
 
 def _filesystem(access: Access) -> Seen:
     _require_own(access)
-    kind = access.looks.filesystem("clickhouse", "/var/lib/clickhouse")
+    kind = access.inspector.filesystem("clickhouse", "/var/lib/clickhouse")
     over_network = any(name in kind.lower() for name in NETWORK_FILESYSTEMS)
     return wrong(f"/var/lib/clickhouse is on {kind}") if over_network else fine(f"data on {kind}")
 

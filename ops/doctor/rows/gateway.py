@@ -13,7 +13,7 @@ HOSTS = ("LANGFUSE_HOST", "LANGFUSE_OTEL_HOST")
 
 
 def _cloud(access: Access) -> Seen:
-    env = environment(access.looks, "gateway")
+    env = environment(access.inspector, "gateway")
     for name in HOSTS:
         value = env.get(name, "")
         if not value:
@@ -25,7 +25,7 @@ def _cloud(access: Access) -> Seen:
 
 
 def _keys(access: Access) -> Seen:
-    env = environment(access.looks, "gateway")
+    env = environment(access.inspector, "gateway")
     keys = (env.get("LANGFUSE_PUBLIC_KEY", ""), env.get("LANGFUSE_SECRET_KEY", ""))
     status = httpx.get(f"{access.web_url}/api/public/projects", auth=keys, timeout=4, trust_env=False).status_code
     if status == OK:
@@ -36,7 +36,7 @@ def _keys(access: Access) -> Seen:
 
 
 def _database(access: Access) -> Seen:
-    found = {"DATABASE_URL", "DIRECT_URL"} & environment(access.looks, "gateway").keys()
+    found = {"DATABASE_URL", "DIRECT_URL"} & environment(access.inspector, "gateway").keys()
     if found:
         return wrong(f"the gateway has {', '.join(sorted(found))}")
     return fine("the gateway knows no database")

@@ -7,9 +7,11 @@ import httpx
 from components.releases import BACKFILL
 from ops.doctor.access import Access
 from ops.doctor.ask import postgres, text_of
-from ops.doctor.looks import UNKNOWN, LookError, environment, instances
+from ops.doctor.looks import environment, instances
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
-from ops.doctor.words import ANY
+from platforms.errors import PlatformError
+from platforms.phrases import ANY
+from platforms.spec import UNKNOWN
 
 OK = 200
 NOT_FOUND = 404
@@ -26,7 +28,7 @@ def _get(url: str) -> httpx.Response:
 
 
 def _containers(access: Access) -> Seen:
-    running = access.looks.facts()
+    running = access.inspector.instances()
     trouble = {service: f"{service} is absent" for service in access.services if not running.get(service)}
     unseen = []
     for service, found in running.items():
@@ -41,12 +43,12 @@ def _containers(access: Access) -> Seen:
     if trouble:
         return wrong("; ".join(trouble.values()), WHY.replace(ANY, next(iter(trouble))))
     if unseen:
-        raise LookError("; ".join(unseen))
+        raise PlatformError("; ".join(unseen))
     return fine(f"{sum(map(len, running.values()))} {access.words.running} run")
 
 
 def _two_webs(access: Access) -> Seen:
-    webs = [facts.name for facts in instances(access.looks, "langfuse-web") if facts.state == "running"]
+    webs = [facts.name for facts in instances(access.inspector, "langfuse-web") if facts.state == "running"]
     return wrong(f"{len(webs)} webs run: {', '.join(sorted(webs))}") if len(webs) > 1 else fine(f"{len(webs)} web runs")
 
 
@@ -59,7 +61,7 @@ def _web_serves(access: Access) -> Seen:
 
 def _encryption_key(access: Access) -> Seen:
     keys = {
-        service: environment(access.looks, service).get("ENCRYPTION_KEY", "")
+        service: environment(access.inspector, service).get("ENCRYPTION_KEY", "")
         for service in ("langfuse-web", "langfuse-worker")
     }
     for service, key in keys.items():
@@ -69,7 +71,7 @@ def _encryption_key(access: Access) -> Seen:
 
 
 def _sign_up(access: Access) -> Seen:
-    closed = environment(access.looks, "langfuse-web").get("AUTH_DISABLE_SIGNUP") == "true"
+    closed = environment(access.inspector, "langfuse-web").get("AUTH_DISABLE_SIGNUP") == "true"
     [(present,)] = postgres(
         access.direct_url, "SELECT to_regclass(%(name)s) IS NOT NULL", name=f"{access.schema}.users"
     )
@@ -102,7 +104,7 @@ def _background(access: Access) -> Seen:
 def _is_open(access: Access, gate: str) -> bool:
     """Whether the worker works on migrations that a variable holds back."""
     usual = "true" if gate == BACKFILL and access.release.name == "4" else "false"
-    return environment(access.looks, "langfuse-worker").get(gate, usual) == "true"
+    return environment(access.inspector, "langfuse-worker").get(gate, usual) == "true"
 
 
 def _again(name: str) -> str:
@@ -112,7 +114,7 @@ def _again(name: str) -> str:
 
 def _bind(access: Access) -> Seen:
     for service in ("langfuse-web", "langfuse-worker"):
-        host = environment(access.looks, service).get("HOSTNAME", "")
+        host = environment(access.inspector, service).get("HOSTNAME", "")
         if host not in BINDS:
             return wrong(f"HOSTNAME of {service} is {host or 'unset, so only its own name'}")
     return fine("web and worker listen on every address")
@@ -142,7 +144,7 @@ def _write_mode(access: Access) -> Seen:
     opt_in_name = "LANGFUSE_MIGRATION_V4_ALLOW_PREVIEW_OPT_IN"
     four = access.release.name == "4"
     for service in ("langfuse-web", "langfuse-worker"):
-        env = environment(access.looks, service)
+        env = environment(access.inspector, service)
         mode = env.get(mode_name, "events_only" if four else "legacy")
         otel = env.get(otel_name, "direct" if four else "dual_write")
         opt_in = env.get(opt_in_name, "true" if four else "false")

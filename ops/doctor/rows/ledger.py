@@ -5,11 +5,14 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from components.langfuse import WEB
 from ops.doctor.access import Access
 from ops.doctor.ask import clickhouse, text_of
 from ops.doctor.looks import environment
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
 
+MIGRATIONS = "/app/packages/shared/clickhouse/migrations/unclustered"
+"""Folder in web's image."""
 SETTLING_SECONDS = 1.0
 """A server finishes what a killed client had sent, so the ledger may still move."""
 COMMENT = re.compile(r"--[^\n]*")
@@ -70,7 +73,7 @@ def _dirty(access: Access) -> Seen:
 
 
 def _advice(access: Access, version: int) -> Seen:
-    text = access.looks.migration(version)
+    text = access.inspector.migration(WEB, MIGRATIONS, version)
     if text is None:
         return wrong(f"version {version} is dirty, and web's image has no such file: it is older than the ledger")
     wanted = steps(text)
@@ -122,7 +125,7 @@ def _newer_than_image(access: Access) -> Seen:
 def _flag(access: Access) -> bool:
     """Whether web or worker works in cluster mode: everything but the literal `false` says so."""
     flags = [
-        environment(access.looks, service).get("CLICKHOUSE_CLUSTER_ENABLED", "true")
+        environment(access.inspector, service).get("CLICKHOUSE_CLUSTER_ENABLED", "true")
         for service in ("langfuse-web", "langfuse-worker")
     ]
     return any(flag != "false" for flag in flags)

@@ -44,7 +44,7 @@ def _answers(access: Access, name: str) -> Seen:
     if not failed:
         return fine(f"{good} of {good} deployments answer")
     reason = (str(failed[0].get("error") or "").strip() or "no reason given").splitlines()[0]
-    secrets = [value for value in environment(access.looks, "gateway").values() if len(value) >= MIN_SECRET]
+    secrets = [value for value in environment(access.inspector, "gateway").values() if len(value) >= MIN_SECRET]
     return wrong(
         f"{len(failed)} of {good + len(failed)} deployments fail: {without_secrets(reason, secrets)[:MAX_CHARACTERS]}"
     )
@@ -52,7 +52,7 @@ def _answers(access: Access, name: str) -> Seen:
 
 def _ask(access: Access, path: str, **query: str) -> Any:
     """What the gateway answers its administrator; 503 is an answer too, of a model that fails."""
-    key = environment(access.looks, "gateway").get("LITELLM_MASTER_KEY", "")
+    key = environment(access.inspector, "gateway").get("LITELLM_MASTER_KEY", "")
     answer = httpx.get(
         f"{access.gateway_url}{path}",
         params=query,

@@ -3,10 +3,10 @@
 import re
 
 from ops.doctor.access import Access
-from ops.doctor.looks import LookError
 from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, logged, wrong
 from ops.engine_locks import locks
 from ops.session import stack_name
+from platforms.errors import PlatformError
 
 HEAP = re.compile(r"--max[-_]old[-_]space[-_]size=(\d+)")
 MEGABYTE = 1 << 20
@@ -17,7 +17,7 @@ NO_ENGINE = re.compile(r"daemon|\.sock|docker cannot", re.IGNORECASE)
 
 def _memory(access: Access) -> Seen:
     limits = []
-    for facts in (facts for found in access.looks.facts().values() for facts in found):
+    for facts in (facts for found in access.inspector.instances().values() for facts in found):
         if facts.out_of_memory:
             return wrong(f"the kernel killed {facts.name} for memory")
         heap = HEAP.search(facts.env.get("NODE_OPTIONS", ""))
@@ -42,8 +42,8 @@ def _lock(access: Access) -> Seen:
 
 def _engine(access: Access) -> Seen:
     try:
-        access.looks.facts()
-    except LookError as error:
+        access.inspector.instances()
+    except PlatformError as error:
         if NO_ENGINE.search(str(error)):
             return wrong(str(error))
         raise

@@ -13,7 +13,7 @@ URLS = ("DATABASE_URL", "DIRECT_URL")
 
 
 def _url(access: Access) -> Seen:
-    env = environment(access.looks, "langfuse-web")
+    env = environment(access.inspector, "langfuse-web")
     for name in URLS:
         try:
             url = postgres_url(env.get(name, ""))
@@ -26,7 +26,7 @@ def _url(access: Access) -> Seen:
 
 
 def _connection(access: Access) -> Seen:
-    env = environment(access.looks, "langfuse-web")
+    env = environment(access.inspector, "langfuse-web")
     targets = {addresses.target(env.get(name, "")) for name in URLS} - {None}
     postgres(access.direct_url, "SELECT 1")
     return addresses.reached(access, "langfuse-web", sorted(str(target) for target in targets))
@@ -61,7 +61,7 @@ def _needs_ledger(access: Access) -> None:
 
 
 def _lock(access: Access) -> Seen:
-    direct = addresses.parsed(environment(access.looks, "langfuse-web").get("DIRECT_URL", ""))
+    direct = addresses.parsed(environment(access.inspector, "langfuse-web").get("DIRECT_URL", ""))
     if direct is not None and direct.port == TRANSACTION_POOLER_PORT:
         return wrong(
             f"DIRECT_URL names port {TRANSACTION_POOLER_PORT}, the transaction pooler, which keeps no session lock",
@@ -80,7 +80,7 @@ def _lock(access: Access) -> Seen:
 
 def _pooler_flag(access: Access) -> Seen:
     for service in ("langfuse-web", "langfuse-worker"):
-        url = addresses.parsed(environment(access.looks, service).get("DATABASE_URL", ""))
+        url = addresses.parsed(environment(access.inspector, service).get("DATABASE_URL", ""))
         if url and url.port == TRANSACTION_POOLER_PORT and parse_qs(url.query).get("pgbouncer") != ["true"]:
             return wrong(f"DATABASE_URL of {service} names port {TRANSACTION_POOLER_PORT} without pgbouncer=true")
     return fine("no pooler, or told that it is one")

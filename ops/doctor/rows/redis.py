@@ -40,7 +40,7 @@ def _client(access: Access) -> "Redis":
 
 def _url(access: Access) -> Seen:
     for service in ("langfuse-web", "langfuse-worker"):
-        env = environment(access.looks, service)
+        env = environment(access.inspector, service)
         url = env.get("REDIS_CONNECTION_STRING", "")
         if url:
             parts = addresses.parsed(url)
@@ -54,27 +54,27 @@ def _url(access: Access) -> Seen:
 
 def _connection(access: Access) -> Seen:
     target = _target(access)
-    answer = access.looks.reach("langfuse-web", [target])[target]
+    answer = access.inspector.reach("langfuse-web", [target])[target]
     if answer.startswith("ok") or (ONLY_IPV6 in answer and not _asks_for_ipv6(access)):
         return fine(f"web reaches {target}")
     return wrong(f"from web, {target}: {answer}")
 
 
 def _asks_for_ipv6(access: Access) -> bool:
-    url = environment(access.looks, "langfuse-web").get("REDIS_CONNECTION_STRING", "")
+    url = environment(access.inspector, "langfuse-web").get("REDIS_CONNECTION_STRING", "")
     return int(access.version.partition(".")[0]) >= FIRST_WITH_IPV6 or "family=6" in url
 
 
 def _ipv6(access: Access) -> Seen:
     target = _target(access)
-    answer = access.looks.reach("langfuse-web", [target])[target]
+    answer = access.inspector.reach("langfuse-web", [target])[target]
     if ONLY_IPV6 in answer and not _asks_for_ipv6(access):
         return wrong(f"{target}: {answer}; Langfuse {access.version} asks for IPv4")
     return fine(f"{target} has an address that Langfuse asks for")
 
 
 def _target(access: Access) -> str:
-    env = environment(access.looks, "langfuse-web")
+    env = environment(access.inspector, "langfuse-web")
     url = env.get("REDIS_CONNECTION_STRING", "")
     return addresses.target(url) or f"{env.get('REDIS_HOST', 'redis')}:{env.get('REDIS_PORT', '6379')}"
 

@@ -10,7 +10,7 @@ from ops.doctor.row import NotApplicableError, Part, Row, Seen, fine, wrong
 
 
 def _keys(access: Access) -> Seen:
-    env = environment(access.looks, "gateway")
+    env = environment(access.inspector, "gateway")
     keys = env.get("LANGFUSE_PUBLIC_KEY", ""), env.get("LANGFUSE_SECRET_KEY", "")
     if httpx.get(f"{access.web_url}/api/public/projects", auth=keys, timeout=4, trust_env=False).status_code != OK:
         raise NotApplicableError("Langfuse does not take the gateway's keys either: see gateway-keys")

@@ -10,7 +10,9 @@ def _replicas(access: Access) -> Seen:
     servers = access.clickhouse_servers
     if len(servers) == 1:
         raise NotApplicableError("a single node")
-    away = [name for name in servers if not any(facts.state == "running" for facts in instances(access.looks, name))]
+    away = [
+        name for name in servers if not any(facts.state == "running" for facts in instances(access.inspector, name))
+    ]
     if away:
         return wrong(f"does not run: {', '.join(away)}", f"`python -m ops start {away[0]}`, which then catches up")
     client = access.operator.connect()

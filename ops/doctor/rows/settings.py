@@ -90,7 +90,7 @@ def _given(access: Access) -> dict[str, set[str]]:
     """Name to the services that are given it."""
     found: dict[str, set[str]] = {}
     for service in SERVICES:
-        for name in environment(access.looks, service):
+        for name in environment(access.inspector, service):
             found.setdefault(name, set()).add(service)
     return found
 
@@ -118,7 +118,7 @@ def _wrong_case(access: Access) -> Seen:
 
 
 def _differ(access: Access) -> Seen:
-    web, worker = (environment(access.looks, service) for service in SERVICES)
+    web, worker = (environment(access.inspector, service) for service in SERVICES)
     names = sorted(name for name in EQUAL if web.get(name, "") != worker.get(name, ""))
     if names:
         return wrong(f"web and worker differ in {', '.join(names)}")

@@ -65,7 +65,7 @@ def _get(store: "Minio", name: str, key: str) -> str:
 
 def _settings(access: Access) -> Seen:
     for service in ("langfuse-web", "langfuse-worker"):
-        env = environment(access.looks, service)
+        env = environment(access.inspector, service)
         for kind in KINDS:
             style = env.get(f"LANGFUSE_S3_{kind}_FORCE_PATH_STYLE")
             if (style == "true") != access.store.by_path:
@@ -80,7 +80,7 @@ def _settings(access: Access) -> Seen:
 
 def _connection(access: Access) -> Seen:
     for service, name in CONNECTING:
-        target = addresses.target(environment(access.looks, service).get(name, ""))
+        target = addresses.target(environment(access.inspector, service).get(name, ""))
         if target is None:
             return wrong(f"{name} of {service} names no address", TAKE_OUT.format(name=name))
         seen = addresses.reached(access, service, [target])
@@ -92,7 +92,7 @@ def _connection(access: Access) -> Seen:
 def _external(access: Access) -> Seen:
     import httpx
 
-    env = environment(access.looks, "langfuse-web")
+    env = environment(access.inspector, "langfuse-web")
     inside = env.get("LANGFUSE_S3_EVENT_UPLOAD_ENDPOINT", "")
     names = (MEDIA, "LANGFUSE_S3_BATCH_EXPORT_EXTERNAL_ENDPOINT")
     if access.store_is_private and all(env.get(name) == inside for name in names):
@@ -129,7 +129,7 @@ def _registry(access: Access) -> Seen:
     for service, reference in access.images.items():
         if REMOVED_IMAGE.fullmatch(reference):
             return wrong(f"{service} is to run {reference}, which its maker took out of the registry")
-    running = access.looks.facts()
+    running = access.inspector.instances()
     if not running:
         raise NotApplicableError("nothing runs")
     return fine(f"{sum(map(len, running.values()))} {access.words.running} have their images")

@@ -38,7 +38,7 @@ class Part(Component):
 
     def service(self) -> Service:
         """One more service, on Docker."""
-        from platforms.docker import DockerPlatform
+        from platforms.docker.platform import DockerPlatform
 
         platform = DockerPlatform("lfs-test-attacked", "owner", lambda _: 512, running=True)
         health = HealthSpec(ExecProbe(("true",)))

@@ -7,7 +7,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from components.base import Component, register_delete_hook
-from platforms.docker import DockerPlatform
+from platforms.docker.platform import DockerPlatform
 from platforms.spec import VolumeSpec
 
 config = pulumi.Config()

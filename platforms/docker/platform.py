@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pulumi
 import pulumi_docker as docker
 
-from platforms.docker_labels import DISPOSABLE_LABEL, INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
+from platforms.docker.client import argv
+from platforms.docker.labels import DISPOSABLE_LABEL, INSTANCE_LABEL, OWNER_LABEL, SERVICE_LABEL
 from platforms.spec import (
     OPERATORS_MACHINE,
     Address,
@@ -151,8 +152,8 @@ class DockerPlatform:
             spec.name,
             addresses,
             resource=container,
-            logs=("docker", "logs", "--tail", LOG_LINES, f"{self._instance}-{spec.name}"),
-            restarts=("docker", "inspect", "--format", "{{.RestartCount}}", f"{self._instance}-{spec.name}"),
+            logs=tuple(argv("logs", "--tail", LOG_LINES, f"{self._instance}-{spec.name}")),
+            restarts=tuple(argv("inspect", "--format", "{{.RestartCount}}", f"{self._instance}-{spec.name}")),
         )
 
     def unreachable(self, host: str) -> str:

@@ -1,20 +1,22 @@
 """Stop, start, logs and states on Fly go through the platform's own actions, by the apps in the state."""
 
+import json
 from typing import Any
 
 import pytest
 
-from ops import fly_host
-from ops.fly_host import FlyHost
-from ops.host import known
-from ops.session import OpsError, Session
-from ops.state import State
+from ops.runtime import known
+from ops.session import OpsError
+from ops.stackfile import read_config
+from platforms.errors import PlatformError
+from platforms.fly import runtime
 from platforms.fly.action import Action
 from platforms.fly.errors import FlyError
 from platforms.fly.looks import Inspect, Logs
 from platforms.fly.machines import SetState
+from platforms.fly.runtime import FlyRuntime
 from platforms.fly.volumes import TakeSnapshot
-from settings.recorded import NOTHING
+from settings import load
 from tests.unit.recorder import ROOT
 
 CHAIN = (
@@ -43,22 +45,21 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Action]:
     """What the platform was asked; it answers as it would."""
     actions: list[Action] = []
 
-    def ask(_: Session, action: Action) -> Any:
+    def ask(action: Action, _: object) -> Any:
         actions.append(action)
         return ANSWERS[type(action)]
 
-    monkeypatch.setattr(fly_host, "ask", ask)
-    monkeypatch.setattr(fly_host, "read_state", lambda _: State({"deployment": {"resources": RESOURCES}}))
+    monkeypatch.setattr(runtime, "ask", ask)
     return actions
 
 
 @pytest.fixture
-def session(asked: list[Action]) -> Session:  # noqa: ARG001 - for its effect
-    return Session("prod", {}, ROOT / "Pulumi.prod.yaml", known=NOTHING)
+def host(asked: list[Action]) -> FlyRuntime:  # noqa: ARG001 - for its effect
+    settings = load(read_config(ROOT / "Pulumi.prod.yaml"))
+    return FlyRuntime(lambda: RESOURCES, settings.fly_app, settings.replicas, {})
 
 
-def test_services_are_those_that_the_state_knows_as_deployed(session: Session) -> None:
-    host = FlyHost(session)
+def test_services_are_those_that_the_state_knows_as_deployed(host: FlyRuntime) -> None:
     assert known(host, "clickhouse").runs
     assert known(host, "minio").state == "no machine"
     with pytest.raises(OpsError, match="use one of clickhouse, minio"):
@@ -70,23 +71,22 @@ def test_services_are_those_that_the_state_knows_as_deployed(session: Session) -
     [{"error": "no access token"}, {"machines": [{"state": "starting"}, {"state": "stopped"}]}, {"machines": []}],
 )
 def test_a_service_is_stopped_unless_it_is_known_to_be(
-    seen: dict[str, Any], session: Session, monkeypatch: pytest.MonkeyPatch
+    seen: dict[str, Any], host: FlyRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody is told that it is stopped already because Fly could not be asked."""
     monkeypatch.setitem(MACHINES, "apps", {"hotdash-langfuse-clickhouse": seen})
-    status = known(FlyHost(session), "clickhouse")
+    status = known(host, "clickhouse")
     assert not status.rests
     assert (status.state == "unknown") is ("error" in seen)
 
 
-def test_machines_beyond_the_replicas_are_not_missed(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_beyond_the_replicas_are_not_missed(host: FlyRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
     surplus = {"machines": [{"state": "started"}, {"state": "stopped"}]}
     monkeypatch.setitem(MACHINES, "apps", {"hotdash-langfuse-clickhouse": surplus})
-    assert known(FlyHost(session), "clickhouse").runs
+    assert known(host, "clickhouse").runs
 
 
-def test_stop_and_start_are_states_of_the_app_and_touch_nothing_else(session: Session, asked: list[Action]) -> None:
-    host = FlyHost(session)
+def test_stop_and_start_are_states_of_the_app_and_touch_nothing_else(host: FlyRuntime, asked: list[Action]) -> None:
     host.stop("clickhouse")
     host.start("clickhouse")
     assert host.logs("clickhouse", 50) == "a line"
@@ -98,30 +98,40 @@ def test_stop_and_start_are_states_of_the_app_and_touch_nothing_else(session: Se
     ]
 
 
-def test_states_take_one_look_at_machines_and_facts_take_everything(session: Session, asked: list[Action]) -> None:
-    host = FlyHost(session)
+def test_states_take_one_look_at_machines_and_facts_take_everything(host: FlyRuntime, asked: list[Action]) -> None:
     assert host.services()["clickhouse"].detail["app"] == "hotdash-langfuse-clickhouse"
-    assert host.facts()["minio"] == {"app": "hotdash-langfuse-minio"}
+    assert host.about()["minio"] == {"app": "hotdash-langfuse-minio"}
     assert [each.machines_only for each in asked if isinstance(each, Inspect)] == [True, False]
 
 
-def test_a_service_without_an_app_is_refused(session: Session, asked: list[Action]) -> None:
-    with pytest.raises(OpsError, match="there is no app of redis"):
-        FlyHost(session).stop("redis")
+def test_a_service_without_an_app_is_refused(host: FlyRuntime, asked: list[Action]) -> None:
+    with pytest.raises(PlatformError, match="there is no app of redis"):
+        host.stop("redis")
     assert asked == []
 
 
-def test_a_snapshot_is_taken_of_every_volume_that_the_state_knows(session: Session, asked: list[Action]) -> None:
-    assert FlyHost(session).snapshots() == {"clickhouse_data": "vs_1"}
+def test_a_snapshot_is_taken_of_every_volume_that_the_state_knows(host: FlyRuntime, asked: list[Action]) -> None:
+    assert host.snapshots() == {"clickhouse_data": "vs_1"}
     assert asked == [TakeSnapshot(name="clickhouse_data", id="vol_1")]
 
 
 def test_a_failure_is_told_with_its_fix_and_without_what_looks_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = Session("prod", {"FLY_BIN": "no-such-fly"}, ROOT / "Pulumi.prod.yaml", known=NOTHING)
-    with pytest.raises(OpsError, match=r"no-such-fly.*not on PATH") as failure:
-        fly_host.ask(session, Logs(app="hotdash-langfuse-web"))
+    with pytest.raises(PlatformError, match=r"no-such-fly.*not on PATH") as failure:
+        runtime.ask(Logs(app="hotdash-langfuse-web"), {"FLY_BIN": "no-such-fly"})
     assert "FLY_BIN" in str(failure.value)
     monkeypatch.setattr(Logs, "do", lambda *_: (_ for _ in ()).throw(FlyError("token=fo1_canaryofatoken refused")))
-    with pytest.raises(OpsError) as failure:
-        fly_host.ask(session, Logs(app="hotdash-langfuse-web"))
+    with pytest.raises(PlatformError) as failure:
+        runtime.ask(Logs(app="hotdash-langfuse-web"), {})
     assert "canary" not in str(failure.value)
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_settings_are_those_that_a_service_was_deployed_with(secret: bool, asked: list[Action]) -> None:
+    request = json.dumps({"toml": {"env": {"PORT": "3000"}}})
+    stdin: Any = {"plaintext": json.dumps(request)} if secret else request
+    deployed = {"urn": f"{CHAIN}::clickhouse-deploy", "outputs": {"stdin": stdin}}
+    host = FlyRuntime(lambda: [deployed], lambda service: service, lambda _: 1, {})
+    assert host.settings_of("clickhouse") == {"PORT": "3000"}
+    with pytest.raises(PlatformError, match="the stack has no web-deploy yet: run `make up`"):
+        host.settings_of("web")
+    assert asked == [], "what it was deployed with is in the state"

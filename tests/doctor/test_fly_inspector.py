@@ -1,7 +1,8 @@
 """Looks into apps of Fly, with answers as `python -m platforms.fly` gives them."""
 
+import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from ops.doctor import fly_looks
 from ops.doctor.access import NOWHERE, Access, from_settings
 from ops.doctor.examine import examine
-from ops.doctor.fly_looks import FlyLooks, caller
-from ops.doctor.looks import LookError, environment
+from ops.doctor.looks import environment
 from ops.doctor.row import Result
 from ops.doctor.rows import ROWS
-from ops.session import Session
 from ops.stackfile import read_config
+from platforms.errors import PlatformError
+from platforms.fly import client
+from platforms.fly.client import Call, caller
+from platforms.fly.runtime import SERVICE, FlyRuntime
 from settings import load
-from settings.recorded import NOTHING
 from tests.unit.recorder import ROOT
 
 SETTINGS = load(read_config(ROOT / "Pulumi.prod.yaml"))
@@ -52,7 +53,7 @@ class Fly:
         self.asked.append((action, request))
         app = request["app"]
         if app in self.failing:
-            raise LookError(f"fly machine list -a {app}: no access token available")
+            raise PlatformError(f"fly machine list -a {app}: no access token available")
         answers: Mapping[str, Callable[[], Mapping[str, Any]]] = {
             "look": lambda: self._looked(app, told=request["environment"]),
             "reach": lambda: {"seen": dict.fromkeys(request["targets"], self.reached)},
@@ -69,13 +70,18 @@ class Fly:
         return {**seen, **({"env": self.env, "secrets": ["SALT"]} if told else {})}
 
 
+def deployed(call: Call, services: Sequence[str] = SERVICES) -> FlyRuntime:
+    resources = [{"urn": f"urn:pulumi:prod::p::{SERVICE}::{service}-deploy"} for service in services]
+    return FlyRuntime(lambda: resources, SETTINGS.fly_app, SETTINGS.replicas, {}, call)
+
+
 @pytest.fixture
 def fly() -> Fly:
     return Fly()
 
 
 def access(fly: Fly, **changes: Any) -> Access:
-    made = from_settings(SETTINGS, lambda _: "", FlyLooks(APPS, fly), stack="prod")
+    made = from_settings(SETTINGS, lambda _: "", deployed(fly), stack="prod")
     return replace(made, **changes)
 
 
@@ -85,9 +91,9 @@ def seen(to: Access, row: str) -> Result:
 
 
 def test_every_app_is_asked_once_whoever_asks_and_only_three_are_entered(fly: Fly) -> None:
-    looks = FlyLooks(APPS, fly)
+    looks = deployed(fly)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: looks.facts(), range(16)))
+        answers = list(pool.map(lambda _: looks.instances(), range(16)))
     assert all(answer == answers[0] for answer in answers)
     assert sorted(request["app"] for _, request in fly.asked) == sorted(APPS.values())
     entered = {request["app"] for _, request in fly.asked if request["environment"]}
@@ -102,11 +108,11 @@ def test_apps_are_asked_at_the_same_time() -> None:
         together.wait()
         return answers(action, request)
 
-    assert set(FlyLooks(APPS, call).facts()) == set(APPS)
+    assert set(deployed(call).instances()) == set(APPS)
 
 
 def test_the_same_targets_are_reached_once(fly: Fly) -> None:
-    looks = FlyLooks(APPS, fly)
+    looks = deployed(fly)
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda _: looks.reach("langfuse-web", ["a:1"]), range(4))) == [{"a:1": "ok"}] * 4
     assert len(fly.asked) == 1
@@ -114,7 +120,7 @@ def test_the_same_targets_are_reached_once(fly: Fly) -> None:
 
 def test_facts_are_those_of_the_machine(fly: Fly) -> None:
     fly.machines[WEB] = [{**MACHINE, "restarts": 3, "out_of_memory": True, "health": "starting"}]
-    [facts] = FlyLooks(APPS, fly).facts()["langfuse-web"]
+    [facts] = deployed(fly).instances()["langfuse-web"]
     assert (facts.name, facts.state, facts.health, facts.image) == (WEB, "running", "starting", "a@sha256:1")
     assert (facts.restarts, facts.out_of_memory, dict(facts.env), set(facts.secrets)) == (3, True, fly.env, {"SALT"})
 
@@ -149,7 +155,7 @@ def test_an_app_that_cannot_be_asked_is_neither_well_nor_absent(fly: Fly) -> Non
     result = seen(to, "containers")
     assert result.verdict == "not seen"
     assert "no access token" in result.evidence
-    assert environment(to.looks, "langfuse-web") == fly.env, "the others are seen"
+    assert environment(to.inspector, "langfuse-web") == fly.env, "the others are seen"
 
 
 def test_what_a_machine_was_given_is_not_guessed(fly: Fly) -> None:
@@ -214,18 +220,16 @@ def test_a_line_of_the_log_is_found(fly: Fly) -> None:
 
 
 def test_a_service_that_was_never_deployed_cannot_be_looked_into(fly: Fly) -> None:
-    looks = FlyLooks({}, fly)
-    assert looks.facts() == {}
-    with pytest.raises(LookError, match="there is no langfuse-web"):
+    looks = deployed(fly, ())
+    assert looks.instances() == {}
+    with pytest.raises(PlatformError, match="there is no langfuse-web"):
         looks.reach("langfuse-web", ["a:1"])
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
+def variables(tmp_path: Path) -> dict[str, str]:
     """What runs is a Python that finds another `platforms.fly` first."""
-    return Session(
-        "prod", {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}, ROOT / "Pulumi.prod.yaml", known=NOTHING
-    )
+    return {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
 
 
 def program(folder: Path, text: str) -> None:
@@ -235,18 +239,18 @@ def program(folder: Path, text: str) -> None:
     (package / "fly.py").write_text(text)
 
 
-def test_an_answer_and_a_failure_come_through_the_command_line(session: Session, tmp_path: Path) -> None:
+def test_an_answer_and_a_failure_come_through_the_command_line(variables: dict[str, str], tmp_path: Path) -> None:
     program(tmp_path, "import json, sys; print(json.dumps({'got': [sys.argv[1], json.load(sys.stdin)]}))")
-    assert caller(session)("look", {"app": "a"}) == {"got": ["look", {"app": "a"}]}
+    assert caller(variables)("look", {"app": "a"}) == {"got": ["look", {"app": "a"}]}
     (tmp_path / "platforms" / "fly.py").write_text("import sys; sys.exit('fly look: no\\n    fix:  log in')")
-    with pytest.raises(LookError, match=r"^fly look: no fix: log in$"):
-        caller(session)("look", {"app": "a"})
+    with pytest.raises(PlatformError, match=r"^fly look: no fix: log in$"):
+        caller(variables)("look", {"app": "a"})
 
 
 def test_a_call_that_does_not_end_is_ended_with_what_it_runs(
-    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fly_looks, "ENDING_SECONDS", 5)
+    monkeypatch.setattr(client, "END_SECONDS", 5)
     mark = tmp_path / "ended"
     program(
         tmp_path,
@@ -254,6 +258,6 @@ def test_a_call_that_does_not_end_is_ended_with_what_it_runs(
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"try: time.sleep(60)\nexcept KeyboardInterrupt: pathlib.Path({str(mark)!r}).touch()\n",
     )
-    with pytest.raises(LookError, match="no end after 1 s"):
-        caller(session, seconds=1)("look", {"app": "a"})
+    with pytest.raises(PlatformError, match="no end after 1 s"):
+        caller(variables, seconds=1)("look", {"app": "a"})
     assert mark.exists()

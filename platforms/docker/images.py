@@ -1,29 +1,17 @@
-"""The Docker command line, typed: argv in, facts out, failures as one message."""
-
-from __future__ import annotations
+"""Images on this machine: found, built, and looked into without running them."""
 
 import contextlib
 import json
-import os
 import subprocess
 import tarfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from toolchain.report import ToolchainError
+from platforms.docker.client import Docker, DockerError, argv
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-_QUICK_SECONDS = 120
-_BUILD_SECONDS = 1800
-_MESSAGE_LINES = 4
-
-
-class DockerCommandError(ToolchainError):
-    """A docker command failed; the message is what it said."""
+BUILD_SECONDS = 1800
 
 
 @dataclass(frozen=True)
@@ -48,26 +36,9 @@ class EngineFacts:
     proxy: str
 
 
-def run(*argv: str, seconds: float = _QUICK_SECONDS) -> str:
-    """Standard output of `docker argv…`.
-
-    Raises:
-        DockerCommandError: it failed or took longer than `seconds`.
-    """
-    result = _execute(argv, seconds)
-    if result.returncode != 0:
-        raise DockerCommandError(f"docker {argv[0]}: {_last_words(result)}")
-    return result.stdout.decode(errors="replace")
-
-
 def inspect(names: Sequence[str]) -> list[LocalImage]:
     """The images among `names` that are on the machine, in one call; absent ones are left out."""
-    if not names:
-        return []
-    result = _execute(("image", "inspect", *names), _QUICK_SECONDS)
-    if not result.stdout.strip():
-        raise DockerCommandError(f"docker image inspect: {_last_words(result)}")
-    return [_local_image(item) for item in json.loads(result.stdout)]
+    return [_local_image(item) for item in Docker().present("image", *names)]
 
 
 def find(name: str) -> LocalImage | None:
@@ -78,7 +49,7 @@ def find(name: str) -> LocalImage | None:
 
 def facts() -> EngineFacts:
     """What the running engine says about itself."""
-    info = json.loads(run("info", "--format", "{{json .}}"))
+    info = json.loads(Docker()("info", "--format", "{{json .}}"))
     architectures = {"x86_64": "amd64", "aarch64": "arm64"}
     registries = info.get("RegistryConfig") or {}
     return EngineFacts(
@@ -94,12 +65,13 @@ def build(context: Path, tag: str, arguments: Mapping[str, str], target: str) ->
     """`docker build` of the folder `context`; the tag appears only when all steps succeeded."""
     options = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     options += [f"--target={target}"] if target else []
-    run("build", "--quiet", "--force-rm", f"--tag={tag}", *options, str(context), seconds=_BUILD_SECONDS)
+    docker = Docker(seconds=BUILD_SECONDS)
+    docker("build", "--quiet", "--force-rm", f"--tag={tag}", *options, str(context), also={"DOCKER_BUILDKIT": "0"})
 
 
 def import_root(archive: Path, tag: str) -> None:
     """An image of one layer from a tar archive of a root file system."""
-    run("import", str(archive), tag, seconds=_BUILD_SECONDS)
+    Docker(seconds=BUILD_SECONDS)("import", str(archive), tag)
 
 
 def copy_out(image: str, folder: str, suffix: str, target: Path) -> None:
@@ -111,10 +83,11 @@ def copy_out(image: str, folder: str, suffix: str, target: Path) -> None:
         suffix: Of the wanted files.
         target: Folder that gets them, with the same names below it.
     """
-    container = run("create", "--network=none", image, "unused").strip()
+    docker = Docker()
+    container = docker("create", "--network=none", image, "unused").strip()
     try:
         with subprocess.Popen(
-            ["docker", "cp", f"{container}:{folder}", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            argv("cp", f"{container}:{folder}", "-"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as copy:
             assert copy.stdout is not None  # noqa: S101  (a pipe was asked for)
             with contextlib.suppress(tarfile.ReadError), tarfile.open(fileobj=copy.stdout, mode="r|") as archive:
@@ -122,31 +95,17 @@ def copy_out(image: str, folder: str, suffix: str, target: Path) -> None:
                     if member.isfile() and member.name.endswith(suffix):
                         _write(archive, member, target)
     finally:
-        run("rm", "--force", "--volumes", container)
+        docker("rm", "--force", "--volumes", container)
 
 
 def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
     inside = PurePosixPath(member.name).parts[1:]
     content = archive.extractfile(member)
     if ".." in inside or content is None:
-        raise DockerCommandError(f"docker cp: {member.name} is no file that an image should have")
+        raise DockerError(f"docker cp: {member.name} is no file that an image should have")
     path = target.joinpath(*inside)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.read())
-
-
-def _execute(argv: Sequence[str], seconds: float) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(
-            ["docker", *argv],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-            env={**os.environ, "DOCKER_BUILDKIT": "0"},
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DockerCommandError(f"docker {argv[0]}: no end after {seconds:.0f} s") from error
 
 
 def _local_image(item: Mapping[str, Any]) -> LocalImage:
@@ -157,8 +116,3 @@ def _local_image(item: Mapping[str, Any]) -> LocalImage:
         architecture=item["Architecture"],
         labels=(item.get("Config") or {}).get("Labels") or {},
     )
-
-
-def _last_words(result: subprocess.CompletedProcess[bytes]) -> str:
-    text = (result.stderr or result.stdout).decode(errors="replace").strip()
-    return " / ".join(line.strip() for line in text.splitlines()[-_MESSAGE_LINES:]) or f"exit {result.returncode}"
