@@ -48,7 +48,7 @@ def retire(session: Session) -> dict[str, str]:
         Service to app, of those that were there.
 
     Raises:
-        OpsError: one does not stop; the state is as it was.
+        PlatformError: one does not stop; the state is as it was.
     """
     former = former_replicas(read_state(session))
     apps = sorted(filter(None, former.values()))

@@ -1,6 +1,7 @@
 """Replicas that a former version ran as apps of their own are named, stopped and forgotten, with the real engine."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 import ops.former_replicas
 import ops.session
 from ops.former_replicas import former_replicas, refuse_former_replicas, retire
-from ops.session import OpsError, RefusedError, Session
+from ops.session import RefusedError, Session
 from ops.state import read_state
+from platforms.errors import PlatformError
 from platforms.fly.action import Action
 from platforms.fly.looks import Inspect
 from platforms.fly.machines import SetState
@@ -68,10 +70,10 @@ class Platform:
         self.asked: list[Action] = []
         self.stops = True
 
-    def __call__(self, _: Session, action: Action) -> Any:
+    def __call__(self, action: Action, _: Mapping[str, str]) -> Any:
         self.asked.append(action)
         if isinstance(action, SetState) and not self.stops:
-            raise OpsError("machine m1 is started")
+            raise PlatformError("machine m1 is started")
         if isinstance(action, Inspect):
             return {"apps": {app: {} if "proxy" in app else {"machines": [{"id": "m1"}]} for app in action.apps}}
         return {}
@@ -105,7 +107,7 @@ def test_they_are_stopped_and_forgotten_and_nothing_else_is(old: Session, platfo
 
 def test_one_that_does_not_stop_stays_known(old: Session, platform: Platform) -> None:
     platform.stops = False
-    with pytest.raises(OpsError, match="machine m1 is started"):
+    with pytest.raises(PlatformError, match="machine m1 is started"):
         retire(old)
     assert set(former_replicas(read_state(old))) == set(OLD)
 

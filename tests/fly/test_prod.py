@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,9 @@ def test_a_first_up_proves_every_phase_and_ends_with_a_trace(first: Up) -> None:
 
 
 def test_phases_run_one_after_the_other(first: Up) -> None:
-    text = first.run.output
-    created = {name: text.index(f" {name} created") for name in PHASES}
-    assert list(created) == sorted(PHASES, key=lambda name: created[name])
+    resources = first.prod.export()["deployment"]["resources"]
+    created = {entry["urn"].rpartition("::")[2]: datetime.fromisoformat(entry["created"]) for entry in resources}
+    assert list(PHASES) == sorted(PHASES, key=lambda name: created[name])
     deployed = [call["argv"][call["argv"].index("-a") + 1] for call in first.prod.calls() if call["verb"] == "deploy"]
     assert deployed == list(APPS)
 
