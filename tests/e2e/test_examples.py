@@ -120,7 +120,8 @@ def test_components_work_in_a_program_of_their_own(stack: TestStack, tmp_path: P
         running = stack.docker("ps", "--format", "{{.Names}}", "--filter", f"name=^{instance}-").split()
     finally:
         for kind, everything in (("container", ["--all"]), ("volume", []), ("network", [])):
-            if found := stack.docker(kind, "ls", "--quiet", *everything, "--filter", f"name={instance}").split():
+            named = instance.replace("-", "_") if kind == "volume" else instance
+            if found := stack.docker(kind, "ls", "--quiet", *everything, "--filter", f"name={named}").split():
                 stack.docker(kind, "rm", *(["--force"] if kind == "container" else []), *found)
         stack.shell(*pulumi, "stack", "rm", "--yes", "--force", "--stack", "dev")
     assert set(shown["proven"]) == {"clickhouse-gate", "redis-gate"}
