@@ -89,7 +89,7 @@ check: ## lint, types, and fast tests (under a minute)
 test: check ## everything but long loops: also real engine and Docker
 	@$(RUN) -m toolchain ensure
 	@$(RUN) -m ops images
-	@$(RUN) -m pytest -n 4 --dist loadscope --no-loadscope-reorder --durations=40 -m "(docker or engine or e2e) and not soak"
+	@$(RUN) -m pytest -n 3 --dist loadscope --no-loadscope-reorder --durations=20 -m "(docker or engine or e2e) and not soak"
 
 soak: ## the long fault loops: whole stacks broken on purpose
 	@$(RUN) -m toolchain ensure
