@@ -83,6 +83,29 @@ class Progress:
         self._console.print(f"{changes} in {seconds} s")
 
 
+class EventLog:
+    """The engine's event log while the engine writes it.
+
+    Args:
+        path: of the log, which need not be there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._at, self._begun = path, 0, ""
+
+    def fresh(self) -> list[Mapping[str, Any]]:
+        """Events since the last look; one that is written only in part comes with the next."""
+        try:
+            with self._path.open(encoding="utf-8") as log:
+                log.seek(self._at)
+                text = log.read()
+                self._at = log.tell()
+        except FileNotFoundError:
+            return []
+        *lines, self._begun = (self._begun + text).split("\n")
+        return [json.loads(line) for line in lines]
+
+
 @contextmanager
 def followed(event_log: Path, console: Console, known: Collection[str] = ()) -> Iterator[None]:
     """Show what the engine writes into its event log while the block runs it.
@@ -93,7 +116,7 @@ def followed(event_log: Path, console: Console, known: Collection[str] = ()) -> 
         known: warnings that were shown before.
     """
     progress, over = Progress(console, known), threading.Event()
-    reader = threading.Thread(target=_read, args=(event_log, progress, over), daemon=True)
+    reader = threading.Thread(target=_read, args=(EventLog(event_log), progress, over), daemon=True)
     reader.start()
     try:
         yield
@@ -103,20 +126,12 @@ def followed(event_log: Path, console: Console, known: Collection[str] = ()) -> 
         progress.close()
 
 
-def _read(event_log: Path, progress: Progress, over: threading.Event) -> None:
-    begun, at = "", 0
-    while True:
+def _read(event_log: EventLog, progress: Progress, over: threading.Event) -> None:
+    last = False
+    while not last:
         last = over.wait(POLL_SECONDS)
-        if event_log.exists():
-            with event_log.open(encoding="utf-8") as log:
-                log.seek(at)
-                text = log.read()
-                at = log.tell()
-            *lines, begun = (begun + text).split("\n")
-            for line in lines:
-                progress.take(json.loads(line))
-        if last:
-            return
+        for event in event_log.fresh():
+            progress.take(event)
 
 
 def _works(step: Mapping[str, Any]) -> bool:

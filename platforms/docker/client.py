@@ -106,6 +106,11 @@ class Docker:
         """What Docker knows of all objects of a kind whose label has this value."""
         return self.inspect(kind, *self.ids(kind, f"label={label}={value}"))
 
+    def info(self) -> Mapping[str, Any]:
+        """What the engine says of itself."""
+        found: Mapping[str, Any] = json.loads(self("info", "--format", "{{json .}}"))
+        return found
+
     def _run(
         self,
         arguments: Sequence[str],

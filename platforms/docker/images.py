@@ -1,7 +1,6 @@
 """Images on this machine: found, built, and looked into without running them."""
 
 import contextlib
-import json
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -49,7 +48,7 @@ def find(name: str) -> LocalImage | None:
 
 def facts() -> EngineFacts:
     """What the running engine says about itself."""
-    info = json.loads(Docker()("info", "--format", "{{json .}}"))
+    info = Docker().info()
     architectures = {"x86_64": "amd64", "aarch64": "arm64"}
     registries = info.get("RegistryConfig") or {}
     return EngineFacts(

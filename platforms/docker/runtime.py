@@ -104,7 +104,7 @@ class DockerRuntime:
 
     def about(self) -> Mapping[str, Any]:
         """See `Runtime`."""
-        info = self.info()
+        info = self.cli.info()
         return {
             "docker": info["ServerVersion"],
             "memory_bytes": info["MemTotal"],
@@ -117,7 +117,7 @@ class DockerRuntime:
 
     def unready(self) -> Sequence[str]:
         """See `Runtime`: a full disk."""
-        root = Path(self.info()["DockerRootDir"])
+        root = Path(self.cli.info()["DockerRootDir"])
         free = shutil.disk_usage(root).free / 1e9 if root.exists() else MIN_FREE_GB
         return [f"{root} has {free:.1f} GB left: free at least {MIN_FREE_GB} GB"] if free < MIN_FREE_GB else []
 
@@ -221,11 +221,6 @@ class DockerRuntime:
         """Remove volumes with all that is in them."""
         if names:
             self.cli("volume", "rm", *names)
-
-    def info(self) -> Mapping[str, Any]:
-        """What the engine says of itself."""
-        found: Mapping[str, Any] = json.loads(self.cli("info", "--format", "{{json .}}"))
-        return found
 
     @cached_property
     def _instances(self) -> dict[str, list[Instance]]:

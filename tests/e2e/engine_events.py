@@ -1,11 +1,11 @@
 """What the engine of a run under way has said so far, in its own words: a line for each step that begins or ends."""
 
-import json
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from ops.progress import EventLog
 from tests.e2e.stack import TestStack
 
 _REPEATED = re.compile(r"/(\w+):(?=\1$)", re.IGNORECASE)
@@ -23,25 +23,21 @@ class EngineEvents:
     def __init__(self, stack: TestStack) -> None:
         self._runs = stack.folder / "state" / "runs"
         self._before = self._logs()
-        self._read = 0
+        self._followed: dict[Path, EventLog] = {}
 
     def fresh(self) -> list[str]:
         """Lines since the last look, for example `docker:index:Network network creating`, and then `… created`."""
-        lines = [line for log in self._logs() - self._before for line in _lines(log)]
-        fresh, self._read = lines[self._read :], len(lines)
-        return fresh
+        logs = [self._followed.setdefault(path, EventLog(path)) for path in self._logs() - self._before]
+        return [line for log in logs for event in log.fresh() for line in _lines(event)]
 
     def _logs(self) -> set[Path]:
         return set(self._runs.glob("*/events.jsonl"))
 
 
-def _lines(log: Path) -> Iterator[str]:
-    with suppress(FileNotFoundError):
-        whole = [line for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-        for event in map(json.loads, whole):
-            for kind, ending in ((BEGINS, "ing"), (ENDS, "ed")):
-                if kind in event:
-                    step = event[kind]["metadata"]
-                    did = step["op"].removesuffix("e") + ending
-                    short = _REPEATED.sub(":", step["type"])
-                    yield f"{short} {step['urn'].rpartition('::')[2]} {did}"
+def _lines(event: Mapping[str, Any]) -> Iterator[str]:
+    for kind, ending in ((BEGINS, "ing"), (ENDS, "ed")):
+        if kind in event:
+            step = event[kind]["metadata"]
+            did = step["op"].removesuffix("e") + ending
+            short = _REPEATED.sub(":", step["type"])
+            yield f"{short} {step['urn'].rpartition('::')[2]} {did}"
