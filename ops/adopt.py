@@ -47,7 +47,7 @@ def adopt(stack: str, config_file: Path | None, *, apply: bool, as_json: bool) -
     state = state_of(session)
     owner, free = _free(session, state)
     for app in free:
-        console.print(f"{'adopted' if apply else 'would adopt'} {app} as stack {owner}'s", highlight=False)
+        console.print(f"{'adopted' if apply else 'would adopt'} {app} as stack {owner}'s")
     if not free:
         console.print("There is nothing to adopt: every app that exists says whose it is.")
     if apply and free:

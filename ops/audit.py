@@ -133,10 +133,10 @@ def _show(root: Path, entries: list[Entry], total: int, problems: list[Problem])
         console.print(table)
     for folder in run_folder.unsealed(root) if root.exists() else []:
         state = "is running" if run_folder.is_running(folder) else "was killed; the next run seals it"
-        console.print(f"{folder.name} {state}", highlight=False)
+        console.print(f"{folder.name} {state}")
     shown = f"{total} actions" if len(entries) == total else f"the last {len(entries)} of {total} actions (--all)"
-    console.print(f"{root}: {shown}", soft_wrap=True, highlight=False)
+    console.print(f"{root}: {shown}")
     for problem in problems:
-        console.print(f"[red]✗[/] {problem.where} {problem.what}", soft_wrap=True, highlight=False)
+        console.print(f"[red]✗[/] {problem.where} {problem.what}")
     if not problems:
         console.print("[green]✓[/] nothing was altered or removed")

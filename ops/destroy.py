@@ -53,7 +53,6 @@ def destroy(stack: str, config_file: Path | None, extra: Sequence[str], *, as_js
     console.print(
         f"Stack {stack} is gone with its data. Its settings, {session.config_file.name}, are kept: delete the file,\n"
         f"or put an empty stack up with `make inventory STACK={stack}` and `make up STACK={stack}`.",
-        highlight=False,
     )
     if as_json:
         answer({"stack": stack, "volumes": volumes})
@@ -96,7 +95,7 @@ def _volumes(session: Session, docker: DockerRuntime) -> list[str]:
 
 
 def _confirm(session: Session, volumes: Sequence[str], console: Console) -> None:
-    console.print(f"This removes stack [bold]{session.name}[/] with all of its data:", highlight=False)
+    console.print(f"This removes stack [bold]{session.name}[/] with all of its data:")
     for volume in volumes:
-        console.print(f"  volume {volume}", highlight=False)
+        console.print(f"  volume {volume}")
     require_typed("stack", session.name, console)

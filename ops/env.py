@@ -34,7 +34,7 @@ def write_env(stack: str, config_file: Path | None, file: Path, *, as_json: bool
     if as_json:
         answer({"file": str(file), "names": sorted(values)})
     else:
-        Console().print(f"{file}: {', '.join(sorted(values))}", highlight=False)
+        Console().print(f"{file}: {', '.join(sorted(values))}")
 
 
 def merged(before: str, values: Mapping[str, str]) -> str:

@@ -87,11 +87,11 @@ def incident(stack: str, config_file: Path | None, *, note: str, as_json: bool) 
     missing = {part: redactor(reason) for part, reason in bundle.missing.items()}
     entry = {"stack": stack, "result": "ok", "note": redactor(note), "missing": missing, "evidence": evidence}
     decisions.append(root, "incident_recorded", entry)
-    console.print(f"{path}", soft_wrap=True, highlight=False)
+    console.print(f"{path}")
     console.print(f"{len(bundle.files)} files, secrets taken out. Look through it before you hand it on.")
     for part, reason in missing.items():
-        console.print(f"[yellow]not gathered[/] {part}:", end=" ", highlight=False)
-        console.print(reason, markup=False, highlight=False)
+        console.print(f"[yellow]not gathered[/] {part}:", end=" ")
+        console.print(reason, markup=False)
     if as_json:
         answer({"bundle": str(path), "files": sorted(bundle.files), "missing": missing})
 

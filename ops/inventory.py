@@ -244,18 +244,18 @@ def _show(path: Path, found: Difference, declared: int, console: Console, *, wri
     verb = "added" if written else "new"
     for (type_, name), identity in found.new.items():
         said = ", ".join(f"{field} {value}" for field, value in identity.items())
-        console.print(f"[green]+ {name}[/]  {what_is(type_)}: {said}", highlight=False)
+        console.print(f"[green]+ {name}[/]  {what_is(type_)}: {said}")
     if found.new_version:
-        console.print(f"[green]+ Langfuse {found.new_version}[/]", highlight=False)
+        console.print(f"[green]+ Langfuse {found.new_version}[/]")
     for _, name in found.missing:
-        console.print(f"[red]- {name}[/]  listed, and no longer in the program", highlight=False)
+        console.print(f"[red]- {name}[/]  listed, and no longer in the program")
     for (_, name), what in found.changed.items():
-        console.print(f"[red]! {name}[/]  {'; '.join(what)}", highlight=False)
+        console.print(f"[red]! {name}[/]  {'; '.join(what)}")
     more = found.new_options.keys() - found.new.keys()
     if more:
-        console.print(f"[green]+ guards, or who may mount it, of {len(more)} listed before[/]", highlight=False)
+        console.print(f"[green]+ guards, or who may mount it, of {len(more)} listed before[/]")
     count = len(found.new) + bool(found.new_version) + len(more)
-    console.print(f"{path}: {declared} declared, {count} {verb}.", highlight=False, soft_wrap=True)
+    console.print(f"{path}: {declared} declared, {count} {verb}.")
     if count and written:
         console.print("Review and commit the file.")
     if found.lost:

@@ -90,7 +90,6 @@ def preview(stack: str, config_file: Path | None, *, as_json: bool, expect_no_ch
         console.print(
             f"[yellow]shape only[/]  {escape(session.backend)} has nothing of stack {escape(stack)} yet: this judges "
             "what the program declares, not what `up` would change on a stack that runs",
-            soft_wrap=True,
         )
     if expect_no_changes:
         require_no_changes(plan)

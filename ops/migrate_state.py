@@ -100,17 +100,13 @@ def migrate(stack: str, config_file: Path | None, *, source: Path | None, as_jso
         run.facts["retired"] = retired = retire(session)
     has = replace(session).recorded
     switches, known = len(has.switches), len(has.known_data or ())
-    console.print(f"Taken over: {done} resources, {switches} switches in force, {known} known data.", highlight=False)
+    console.print(f"Taken over: {done} resources, {switches} switches in force, {known} known data.")
     for service, app in sorted(retired.items()):
-        console.print(
-            f"{service} is stopped and out of the state: `fly apps destroy {app}` when you like.", highlight=False
-        )
+        console.print(f"{service} is stopped and out of the state: `fly apps destroy {app}` when you like.")
     if moves:
         console.print(
             f"The state is in {session.environment['PULUMI_BACKEND_URL']} now. Commit {session.config_file.name}. "
             f"Nobody may go on with {old.folder}: keep it as a backup.",
-            highlight=False,
-            soft_wrap=True,
         )
     if as_json:
         answer({"moved": moves, "resources": done, "switches": switches, "known_data": known, "retired": retired})

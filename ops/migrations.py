@@ -133,7 +133,7 @@ def _databases(session: Session) -> Iterator[Databases]:
 
 
 def _show(report: Report, source: Source, against: str, console: Console) -> None:
-    console.print(f"{source.named}\nagainst {against}: {len(report.files)} pending", highlight=False, markup=False)
+    console.print(f"{source.named}\nagainst {against}: {len(report.files)} pending", markup=False)
     if against == EMPTY and report.files:
         console.print(
             "A stack that holds data may get other verdicts: put it up and run this without --empty. No ClickHouse "
@@ -151,18 +151,14 @@ def _show(report: Report, source: Source, against: str, console: Console) -> Non
             f"approved: {verdict.approved}" if verdict.approved else why,
         )
     if report.files:
-        console.print(table, highlight=False)
+        console.print(table)
     for verdict in report.blocking:
-        console.print(
-            f"\n{verdict.file.name}\n  sha256 {verdict.file.sha256}", style="red", highlight=False, markup=False
-        )
+        console.print(f"\n{verdict.file.name}\n  sha256 {verdict.file.sha256}", style="red", markup=False)
         for judged in verdict.statements:
             if judged.verdict is Verdict.DESTRUCTIVE:
                 console.print(
                     f"  {judged.statement}\n    {shown(judged)}",
-                    highlight=False,
                     markup=False,
-                    soft_wrap=True,
                 )
     if report.blocking:
         console.print(f"\n{remedy(report.blocking)}.", markup=False)

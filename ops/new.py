@@ -52,9 +52,9 @@ def new(stack: str, config_file: Path | None, *, disposable: bool, as_json: bool
         answer({"settings": str(path), "inventory": str(listed), "ports": ports})
         return
     console = Console()
-    console.print(f"wrote {_shown(path)}: ports {ports[0]} to {ports[-1]} of 127.0.0.1", highlight=False)
-    console.print(f"wrote {_shown(listed)}: the data it will have", highlight=False)
-    console.print(f"Review and commit both, then `make up STACK={stack}`.", highlight=False)
+    console.print(f"wrote {_shown(path)}: ports {ports[0]} to {ports[-1]} of 127.0.0.1")
+    console.print(f"wrote {_shown(listed)}: the data it will have")
+    console.print(f"Review and commit both, then `make up STACK={stack}`.")
 
 
 def _claimed() -> Iterator[int]:

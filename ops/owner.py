@@ -39,11 +39,10 @@ def owner_password(stack: str, config_file: Path | None, *, to_stdout: bool, as_
     else:
         console = Console()
         for name, value in (("URL", url), ("e-mail", email), ("password", password)):
-            console.print(f"{name:<9} {value}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"{name:<9} {value}", markup=False)
         console.print(
             "The owner was created with this password; one that was set in Langfuse since then is known there only.",
             style="dim",
-            soft_wrap=True,
         )
 
 

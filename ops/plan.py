@@ -70,7 +70,7 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
     resources = read.state.resources
     unguarded = lacking(session, resources)
     if unguarded:
-        console.print(f"[bold red]GUARDS[/]  {escape(in_one_line(unguarded))}", highlight=False, soft_wrap=True)
+        console.print(f"[bold red]GUARDS[/]  {escape(in_one_line(unguarded))}")
     try:
         plan = read.plan
         today = dt.datetime.now(tz=dt.UTC).date()
@@ -82,7 +82,7 @@ def gated_plan(session: Session, console: Console, **overrides: object) -> Gated
         raise GateRefusedError(f"{error}; nothing was applied\n{read.ran.stderr.strip()[-2000:]}".strip()) from None
     show(plan, console)
     for warning in (*plan.warnings, *second_owner(session, read.state.owner_email)):
-        console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
+        console.print(f"[yellow]warning[/]  {escape(warning)}")
     for note in verdict.notes:
         console.print(f"[yellow]allow list[/]  {escape(note)}")
     if verdict.refusals:

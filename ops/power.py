@@ -27,10 +27,10 @@ def stop(stack: str, config_file: Path | None, service: str, *, as_json: bool) -
                 console.print(f"{service} serves on for up to {WEB_STOP_GRACE} s after it is asked to stop.")
             runtime.stop(service)
     if rested:
-        console.print(f"{service} is stopped already.", highlight=False)
+        console.print(f"{service} is stopped already.")
     else:
-        console.print(f"{service} is stopped; its data, image and settings stay.", highlight=False)
-        console.print(f"`python -m ops start {service}` starts it again.", highlight=False)
+        console.print(f"{service} is stopped; its data, image and settings stay.")
+        console.print(f"`python -m ops start {service}` starts it again.")
     if as_json:
         answer({"service": service, "runs": False, "changed": not rested})
 
@@ -46,7 +46,7 @@ def start(stack: str, config_file: Path | None, service: str, *, as_json: bool) 
     with recorded(session, "start", {"service": service}), exclusive(session):
         before = known(runtime, service)
         start_service(runtime, service)
-    console.print(f"{service} runs and is well.", highlight=False)
+    console.print(f"{service} runs and is well.")
     if before.rests:
         tell_of_killed({service: int(before.detail.get("exit_code", 0))}, console)
     if as_json:

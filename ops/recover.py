@@ -135,7 +135,7 @@ def _forget_missing(
     deployment.pop("pending_operations", None)
     session.text(session.argv("stack", "import"), stdin=json.dumps({**state.export, "deployment": deployment}))
     names = ", ".join(gone.values())
-    console.print(f"[yellow]missing[/] since the last run, made again below: {names}", soft_wrap=True)
+    console.print(f"[yellow]missing[/] since the last run, made again below: {names}")
 
 
 def _without(entry: Mapping[str, Any], urns: Container[str]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def images(stack: str, config_file: Path | None, *, as_json: bool, refresh: bool
     console = Console(stderr=as_json)
     resolved = resolve_images(session, console, refresh=refresh)
     if lock and write(session, resolved):
-        console.print(f"Review and commit {session.lock_file.name}.", highlight=False)
+        console.print(f"Review and commit {session.lock_file.name}.")
     if as_json:
         answer({service: asdict(image) for service, image in resolved.items()})
 
@@ -90,20 +90,20 @@ def follow(to: Access, console: Console, *, deadline_seconds: float = 30) -> lis
     console.print(f"{'hop':<22}{'after':>9}   seen")
 
     def show(hop: Hop) -> None:
-        console.print(f"[green]✓[/] {hop.name:<20}{hop.milliseconds:>6.0f} ms   {hop.seen}", highlight=False)
+        console.print(f"[green]✓[/] {hop.name:<20}{hop.milliseconds:>6.0f} ms   {hop.seen}")
 
     try:
         with waiting.on("the next hop"):
             hops = follow_trace(to, deadline_seconds=deadline_seconds, on_hop=show)
     except BrokenHopError as broken:
-        console.print(f"[red]✗ {broken.hop}[/]", highlight=False)
+        console.print(f"[red]✗ {broken.hop}[/]")
         for finding in (broken.failure, *(cause for cause in broken.causes if str(cause) != str(broken.failure))):
-            console.print(f"  {finding}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"  {finding}", markup=False)
         raise OpsError(f"no call gets past its hop {broken.hop!r}: {broken.failure.seen}") from None
     if to.tracing and not to.store.access_key:
-        console.print(f"- {OBJECT:<20} not seen: {ROLE}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"- {OBJECT:<20} not seen: {ROLE}", style="yellow")
     if not to.tracing:
-        console.print("gateway:tracing is false: the call was not sent to Langfuse", style="yellow", highlight=False)
+        console.print("gateway:tracing is false: the call was not sent to Langfuse", style="yellow")
     return hops
 
 
@@ -175,7 +175,7 @@ def status(stack: str, config_file: Path | None, *, as_json: bool) -> None:
         gone = [entry.service for entry in found if entry.state == "missing"]
         if gone:
             again = f"{', '.join(gone)}: `{make('up', stack)}` makes them again"
-            Console().print(f"[bold red]MISSING[/]  {escape(again)}", highlight=False, soft_wrap=True)
+            Console().print(f"[bold red]MISSING[/]  {escape(again)}")
         _remind(session, state)
     else:
         Console().print(f"Nothing of stack {stack} runs: `{make('up', stack)}`.")
@@ -193,7 +193,7 @@ def release_warnings(release: Release) -> list[str]:
 def show_warnings(warnings: Sequence[str], console: Console) -> None:
     """Print what is no finding, and should be known."""
     for warning in warnings:
-        console.print(f"[yellow]warning[/]  {escape(warning)}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]warning[/]  {escape(warning)}")
 
 
 def _print_json(session: Session, state: State, services: list[dict[str, Any]], *, healthy: bool) -> None:
@@ -251,7 +251,6 @@ def _remind(session: Session, state: State) -> None:
 
     Console().print(
         reminder(_ages(session, state), limits(session.settings.monitoring.limits).secret_age_days),
-        highlight=False,
         soft_wrap=True,
     )
     show_warnings(release_warnings(session.settings.release), Console())
@@ -261,7 +260,7 @@ def _remind(session: Session, state: State) -> None:
 def _show_missing_guards(session: Session, state: State) -> None:
     missing = in_one_line(lacking(session, state.resources))
     if missing:
-        Console().print(f"[bold red]GUARDS[/]  {escape(missing)}", highlight=False, soft_wrap=True)
+        Console().print(f"[bold red]GUARDS[/]  {escape(missing)}")
 
 
 def states_table(runtime: Runtime) -> Table:
@@ -306,11 +305,11 @@ def summary(session: Session, console: Console) -> dict[str, Any]:
         console.print(states_table(runtime_of(session)))
     outputs: dict[str, Any] = session.json(session.argv("stack", "output", "--json"))
     console.print(f"Langfuse  {outputs['langfuse_url']}")
-    console.print(sign_in(session), highlight=False, soft_wrap=True)
+    console.print(sign_in(session), soft_wrap=True)
     console.print(f"Gateway   {outputs['gateway_url']}   smoke model: smoke")
-    console.print(f"Keys      `{make('env', session.stack)}` writes the application's .env", highlight=False)
+    console.print(f"Keys      `{make('env', session.stack)}` writes the application's .env")
     for lines in (outputs.get("not_proven") or {}).values():
         for line in lines:
-            console.print(f"not proven, for it is somebody else's server: {line}", soft_wrap=True, markup=False)
+            console.print(f"not proven, for it is somebody else's server: {line}", markup=False)
     show_switches(session, console)
     return outputs

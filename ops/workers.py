@@ -40,8 +40,6 @@ def tell_of_killed(exit_codes: Mapping[str, int], console: Console) -> None:
             console.print(
                 f"{service} was killed. Rows that it had not written yet are missing: `python -m ops replay --from 1h` "
                 "shows them, and brings them back with `--apply`.",
-                highlight=False,
-                soft_wrap=True,
             )
 
 
@@ -100,7 +98,7 @@ def _webs_to_delete(plan: Plan) -> set[str]:
 
 
 def _stop_together(runtime: Runtime, webs: Sequence[str], console: Console) -> None:
-    console.print(f"stopping {', '.join(webs)}: web serves on for up to {WEB_STOP_GRACE} s", highlight=False)
+    console.print(f"stopping {', '.join(webs)}: web serves on for up to {WEB_STOP_GRACE} s")
     with ThreadPoolExecutor(len(webs)) as pool:
         for stopped in [pool.submit(runtime.stop, web) for web in webs]:
             stopped.result()

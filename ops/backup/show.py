@@ -52,13 +52,13 @@ def listing(found: list[Entry], console: Console) -> None:
     console.print(table)
     for entry in found:
         if entry.damaged:
-            console.print(Text.assemble(("✗ ", "red"), entry.damaged), soft_wrap=True)
+            console.print(Text.assemble(("✗ ", "red"), entry.damaged))
 
 
 def verified(manifest: Manifest, found: list[str], console: Console, *, read_data: bool) -> None:
     """Whether a backup is as it was written."""
     for line in found:
-        console.print(f"[red]✗[/] {line}", soft_wrap=True, highlight=False)
+        console.print(f"[red]✗[/] {line}")
     if not found:
         how = "every byte was read" if read_data else "sizes, versions and hashes; `--read-data` reads every byte"
         _line(console, f"[green]✓[/] {manifest.id} is as it was written ({how})")
@@ -88,7 +88,7 @@ def rehearsed(done: Rehearsal, console: Console) -> None:
         _comparison([entry for entry in done.compared if not entry.same or (entry.wanted and entry.wanted.rows)])
     )
     for finding in done.findings:
-        console.print(f"[red]✗[/] {finding}", soft_wrap=True, highlight=False)
+        console.print(f"[red]✗[/] {finding}")
     sign = "[green]✓[/] restored whole" if done.ok else "[red]✗[/] not restored as it was"
     _line(console, f"{sign}: [bold]{done.manifest.id}[/]")
     _line(
@@ -123,7 +123,7 @@ def _table(*columns: str) -> Table:
 
 
 def _line(console: Console, text: str) -> None:
-    console.print(text, highlight=False)
+    console.print(text)
 
 
 def _rows(tables: Sequence[Content]) -> str:

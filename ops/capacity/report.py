@@ -62,7 +62,7 @@ def show(found: Measurement, findings: Sequence[Finding], console: Console) -> N
         _queues(found, console)
     if isinstance(found.relay, Held):
         waits = f"{size(found.relay.waiting)} of {size(found.relay.capacity)} wait for Langfuse"
-        console.print(f"relay   {waits}", highlight=False)
+        console.print(f"relay   {waits}")
     console.print(_disks(seen(found.disks)))
     for disk in seen(found.disks):
         why = disk.growth.why if isinstance(disk.growth, Unseen) else disk.growth.basis
@@ -88,14 +88,14 @@ def _events(rate: Rate, console: Console) -> None:
     else:
         course = f"trend: {growth.why}"
     now = f"{rate.last_minutes:.1f}/s over 5 minutes, {rate.last_hour:.1f}/s over the last hour"
-    console.print(f"events  {now}, {rate.stored:,} stored\n        {course}", highlight=False)
+    console.print(f"events  {now}, {rate.stored:,} stored\n        {course}")
 
 
 def _queues(found: Measurement, console: Console) -> None:
     queues = seen(found.queues)
     busy = [queue for queue in queues if queue.waiting + queue.active + queue.delayed + queue.failed]
     if not busy:
-        console.print(f"queues  {len(queues)}, all empty", highlight=False)
+        console.print(f"queues  {len(queues)}, all empty")
         return
     table = _table("queue", "waiting", "active", "delayed", "failed", "oldest")
     for queue in busy:

@@ -71,20 +71,19 @@ def show(
     for result in (entry for entry in results if entry.verdict == "not seen"):
         unseen.setdefault((result.evidence, result.fix), []).append(result.row.id)
     for (reason, remedy), ids in unseen.items():
-        console.print(f"{MARKS['not seen']} could not look: {escape(', '.join(ids))}", highlight=False)
+        console.print(f"{MARKS['not seen']} could not look: {escape(', '.join(ids))}")
         _lines(console, {"why": reason, "needs": remedy})
     if others:
         _all_others(console, others)
     for service, env in given.items():
-        console.print(f"\n[bold]{service}[/] was given", highlight=False)
+        console.print(f"\n[bold]{service}[/] was given")
         for name, value in env.items():
-            console.print(Text(f"  {name}={value}"), soft_wrap=True)
+            console.print(Text(f"  {name}={value}"))
     counts = {verdict: sum(1 for entry in results if entry.verdict == verdict) for verdict in MARKS}
     findings = "1 finding" if counts["finding"] == 1 else f"{counts['finding']} findings"
     console.print(
         f"{findings}, {counts['healthy']} of {len(results)} rows healthy, "
         f"{counts['not seen']} not seen, {counts['not applicable']} not applicable",
-        highlight=False,
     )
 
 
@@ -99,11 +98,11 @@ def show_log(found: Sequence[Shown], console: Console, words: Words = USUAL) -> 
             generic(shown.row.fix, words, shown.names),
             generic(shown.row.cause, words, shown.names),
         )
-    console.print(f"{len(found)} known troubles in the log", highlight=False)
+    console.print(f"{len(found)} known troubles in the log")
 
 
 def _finding(console: Console, row: Row, evidence: str, fix: str, cause: str) -> None:
-    console.print(f"{MARKS['finding']} [bold]{escape(row.id)}[/]  {escape(row.symptom)}", highlight=False)
+    console.print(f"{MARKS['finding']} [bold]{escape(row.id)}[/]  {escape(row.symptom)}")
     _lines(console, {"seen": evidence, "cause": cause, "fix": fix})
 
 
@@ -120,4 +119,4 @@ def _all_others(console: Console, results: Sequence[Result]) -> None:
     table = Table("row", "seen", box=None, pad_edge=False)
     for result in (entry for entry in results if entry.verdict in {"healthy", "not applicable"}):
         table.add_row(f"{MARKS[result.verdict]} {escape(result.row.id)}", Text(result.evidence))
-    console.print(table, highlight=False)
+    console.print(table)

@@ -73,7 +73,7 @@ def add(stack: str, config_file: Path | None, email: str, role: Role, name: str,
         answer({"email": email, "added": new, "role": role.value if new else None})
         return
     words = f"is a member now, as {role.value}" if new else "was a member already; the role stays as it is"
-    Console().print(f"{email} {words}.", highlight=False)
+    Console().print(f"{email} {words}.")
 
 
 def unlock(stack: str, config_file: Path | None, *, as_json: bool) -> None:

@@ -79,7 +79,7 @@ def retry(stack: str, config_file: Path | None, *, apply: bool, as_json: bool) -
         answer({"applied": bool(retried), "failed_jobs": [asdict(entry) for entry in found], "retried": retried})
         return
     for entry in found:
-        console.print(f"{entry.queue}  {entry.count:,} failed, the newest with: {entry.reason[:200]}", soft_wrap=True)
+        console.print(f"{entry.queue}  {entry.count:,} failed, the newest with: {entry.reason[:200]}")
     if not found:
         console.print("No job failed for good.")
     elif apply:
@@ -104,21 +104,19 @@ def _show(console: Console, of: Window, tally: Tally, missing: dict[str, int], d
     others = tally.compared.total() - requests - tally.compared["unreadable"]
     console.print(
         f"{of.start:%F %T} to {of.end:%F %T} UTC: {requests:,} OTLP requests and {others:,} other raw events compared",
-        highlight=False,
-        soft_wrap=True,
     )
     for key in tally.broken:
-        console.print(f"cannot be read: {key}", highlight=False, soft_wrap=True)
+        console.print(f"cannot be read: {key}")
     if deleted:
         console.print(f"{deleted:,} traces were deleted through Langfuse: they stay deleted.")
     if not tally.lost:
         console.print("Every row is there.")
         return
     for key in tally.examples:
-        console.print(f"  {key}", highlight=False, soft_wrap=True)
+        console.print(f"  {key}")
     if tally.lost > len(tally.examples):
         console.print(f"  … and {tally.lost - len(tally.examples):,} more")
     rows = ", ".join(f"{count:,} of {table}" for table, count in missing.items())
     what = f"{tally.lost:,} raw events lack rows: {rows}."
     then = "They are queued again; the same command without `--apply` shows what is still missing."
-    console.print(f"{what} {then if apply else '`--apply` queues them again; it removes nothing.'}", soft_wrap=True)
+    console.print(f"{what} {then if apply else '`--apply` queues them again; it removes nothing.'}")

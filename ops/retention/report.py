@@ -55,18 +55,16 @@ def show(plan: Plan, supported: Sequence[Support], console: Console) -> None:
     console.print(
         f"[bold]Dry run[/]: what a retention of {plan.days} days would take away, "
         f"that is older than {plan.cutoff:%Y-%m-%d %H:%M} UTC",
-        highlight=False,
     )
     console.print(_tables(plan))
     console.print(_prefixes(plan))
     console.print(
         f"together {plan.rows:,} rows and {size(plan.size)}; rows of a month that is cut in two are counted exactly, "
         "their bytes by their share (≈)\n",
-        highlight=False,
     )
     for way in supported:
         mark = "[green]✓[/]" if way.works else "[dim]·[/]"
-        console.print(f"{mark} {way.way}: {way.here}", highlight=False)
+        console.print(f"{mark} {way.way}: {way.here}")
     console.print(Text(f"\nNot applied. {REASONS}"))
     console.print(Text(INSTEAD))
 

@@ -69,9 +69,9 @@ def rotate(stack: str, config_file: Path | None, name: str, *, as_json: bool) ->
         _retire(session, secret, number, console)
         settings_file.end(session)
     console.print(f"{secret.name} is in generation {number}; the one before is kept in the state, and used by nothing.")
-    console.print(f"Review and commit {session.config_file.name} and the stack's inventory.", highlight=False)
+    console.print(f"Review and commit {session.config_file.name} and the stack's inventory.")
     if secret.afterwards:
-        console.print(f"Now {secret.afterwards}.", highlight=False)
+        console.print(f"Now {secret.afterwards}.")
     if as_json:
         answer(
             {
@@ -108,7 +108,7 @@ def _list_new_data(session: Session, secret: Secret, number: int) -> None:
     new = {key: identity for key, identity in found.new.items() if key[1] in names}
     if new:
         inventory.add(session.name, new)
-        console.print(f"listed: {', '.join(sorted(name for _, name in new))}", highlight=False)
+        console.print(f"listed: {', '.join(sorted(name for _, name in new))}")
 
 
 def _switch(session: Session, secret: Secret, number: int, console: Console) -> None:
@@ -135,5 +135,5 @@ def _prove(session: Session, secret: Secret, number: int, console: Console, *, a
             if secret.name in proofs.ATTEMPTS:
                 proofs.prove(to, state, secret, tried, accepted=expected)
                 said = "accepted" if expected else "refused"
-                console.print(f"[green]✓[/] generation {tried} is {said}", highlight=False)
+                console.print(f"[green]✓[/] generation {tried} is {said}")
         report.follow(to, console)

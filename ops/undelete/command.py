@@ -36,7 +36,7 @@ def undelete(stack: str, config_file: Path | None, *, apply: bool, as_json: bool
         console.print("No raw event is marked as deleted whose rows are still there.")
         return
     for event in found[:SHOWN]:
-        console.print(f"{event.kind:<12} {event.id}  {event.bucket}/{event.key}", highlight=False, soft_wrap=True)
+        console.print(f"{event.kind:<12} {event.id}  {event.bucket}/{event.key}")
     if len(found) > SHOWN:
         console.print(f"… and {len(found) - SHOWN} more (--json lists all)")
     kinds = ", ".join(f"{count} of a {kind}" for kind, count in sorted(Counter(e.kind for e in found).items()))

@@ -128,8 +128,6 @@ def _verify(session: Session, plan: Plan, point: Checkpoint, before: Holdings, c
     console.print(
         f"[green]✓[/] Langfuse {live.shape.version}, ledgers {ledgers[0]} and {ledgers[1]}; no table has fewer rows "
         f"({before.rows:,} before, {after.rows:,} now), {len(before.traces)} older traces are read back",
-        highlight=False,
-        soft_wrap=True,
     )
 
 

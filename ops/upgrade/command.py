@@ -43,7 +43,7 @@ def upgrade(
     if plan is None:
         with explained(REFUSED, as_json=as_json):
             plan = take(session, to, console, rehearse=rehearse)
-        console.print(NEXT, highlight=False)
+        console.print(NEXT)
     elif not as_json:
         show.show(plan, stack, console)
     if as_json:

@@ -53,7 +53,7 @@ def show(plan: Plan, stack: str, console: Console) -> None:
     for refusal in decision.refusals:
         _refusal(refusal, console)
     if decision.verdict is Verdict.NOTHING:
-        console.print("[green]✓[/] nothing to do", highlight=False)
+        console.print("[green]✓[/] nothing to do")
         return
     if decision.step:
         _next(decision, decision.step, stack, console)
@@ -73,7 +73,7 @@ def refused(decision: Decision) -> str:
 def lost(found: Sequence[str], console: Console) -> None:
     """What is not as it was before the step."""
     for line in found:
-        console.print(f"[red]✗[/] {escape(line)}", highlight=False, soft_wrap=True)
+        console.print(f"[red]✗[/] {escape(line)}")
 
 
 def _step(step: Step) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _backup(live: LiveState) -> str:
 
 
 def _refusal(refusal: Refusal, console: Console) -> None:
-    console.print(f"[red]✗[/] [bold]{refusal.rule}[/]", highlight=False)
+    console.print(f"[red]✗[/] [bold]{refusal.rule}[/]")
     lines = Table.grid(padding=(0, 2))
     lines.add_column(no_wrap=True)
     lines.add_column(overflow="fold")
@@ -144,9 +144,7 @@ def _refusal(refusal: Refusal, console: Console) -> None:
 
 def _next(decision: Decision, step: Step, stack: str, console: Console) -> None:
     legal = decision.verdict is Verdict.LEGAL
-    console.print(
-        f"\n{'[green]✓[/] next' if legal else '[red]✗[/] refused'}: [bold]{escape(step.title)}[/]", highlight=False
-    )
+    console.print(f"\n{'[green]✓[/] next' if legal else '[red]✗[/] refused'}: [bold]{escape(step.title)}[/]")
     console.print(Padding(Text(step.why), (0, 0, 0, 4)))
     if not legal:
         return
@@ -155,7 +153,7 @@ def _next(decision: Decision, step: Step, stack: str, console: Console) -> None:
     elif step.settings:
         console.print("    change the settings, have that reviewed and committed:")
         for line in step.settings:
-            console.print(f"      {line}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"      {line}", markup=False)
         console.print("    then:")
     for line in commands(decision, stack):
-        console.print(f"      {line}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"      {line}", markup=False)

@@ -106,7 +106,7 @@ def watch(
 def _show(found: Look, unseen: list[str], console: Console) -> None:
     at = datetime.now(UTC).strftime("%H:%M:%S")
     if not found.alerts and not unseen:
-        console.print(f"{at}  nothing calls for a person", highlight=False)
+        console.print(f"{at}  nothing calls for a person")
     for alert in found.alerts:
         console.print(Text.assemble(f"{at}  ", ("✗ ", "red"), (alert.name, "bold"), f"  {alert.of}: {alert.seen}"))
         console.print(Text(f"          {alert.fix} ({alert.runbook})"))
